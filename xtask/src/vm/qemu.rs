@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Qemu: one machine, from its start to its end, as a child of ours and of nobody else.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use guest::job;
+
+use super::tools;
+use crate::failure::Failure;
+
+/// What a machine is made of.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) kernel: &'a Path,
+    pub(super) initial: &'a Path,
+    pub(super) disk: &'a Path,
+    pub(super) console: PathBuf,
+    pub(super) parameters: String,
+}
+
+/// A machine that runs; ends with this value.
+#[derive(Debug)]
+pub(super) struct Machine {
+    child: Child,
+    console: PathBuf,
+    errors: PathBuf,
+    /// What it says on its port, line by line; shut when it has ended.
+    pub(super) lines: Receiver<String>,
+}
+
+impl Machine {
+    /// Starts qemu. The thread that does so must outlive the machine.
+    pub(super) fn start(parts: Parts<'_>) -> Result<Self, Failure> {
+        let errors = parts.console.with_extension("errors");
+        let mut command = command(&parts);
+        let log = fs::File::create(&errors).map_err(|error| format!("cannot make {}: {error}", errors.display()))?;
+        // A pipe that stays open: at the end of its input qemu shuts the port.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().map_err(|error| format!("cannot run qemu-system-x86_64: {error}"))?;
+        let (sender, lines) = channel();
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stdout);
+                let mut line = Vec::new();
+                while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                    if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                        break;
+                    }
+                    line.clear();
+                }
+            });
+        }
+        Ok(Self { child, console: parts.console, errors, lines })
+    }
+
+    /// Ends the machine if it has not ended by itself.
+    pub(super) fn end(&mut self) -> Result<ExitStatus, Failure> {
+        // That it has ended already is no failure.
+        let _ended = self.child.kill();
+        Ok(self.child.wait()?)
+    }
+
+    /// What its console and qemu itself have printed.
+    pub(super) fn console(&self) -> String {
+        let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\r', "");
+        format!("{}{}", read(&self.console), read(&self.errors))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // On the way out of a failure that has been told.
+        let _ended = self.end();
+    }
+}
+
+fn command(parts: &Parts<'_>) -> Command {
+    // Qemu dies with us, however we end.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "SIGKILL", "--"]).arg(tools::command("qemu-system-x86_64").get_program());
+    command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G"]);
+    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    command.arg("-kernel").arg(parts.kernel).arg("-initrd").arg(parts.initial);
+    command.arg("-append").arg(&parts.parameters);
+    command.arg("-drive").arg(format!("file={},if=none,id=disk,format=raw,cache=unsafe", escaped(parts.disk)));
+    command.args(["-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"]);
+    command.args(["-device", "virtio-serial-pci", "-chardev", "stdio,id=port,signal=off"]);
+    command.arg("-device").arg(format!("virtserialport,chardev=port,name={}", job::PORT));
+    command.arg("-chardev").arg(format!("file,id=console,path={}", escaped(&parts.console)));
+    command.args(["-serial", "chardev:console"]);
+    command
+}
+
+/// A comma ends a value of qemu's; two are one.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// The kernel's command line.
+pub(super) fn parameters(nonce: &str, verbose: bool) -> String {
+    let mut words = vec![
+        "console=ttyS0",
+        // Nobody waits for a machine that is broken: it ends at once, and qemu with it.
+        "panic=-1",
+        "oops=panic",
+        "mitigations=off",
+        // Without these the kernel reads the time from a device, and walks a fifth table: both are slow when emulated.
+        "tsc=reliable",
+        "clocksource=tsc",
+        "no5lvl",
+        "net.ifnames=0",
+        "random.trust_cpu=on",
+        "apparmor=1",
+        "lsm=landlock,lockdown,yama,safesetid,integrity,apparmor,bpf",
+        if verbose { "loglevel=7" } else { "loglevel=4" },
+    ];
+    let nonce = format!("{}={nonce}", job::NONCE);
+    words.push(&nonce);
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_path_does_not_end_it() {
+        assert_eq!(escaped(Path::new("/a,b/c")), "/a,,b/c");
+    }
+
+    #[test]
+    fn the_kernel_is_told_the_nonce_and_to_end_when_it_breaks() {
+        let line = parameters("n1", false);
+        for word in ["skep.nonce=n1", "panic=-1", "apparmor=1", "loglevel=4"] {
+            assert!(line.split(' ').any(|found| found == word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The tree: what will be on the guest's disk, gathered in a directory of the host.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{library, room, tools};
+use crate::cargo;
+use crate::failure::Failure;
+
+/// Programs that tests call by name, from the host; those that it lacks are left out, and `needs!` names them there.
+const PROGRAMS: [&str; 87] = [
+    "awk",
+    "basename",
+    "bash",
+    "busybox",
+    "cat",
+    "chgrp",
+    "chmod",
+    "chown",
+    "chroot",
+    "chrt",
+    "cmp",
+    "comm",
+    "cp",
+    "cut",
+    "dash",
+    "date",
+    "dd",
+    "df",
+    "diff",
+    "dirname",
+    "dmesg",
+    "du",
+    "env",
+    "expr",
+    "false",
+    "find",
+    "findmnt",
+    "flock",
+    "getcap",
+    "grep",
+    "groups",
+    "gzip",
+    "head",
+    "hostname",
+    "id",
+    "ip",
+    "kill",
+    "ldconfig",
+    "ln",
+    "losetup",
+    "ls",
+    "lsmod",
+    "lsns",
+    "mkdir",
+    "mkfifo",
+    "mkfs.ext4",
+    "mknod",
+    "mktemp",
+    "modprobe",
+    "mount",
+    "mountpoint",
+    "mv",
+    "newgidmap",
+    "newuidmap",
+    "nft",
+    "nproc",
+    "nsenter",
+    "od",
+    "pgrep",
+    "pivot_root",
+    "prlimit",
+    "ps",
+    "pwd",
+    "readlink",
+    "realpath",
+    "rm",
+    "rmdir",
+    "sed",
+    "seq",
+    "setcap",
+    "setpriv",
+    "setsid",
+    "sh",
+    "sleep",
+    "sort",
+    "stat",
+    "strace",
+    "stty",
+    "sync",
+    "sysctl",
+    "tail",
+    "tar",
+    "tee",
+    "test",
+    "timeout",
+    "touch",
+    "tr",
+];
+
+const MORE: [&str; 17] = [
+    "true", "tty", "umount", "uname", "uniq", "unshare", "wc", "which", "whoami", "xargs", "yes", "printf", "echo",
+    "ss", "bridge", "tc", "printenv",
+];
+
+/// The account of the user ring, and what a system's accounts are looked up in.
+const ETC: [(&str, &str); 9] = [
+    (
+        "passwd",
+        "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/usr/sbin:/usr/sbin/nologin\n\
+         skep-test:x:1000:1000::/nonexistent:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n",
+    ),
+    ("group", "root:x:0:\ndaemon:x:1:\ntty:x:5:\nskep-test:x:1000:\nnogroup:x:65534:\n"),
+    ("subuid", "skep-test:100000:65536\n"),
+    ("subgid", "skep-test:100000:65536\n"),
+    ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+    ("hosts", "127.0.0.1 localhost skep-guest\n::1 localhost\n"),
+    ("hostname", "skep-guest\n"),
+    ("os-release", "ID=skep-guest\nNAME=\"the guest of cargo xtask vm\"\n"),
+    ("machine-id", "5cef0000000000000000000000000001\n"),
+];
+
+/// A directory that becomes a disk.
+#[derive(Debug)]
+pub(super) struct Tree {
+    root: PathBuf,
+}
+
+impl Tree {
+    /// A tree of the host's own programs.
+    pub(super) fn minimal(root: &Path) -> Result<Self, Failure> {
+        let tree = Self { root: root.to_owned() };
+        for directory in
+            ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "dev", "proc", "sys", "run", "root", "var"]
+        {
+            room::make(&tree.root.join(directory))?;
+        }
+        // One place for programs and one for libraries, whatever path they are called by.
+        for (path, target) in
+            [("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib"), ("lib64", "usr/lib64"), ("var/run", "/run")]
+        {
+            symlink(target, tree.root.join(path))?;
+        }
+        for directory in ["tmp", "var/tmp"] {
+            room::make(&tree.root.join(directory))?;
+            fs::set_permissions(tree.root.join(directory), fs::Permissions::from_mode(0o1777))?;
+        }
+        for (name, text) in ETC {
+            tree.write(&format!("/etc/{name}"), text.as_bytes(), 0o644)?;
+        }
+        for name in PROGRAMS.iter().chain(&MORE) {
+            tree.program_by_name(name)?;
+        }
+        Ok(tree)
+    }
+
+    /// The directory itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Brings a program of the host and its libraries, if the host has it.
+    pub(super) fn program_by_name(&self, name: &str) -> Result<(), Failure> {
+        match tools::path(name) {
+            Some(path) => self.program(&path),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings a program and its libraries to where they are on the host.
+    pub(super) fn program(&self, path: &Path) -> Result<(), Failure> {
+        self.file(path, path)?;
+        self.libraries(path)
+    }
+
+    /// Brings a program of ours without what only a debugger reads: that is most of it.
+    pub(super) fn stripped(&self, path: &Path, target: &Path) -> Result<(), Failure> {
+        let to = self.place(target)?;
+        let mut strip = tools::command("strip");
+        strip.args(["--strip-debug", "-o"]).arg(&to).arg(path);
+        if !strip.output().is_ok_and(|output| output.status.success()) {
+            self.file(path, target)?;
+        }
+        self.libraries(path)
+    }
+
+    fn libraries(&self, program: &Path) -> Result<(), Failure> {
+        for library in library::of(program)? {
+            if !self.inside(&library).exists() {
+                self.file(&library, &library)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a file with its mode: the right of newuidmap is in it.
+    pub(super) fn file(&self, source: &Path, target: &Path) -> Result<(), Failure> {
+        let to = self.place(target)?;
+        let copied = fs::metadata(source).and_then(|meta| {
+            fs::copy(source, &to)?;
+            fs::set_permissions(&to, meta.permissions())
+        });
+        copied.map_err(|error| format!("cannot copy {} to {}: {error}", source.display(), to.display()).into())
+    }
+
+    /// Writes a file.
+    pub(super) fn write(&self, target: &str, content: &[u8], mode: u32) -> Result<(), Failure> {
+        let to = self.place(Path::new(target))?;
+        let written = fs::write(&to, content).and_then(|()| fs::set_permissions(&to, fs::Permissions::from_mode(mode)));
+        written.map_err(|error| format!("cannot write {}: {error}", to.display()).into())
+    }
+
+    /// Brings the files below a directory, without what is built and what is hidden.
+    pub(super) fn sources(&self, directory: &Path) -> Result<(), Failure> {
+        for entry in fs::read_dir(directory)? {
+            let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+            let hidden = name.to_string_lossy().starts_with('.');
+            if path.is_dir() && !hidden && name != "target" {
+                self.sources(&path)?;
+            } else if path.is_file() && !hidden {
+                self.file(&path, &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The path in the tree of what the guest will see as `target`, free for a new file.
+    fn place(&self, target: &Path) -> Result<PathBuf, Failure> {
+        let to = self.inside(target);
+        room::make(to.parent().unwrap_or(&self.root))?;
+        // A file here may be a second name of one that others use.
+        let _absent = fs::remove_file(&to);
+        Ok(to)
+    }
+
+    fn inside(&self, target: &Path) -> PathBuf {
+        self.root.join(target.strip_prefix("/").unwrap_or(target))
+    }
+
+    /// Makes a disk of the tree: ext4, because containers are made of overlays, and those want its attributes.
+    pub(super) fn pack(&self, disk: &Path) -> Result<(), Failure> {
+        let mut command = if rustix::process::geteuid().is_root() {
+            tools::command("mkfs.ext4")
+        } else {
+            // In a user namespace our files are root's, and so they are on the disk.
+            let mut command = Command::new("unshare");
+            command.args(["--map-root-user", "--"]).arg(tools::command("mkfs.ext4").get_program());
+            command
+        };
+        // No journal, and no checks of what lives for a minute.
+        command.args(["-q", "-F", "-O", "^has_journal,^metadata_csum", "-E", "nodiscard,root_owner=0:0", "-d"]);
+        cargo::output(command.arg(&self.root).arg(disk).arg("4G")).map(|_| ())
+    }
+}
