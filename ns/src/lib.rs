@@ -1,2 +1,61 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Namespaces.
+//! Linux namespaces, id maps, and process starts that cannot hurt their caller.
+//!
+//! The crate to reach for instead of raw `clone` and `waitpid`. [`Spawn`] starts a program from any thread of any program
+//! in the habits of `std::process::Command`, without copying the caller and without running a line of ordinary code
+//! between clone and exec; [`PidFd`] signals and waits for a process without signal handlers, by a descriptor that cannot
+//! come to mean another one; [`Namespaces`], [`NamespaceKind`] and [`IdMap`] say which namespaces to make and who is who
+//! inside, are checked before anything is touched, and write the maps of a process, by newuidmap where that is needed.
+//! No C library is linked beyond the one that std uses.
+//!
+//! ```
+//! use skep_ns::{IdMap, IdRange, Spawn};
+//!
+//! # fn main() -> Result<(), skep_ns::Error> {
+//! let mut child = Spawn::new("sh").args(["-c", "exit 3"]).spawn()?;
+//! assert_eq!(child.wait()?.code(), Some(3));
+//!
+//! let map = IdMap::new().both(IdRange::new(0, 1000, 1)).both(IdRange::new(1, 100_000, 65_536));
+//! map.check()?;
+//! assert_eq!(map.outside_uid(0), Some(1000));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//! What it is not, yet: handles of existing namespaces, joining them, and network links. [`Spawn`] starts a program in
+//! the caller's namespaces; new ones are made by [`Request::copy`], or by the package `skep`, which does it without a copy.
+//! It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not been run.
+//!
+//! # Kernels
+//! Linux 5.10 and newer. What a newer call does better is used where it is there: clone3 (else clone), close_range (else
+//! a loop), `PIDFD_GET_INFO` (6.15: the status of a process that somebody else has reaped; else that status is unknown).
+//!
+//! # Privileges
+//! None for starting and waiting. New namespaces take `CAP_SYS_ADMIN`, or a user namespace made with them.
+//!
+//! # Features
+//! `serde`: descriptions ([`Namespaces`], [`IdMap`], [`NamespaceKind`]) can be serialised.
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("skep-ns is for Linux on x86_64 and aarch64: its starts are written in assembly for each");
+
+mod error;
+mod floor;
+mod idmap;
+mod kind;
+mod pidfd;
+mod request;
+mod set;
+mod spawn;
+mod status;
+mod sys;
+
+pub use error::{Error, ErrorKind, Object};
+pub use idmap::{IdMap, IdRange, Written, WrittenBy};
+pub use kind::{NamespaceFlags, NamespaceKind};
+pub use pidfd::PidFd;
+pub use request::Request;
+pub use set::Namespaces;
+pub use spawn::{Child, Output, Pipes, Spawn, Stdio};
+pub use status::ExitStatus;

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Raw system calls: the floor's only door to the kernel.
+//!
+//! Every call answers the kernel's own error number; there is no `errno`, whose place is thread-local storage that a fresh
+//! program without a libc does not have.
+#![allow(unsafe_code, reason = "the door: nothing else in the floor is unsafe")]
+#![allow(clippy::missing_errors_doc, reason = "every function answers the kernel's error number and nothing else")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "arguments and answers are registers: the kernel takes the low half of one where it wants 32 bits"
+)]
+
+use core::arch::asm;
+use core::ffi::CStr;
+
+/// The kernel's error number, positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(pub u16);
+
+impl Errno {
+    /// Operation not permitted.
+    pub const PERM: Self = Self(1);
+    /// No such file or directory.
+    pub const NOENT: Self = Self(2);
+    /// Interrupted by a signal.
+    pub const INTR: Self = Self(4);
+    /// Permission denied.
+    pub const ACCES: Self = Self(13);
+    /// Not a directory.
+    pub const NOTDIR: Self = Self(20);
+    /// Is a directory.
+    pub const ISDIR: Self = Self(21);
+    /// Invalid argument.
+    pub const INVAL: Self = Self(22);
+    /// Broken pipe: nobody is at the other end.
+    pub const PIPE: Self = Self(32);
+    /// Function not implemented.
+    pub const NOSYS: Self = Self(38);
+    /// Protocol error: the other end said what it must not.
+    pub const PROTO: Self = Self(71);
+}
+
+/// System call numbers of x86_64.
+#[cfg(target_arch = "x86_64")]
+pub mod nr {
+    #![allow(missing_docs, reason = "the kernel's names")]
+    pub const READ: usize = 0;
+    pub const CLOSE: usize = 3;
+    pub const FSTAT: usize = 5;
+    pub const MMAP: usize = 9;
+    pub const RT_SIGACTION: usize = 13;
+    pub const RT_SIGPROCMASK: usize = 14;
+    pub const IOCTL: usize = 16;
+    pub const SOCKET: usize = 41;
+    pub const RECVFROM: usize = 45;
+    pub const SENDMSG: usize = 46;
+    pub const CLONE: usize = 56;
+    pub const EXECVE: usize = 59;
+    pub const FCNTL: usize = 72;
+    pub const CHDIR: usize = 80;
+    pub const UMASK: usize = 95;
+    pub const SETSID: usize = 112;
+    pub const SETGROUPS: usize = 116;
+    pub const SETRESUID: usize = 117;
+    pub const SETRESGID: usize = 119;
+    pub const PRCTL: usize = 157;
+    pub const SETHOSTNAME: usize = 170;
+    pub const SOCKETPAIR: usize = 53;
+    pub const EXIT_GROUP: usize = 231;
+    pub const OPENAT: usize = 257;
+    pub const PPOLL: usize = 271;
+    pub const FACCESSAT: usize = 269;
+    pub const UNSHARE: usize = 272;
+    pub const DUP3: usize = 292;
+    pub const EXECVEAT: usize = 322;
+    pub const PIDFD_SEND_SIGNAL: usize = 424;
+    pub const CLONE3: usize = 435;
+    pub const CLOSE_RANGE: usize = 436;
+}
+
+/// System call numbers of aarch64, the kernel's generic table.
+#[cfg(target_arch = "aarch64")]
+pub mod nr {
+    #![allow(missing_docs, reason = "the kernel's names")]
+    pub const READ: usize = 63;
+    pub const CLOSE: usize = 57;
+    pub const FSTAT: usize = 80;
+    pub const MMAP: usize = 222;
+    pub const RT_SIGACTION: usize = 134;
+    pub const RT_SIGPROCMASK: usize = 135;
+    pub const IOCTL: usize = 29;
+    pub const SOCKET: usize = 198;
+    pub const RECVFROM: usize = 207;
+    pub const SENDMSG: usize = 211;
+    pub const CLONE: usize = 220;
+    pub const EXECVE: usize = 221;
+    pub const FCNTL: usize = 25;
+    pub const CHDIR: usize = 49;
+    pub const UMASK: usize = 166;
+    pub const SETSID: usize = 157;
+    pub const SETGROUPS: usize = 159;
+    pub const SETRESUID: usize = 147;
+    pub const SETRESGID: usize = 149;
+    pub const PRCTL: usize = 167;
+    pub const SETHOSTNAME: usize = 161;
+    pub const SOCKETPAIR: usize = 199;
+    pub const EXIT_GROUP: usize = 94;
+    pub const OPENAT: usize = 56;
+    pub const PPOLL: usize = 73;
+    pub const FACCESSAT: usize = 48;
+    pub const UNSHARE: usize = 97;
+    pub const DUP3: usize = 24;
+    pub const EXECVEAT: usize = 281;
+    pub const PIDFD_SEND_SIGNAL: usize = 424;
+    pub const CLONE3: usize = 435;
+    pub const CLOSE_RANGE: usize = 436;
+}
+
+/// `openat` and friends: relative to the working directory.
+pub const AT_FDCWD: usize = -100_isize as usize;
+
+/// Makes system call `number` with six arguments.
+///
+/// # Safety
+/// The arguments must be what the kernel demands of this call: pointers to live memory of the right size, and no effect
+/// that breaks what the rest of the process relies on.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
+    let [a, b, c, d, e, f] = args;
+    let ret: isize;
+    // SAFETY: the kernel's calling convention on x86_64: it changes rax, rcx and r11 alone; the caller vouches for the rest.
+    unsafe {
+        asm!("syscall", inlateout("rax") number as isize => ret, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d,
+             in("r8") e, in("r9") f, lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    answer(ret)
+}
+
+/// Makes system call `number` with six arguments.
+///
+/// # Safety
+/// The arguments must be what the kernel demands of this call: pointers to live memory of the right size, and no effect
+/// that breaks what the rest of the process relies on.
+#[cfg(target_arch = "aarch64")]
+pub unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
+    let [a, b, c, d, e, f] = args;
+    let ret: isize;
+    // SAFETY: the kernel's calling convention on aarch64: it changes x0 alone; the caller vouches for the rest.
+    unsafe {
+        asm!("svc 0", in("x8") number, inlateout("x0") a as isize => ret, in("x1") b, in("x2") c, in("x3") d,
+             in("x4") e, in("x5") f, options(nostack));
+    }
+    answer(ret)
+}
+
+/// The kernel answers errors as -4095 to -1.
+const fn answer(ret: isize) -> Result<usize, Errno> {
+    match ret {
+        -4095..=-1 => Err(Errno(ret.unsigned_abs() as u16)),
+        _ => Ok(ret.cast_unsigned()),
+    }
+}
+
+/// Closes one descriptor.
+pub fn close(fd: i32) {
+    // SAFETY: no pointer; a wrong number is EBADF. Whoever calls this in the launcher owns the whole descriptor table.
+    let _ = unsafe { syscall(nr::CLOSE, [fd as usize, 0, 0, 0, 0, 0]) };
+}
+
+/// Ends the process.
+pub fn exit_group(status: i32) -> ! {
+    loop {
+        // SAFETY: no pointer; it does not return. The loop is for a seccomp filter that answers for it all the same.
+        let _ = unsafe { syscall(nr::EXIT_GROUP, [status as usize, 0, 0, 0, 0, 0]) };
+        trap();
+    }
+}
+
+/// An instruction that no program survives.
+fn trap() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: raises SIGILL, which is the intention.
+    unsafe {
+        asm!("ud2");
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: raises SIGTRAP, which is the intention.
+    unsafe {
+        asm!("brk #1");
+    }
+}
+
+/// Sets whether this process may be looked into and dumped (`PR_SET_DUMPABLE`).
+pub fn set_dumpable(dumpable: bool) -> Result<(), Errno> {
+    const PR_SET_DUMPABLE: usize = 4;
+    // SAFETY: the argument is an integer.
+    unsafe { syscall(nr::PRCTL, [PR_SET_DUMPABLE, usize::from(dumpable), 0, 0, 0, 0]) }.map(drop)
+}
+
+/// Sets the signal that comes when the parent thread ends (`PR_SET_PDEATHSIG`).
+pub fn set_parent_death_signal(signal: u32) -> Result<(), Errno> {
+    const PR_SET_PDEATHSIG: usize = 1;
+    // SAFETY: the argument is an integer.
+    unsafe { syscall(nr::PRCTL, [PR_SET_PDEATHSIG, signal as usize, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// Names this thread, as `ps -o comm` shows it; the kernel keeps 15 bytes.
+pub fn set_name(name: &CStr) {
+    const PR_SET_NAME: usize = 15;
+    // SAFETY: the kernel reads at most 16 bytes of a live string that ends in NUL.
+    let _ = unsafe { syscall(nr::PRCTL, [PR_SET_NAME, name.as_ptr().expose_provenance(), 0, 0, 0, 0]) };
+}
+
+/// sethostname(2).
+pub fn sethostname(name: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel reads count_bytes() bytes of a live string.
+    unsafe { syscall(nr::SETHOSTNAME, [name.as_ptr().expose_provenance(), name.count_bytes(), 0, 0, 0, 0]) }.map(drop)
+}
+
+/// setresuid(2), of this thread alone.
+pub fn setresuid(uid: u32) -> Result<(), Errno> {
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::SETRESUID, [uid as usize, uid as usize, uid as usize, 0, 0, 0]) }.map(drop)
+}
+
+/// setresgid(2), of this thread alone.
+pub fn setresgid(gid: u32) -> Result<(), Errno> {
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::SETRESGID, [gid as usize, gid as usize, gid as usize, 0, 0, 0]) }.map(drop)
+}
+
+/// setgroups(2), of this thread alone.
+pub fn setgroups(groups: &[u32]) -> Result<(), Errno> {
+    // SAFETY: the kernel reads groups.len() numbers of a live slice.
+    unsafe { syscall(nr::SETGROUPS, [groups.len(), groups.as_ptr().expose_provenance(), 0, 0, 0, 0]) }.map(drop)
+}
+
+/// unshare(2).
+pub fn unshare(flags: u64) -> Result<(), Errno> {
+    // SAFETY: no pointer; the process has one thread, and the floor never unshares CLONE_FILES or CLONE_VM.
+    unsafe { syscall(nr::UNSHARE, [flags as usize, 0, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// chdir(2).
+pub fn chdir(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    unsafe { syscall(nr::CHDIR, [path.as_ptr().expose_provenance(), 0, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// umask(2).
+pub fn umask(mask: u32) {
+    // SAFETY: no pointer; it cannot fail.
+    let _ = unsafe { syscall(nr::UMASK, [mask as usize, 0, 0, 0, 0, 0]) };
+}
+
+/// setsid(2).
+pub fn setsid() -> Result<(), Errno> {
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::SETSID, [0; 6]) }.map(drop)
+}
+
+/// socket(2), to be closed on exec.
+pub fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
+    const SOCK_CLOEXEC: i32 = 0o2_000_000;
+    // SAFETY: no pointer.
+    let fd = unsafe { syscall(nr::SOCKET, [family as usize, (kind | SOCK_CLOEXEC) as usize, 0, 0, 0, 0]) }?;
+    Ok(fd as i32)
+}
+
+/// An interface's name and flags, as `SIOCGIFFLAGS` and `SIOCSIFFLAGS` take them (`struct ifreq`, uapi/linux/if.h).
+#[repr(C)]
+#[derive(Debug)]
+pub struct InterfaceFlags {
+    name: [u8; 16],
+    /// `IFF_*`.
+    pub flags: u16,
+    rest: [u8; 22],
+}
+const _: () = assert!(size_of::<InterfaceFlags>() == 40);
+
+impl InterfaceFlags {
+    /// A request for the interface of this name, which ends in NUL bytes.
+    #[must_use]
+    pub const fn of(name: [u8; 16]) -> Self {
+        Self { name, flags: 0, rest: [0; 22] }
+    }
+
+    /// Reads the flags of the interface (`SIOCGIFFLAGS`).
+    pub fn read(&mut self, socket: i32) -> Result<(), Errno> {
+        self.ioctl(socket, 0x8913)
+    }
+
+    /// Sets the flags of the interface (`SIOCSIFFLAGS`).
+    pub fn write(&mut self, socket: i32) -> Result<(), Errno> {
+        self.ioctl(socket, 0x8914)
+    }
+
+    fn ioctl(&mut self, socket: i32, request: usize) -> Result<(), Errno> {
+        // SAFETY: both requests read and write one struct ifreq of 40 bytes, which this is (asserted above).
+        let ret =
+            unsafe { syscall(nr::IOCTL, [socket as usize, request, (&raw mut *self).expose_provenance(), 0, 0, 0]) };
+        ret.map(drop)
+    }
+}
+
+/// Whether there is such a file, following links.
+pub fn exists(path: &CStr) -> bool {
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    unsafe { syscall(nr::FACCESSAT, [AT_FDCWD, path.as_ptr().expose_provenance(), 0, 0, 0, 0]) }.is_ok()
+}
+
+/// Whether this thread may execute the file at `path`.
+pub fn may_execute(path: &CStr) -> bool {
+    const X_OK: usize = 1;
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    unsafe { syscall(nr::FACCESSAT, [AT_FDCWD, path.as_ptr().expose_provenance(), X_OK, 0, 0, 0]) }.is_ok()
+}
+
+/// Whether `path` is a directory. Needs no right to read it.
+pub fn is_directory(path: &CStr) -> bool {
+    // O_DIRECTORY has another value on aarch64, as on all of arm.
+    const O_DIRECTORY: usize = if cfg!(target_arch = "aarch64") { 0o40_000 } else { 0o200_000 };
+    const O_PATH_CLOEXEC: usize = 0o10_000_000 | 0o2_000_000;
+    let flags = O_DIRECTORY | O_PATH_CLOEXEC;
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    match unsafe { syscall(nr::OPENAT, [AT_FDCWD, path.as_ptr().expose_provenance(), flags, 0, 0, 0]) } {
+        Ok(fd) => {
+            close(fd as i32);
+            true
+        }
+        Err(_) => false,
+    }
+}
