@@ -1,2 +1,64 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Containers.
+//! Linux containers as a library: from any thread of any program.
+//!
+//! A [`Builder`] makes a [`Spec`], a plain value; the spec compiles into a [`Plan`], a list of steps that can be printed;
+//! a tiny program of our own, the launcher, performs the plan in new namespaces and executes the container's program.
+//! The launcher is embedded in this library and executed from a sealed memfd: nothing of the caller's memory, locks,
+//! environment or descriptors gets into the container, and nothing of the caller is copied, so that a start costs the
+//! same from a small program and from one of many gigabytes.
+//!
+//! ```
+//! use skep::Container;
+//! use skep::ns::{IdMap, NamespaceKind, Namespaces};
+//!
+//! # fn main() -> Result<(), skep::Error> {
+//! let out = Container::anonymous()
+//!     .namespaces(Namespaces::new().make([NamespaceKind::Pid, NamespaceKind::Uts]).user(IdMap::current_as_root()))
+//!     .hostname("web")
+//!     .command("/bin/sh", ["-c", "uname -n; echo pid $$"])
+//!     .output()?;
+//! assert_eq!(String::from_utf8_lossy(&out.stdout), "web\npid 1\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//! What it is not, yet: a container has no root directory, resource limits, seccomp filter or name of its own; it is not
+//! stored and not joined. Who runs in it sees the machine's files and may do what the user may. A container that its
+//! program does not trust needs all of these.
+//!
+//! # Kernels
+//! Linux 5.10 and newer, x86_64 and aarch64; the latter compiles and has not been run. Where clone3, memfd_create or
+//! close_range are refused, older calls do the same.
+//!
+//! # Privileges
+//! `CAP_SYS_ADMIN` for namespaces; none with a user namespace among them, where the machine lets ordinary users make one.
+//! [`Plan::explain`] says which step takes which right.
+//!
+//! # What it does to the caller
+//! Nothing that lasts: no signal handler, no `waitpid(-1)`, no change of signal mask, ids, directory or descriptors. The
+//! program that is started, and the launcher, are children of the caller: it gets `SIGCHLD` for both.
+
+mod builder;
+mod error;
+mod handle;
+mod parent;
+mod plan;
+mod report;
+mod spec;
+#[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
+mod wire;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+pub use builder::Builder;
+pub use error::{Error, ErrorKind, Object};
+pub use handle::{Container, Created};
+pub use parent::LAUNCHER;
+pub use plan::Plan;
+pub use report::Report;
+pub use skep_ns as ns;
+pub use spec::{Mount, Process, Spec};

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The launcher: makes a process in new namespaces, has it perform a plan, and executes the program.
+//!
+//! Floor: a program of its own, without heap, libc, formatting or panics. skep's `build.rs` compiles it together with the
+//! floors of the leaves and embeds it; the parent executes it from a sealed memfd with two descriptors beside the
+//! program's own: the wire (`argv[1]` is its number) and, one above, the plan. `src/wire.rs` has the chart of what is said.
+#![no_std]
+#![no_main]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![deny(unsafe_code)]
+#![allow(dead_code, reason = "step.rs and wire.rs have the parent's half in them too")]
+#![allow(unreachable_pub, reason = "a program: nothing of it can be reached from elsewhere")]
+
+mod clone;
+mod run;
+#[path = "../src/plan/step.rs"]
+mod step;
+mod sys;
+#[path = "../src/wire.rs"]
+mod wire;
+
+use ns_floor::Errno;
+use ns_floor::process;
+use step::Flat;
+use sys::{Arguments, Wire};
+use wire::{AT_CLONE, AT_PLAN, Frame};
+
+/// What the launcher does; `_start` in `sys/mod.rs` calls it.
+fn main(arguments: &Arguments) -> ! {
+    let number = |index| arguments.get(index).and_then(|text| process::number(text.to_bytes())).map(u32::cast_signed);
+    let (Some(wire), Some(plan)) = (number(1), number(2)) else {
+        // Started by hand. There is nobody to report to.
+        ns_floor::sys::exit_group(64)
+    };
+    let wire = Wire::new(wire, number(3));
+    match prepare(&wire, plan) {
+        Ok(plan) => launch(&wire, &plan),
+        Err(errno) => wire.fail(AT_PLAN, errno),
+    }
+}
+
+/// Reads the plan. What the caller had open beside it and the program's descriptors is closed already: Spawn did.
+fn prepare(wire: &Wire, plan: i32) -> Result<Flat<'static>, Errno> {
+    wire.close_on_exec()?;
+    let bytes = sys::map(plan)?;
+    ns_floor::sys::close(plan);
+    let base = bytes.as_ptr().addr() as u64;
+    let header = Flat::new(bytes).ok_or(Errno::PROTO)?.header();
+    step::relocate(bytes, header.argv, base).ok_or(Errno::PROTO)?;
+    step::relocate(bytes, header.envp, base).ok_or(Errno::PROTO)?;
+    let plan = Flat::new(bytes).ok_or(Errno::PROTO)?;
+    ns_floor::sys::set_name(plan.text(header.name).ok_or(Errno::PROTO)?);
+    Ok(plan)
+}
+
+/// Makes the child and tells the parent of it; the child goes on in `run.rs`.
+///
+/// The child has a wire of its own, made here: no copy of the caller, which another thread may make at any moment, can hold
+/// its end. So end of file on it means what it says.
+fn launch(wire: &Wire, plan: &Flat<'static>) -> ! {
+    let (parents, childs) = match sys::socket_pair() {
+        Ok(pair) => pair,
+        Err(errno) => wire.fail(AT_CLONE, errno),
+    };
+    match clone::sibling(plan.header().clone_flags) {
+        Ok(clone::Side::Child { late_flags }) => {
+            ns_floor::sys::close(parents);
+            run::child(&wire.replaced_by(childs), plan, late_flags)
+        }
+        Ok(clone::Side::Launcher { pid, pidfd }) => {
+            // If the parent is gone, the child finds its wire closed, and ends by itself.
+            let _ = wire.send_descriptors(Frame::Born(pid), [pidfd, parents]);
+            ns_floor::sys::exit_group(0)
+        }
+        Err(errno) => wire.fail(AT_CLONE, errno),
+    }
+}

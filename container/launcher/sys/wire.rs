@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The child's and the launcher's end of the wire.
+
+use ns_floor::Errno;
+use ns_floor::sys::{exit_group, nr, syscall};
+
+use crate::wire::{Detail, Frame, SIZE};
+
+/// The child's and the launcher's end of the wire.
+#[derive(Debug)]
+pub struct Wire {
+    socket: i32,
+    /// A pidfd of the caller, where it could give one: a copy of the caller may hold the other end of the wire for longer
+    /// than the caller itself lives.
+    caller: Option<i32>,
+}
+
+/// A frame in place of a signal when the parent is gone.
+const MSG_NOSIGNAL: usize = 0x4000;
+
+impl Wire {
+    /// The wire under descriptor `socket`, of the caller that `caller` is a pidfd of.
+    pub const fn new(socket: i32, caller: Option<i32>) -> Self {
+        Self { socket, caller }
+    }
+
+    /// The wire under another descriptor, this one closed.
+    pub fn replaced_by(&self, socket: i32) -> Self {
+        ns_floor::sys::close(self.socket);
+        Self { socket, caller: self.caller }
+    }
+
+    /// Has the kernel close the wire when the program is executed.
+    pub fn close_on_exec(&self) -> Result<(), Errno> {
+        const F_SETFD: usize = 2;
+        const FD_CLOEXEC: usize = 1;
+        for fd in [Some(self.socket), self.caller].into_iter().flatten() {
+            // SAFETY: no pointer.
+            unsafe { syscall(nr::FCNTL, [fd as usize, F_SETFD, FD_CLOEXEC, 0, 0, 0]) }?;
+        }
+        Ok(())
+    }
+
+    /// Sends a frame. A parent that is gone is noticed when its answer is waited for.
+    pub fn send(&self, frame: Frame) {
+        let _ = self.send_with(frame, &mut []);
+    }
+
+    /// Sends a frame and two descriptors with it.
+    pub fn send_descriptors(&self, frame: Frame, fds: [i32; 2]) -> Result<(), Errno> {
+        const SOL_SOCKET: i32 = 1;
+        const SCM_RIGHTS: i32 = 1;
+        let control = Control { size: size_of::<Control>(), level: SOL_SOCKET, kind: SCM_RIGHTS, fds };
+        self.send_with(frame, &mut [control])
+    }
+
+    fn send_with(&self, frame: Frame, control: &mut [Control]) -> Result<(), Errno> {
+        let bytes = frame.encode();
+        let data = Vector { base: bytes.as_ptr().expose_provenance(), size: SIZE };
+        let message = Message {
+            name: 0,
+            name_size: 0,
+            data: (&raw const data).expose_provenance(),
+            data_count: 1,
+            control: if control.is_empty() { 0 } else { control.as_mut_ptr().expose_provenance() },
+            control_size: size_of_val(control),
+            flags: 0,
+        };
+        let message = (&raw const message).expose_provenance();
+        loop {
+            // SAFETY: the header, the vector, the bytes and the control message are live locals of the sizes given.
+            match unsafe { syscall(nr::SENDMSG, [self.socket as usize, message, MSG_NOSIGNAL, 0, 0, 0]) } {
+                Err(Errno::INTR) => {}
+                done => return done.map(drop),
+            }
+        }
+    }
+
+    /// Waits for a frame. End of file, or what is no frame, means that the parent is gone: so is this process then.
+    pub fn receive(&self) -> Frame {
+        self.wait();
+        let mut bytes = [0; SIZE];
+        let at = bytes.as_mut_ptr().expose_provenance();
+        loop {
+            // SAFETY: the kernel writes at most SIZE bytes into a live local of that size.
+            match unsafe { syscall(nr::RECVFROM, [self.socket as usize, at, SIZE, 0, 0, 0]) } {
+                Err(Errno::INTR) => {}
+                Ok(SIZE) => match Frame::decode(bytes) {
+                    Some(frame) => return frame,
+                    None => exit_group(1),
+                },
+                _ => exit_group(1),
+            }
+        }
+    }
+
+    /// Waits until the parent has spoken or closed the wire. Ends when the caller has ended, whoever holds the wire then.
+    fn wait(&self) {
+        const POLLIN: i16 = 1;
+        let Some(caller) = self.caller else { return };
+        let mut fds =
+            [Poll { fd: self.socket, events: POLLIN, found: 0 }, Poll { fd: caller, events: POLLIN, found: 0 }];
+        loop {
+            let args = [fds.as_mut_ptr().expose_provenance(), fds.len(), 0, 0, 0, 0];
+            // SAFETY: the kernel reads and writes two struct pollfd at a live local; null pointers stand for no deadline
+            // and an unchanged signal mask.
+            match unsafe { syscall(nr::PPOLL, args) } {
+                Err(Errno::INTR) => {}
+                Ok(_) if matches!(fds, [_, Poll { found: 1.., .. }]) => exit_group(1),
+                _ => return,
+            }
+        }
+    }
+
+    /// Reports that the step at `at` failed, and ends.
+    pub fn fail(&self, at: u16, errno: Errno) -> ! {
+        self.fail_in_detail(at, errno, Detail::None)
+    }
+
+    /// Reports that the step at `at` failed, and why, and ends.
+    pub fn fail_in_detail(&self, at: u16, errno: Errno, detail: Detail) -> ! {
+        self.send(Frame::Failed { at, errno: errno.0, detail });
+        exit_group(1)
+    }
+}
+
+/// `struct pollfd`.
+#[repr(C)]
+struct Poll {
+    fd: i32,
+    events: i16,
+    found: i16,
+}
+
+/// `struct iovec`.
+#[repr(C)]
+struct Vector {
+    base: usize,
+    size: usize,
+}
+
+/// `struct user_msghdr`, include/linux/socket.h.
+#[repr(C)]
+struct Message {
+    name: usize,
+    name_size: u32,
+    data: usize,
+    data_count: usize,
+    control: usize,
+    control_size: usize,
+    flags: u32,
+}
+const _: () = assert!(size_of::<Message>() == 56);
+
+/// `struct cmsghdr` with two descriptors.
+#[repr(C)]
+struct Control {
+    size: usize,
+    level: i32,
+    kind: i32,
+    fds: [i32; 2],
+}
+const _: () = assert!(size_of::<Control>() == 24);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A container that is set up and has not begun.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::error::Error;
+use crate::handle::Container;
+use crate::parent::Launched;
+use crate::plan::Plan;
+
+/// A container that is set up: its first process waits, with a few pages of memory, for [`start`](Self::start).
+///
+/// Dropping it ends the process and reaps it.
+#[derive(Debug)]
+#[must_use = "dropping it deletes the container"]
+pub struct Created {
+    launched: Launched,
+    kill_on_drop: bool,
+}
+
+impl Created {
+    pub(crate) fn new(launched: Launched, kill_on_drop: bool) -> Self {
+        Self { launched, kill_on_drop }
+    }
+
+    /// The first process's number in the caller's pid namespace, to show.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.launched.pid()
+    }
+
+    /// What was done to make it.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        self.launched.plan()
+    }
+
+    /// Executes the program. From any thread; the answer comes when it runs, or could not be executed.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed. Nothing is left behind.
+    pub fn start(self) -> Result<Container, Error> {
+        let (pid, pidfd, pipes) = self.launched.start()?;
+        Ok(Container::new(pid, pidfd, pipes, self.kill_on_drop))
+    }
+}
+
+impl AsFd for Created {
+    /// The first process, by its pidfd: readable when it has ended, which is then a failure.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.launched.child()
+    }
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What was made: a container before its start, and a running one.
+
+mod created;
+mod running;
+
+pub use created::Created;
+pub use running::Container;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the caller's process does to make a container. It may allocate and fail; nothing it makes is left behind.
+
+pub(crate) mod file;
+mod ids;
+mod launch;
+mod launcher;
+mod wire;
+
+pub(crate) use launch::{Launch, Launched};
+pub use launcher::LAUNCHER;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The parent's end of the wire: a socket, and where in the chart of `src/wire.rs` one is.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags,
+    SocketType,
+};
+
+use crate::wire::{Broken, Frame, Phase, Received, SIZE};
+
+/// The parent's end.
+#[derive(Debug)]
+pub(crate) struct ParentWire {
+    socket: OwnedFd,
+    phase: Phase,
+}
+
+impl ParentWire {
+    /// A wire, and the end that the launcher gets.
+    pub(crate) fn new() -> Result<(Self, OwnedFd), Errno> {
+        // Packets: a frame arrives whole, and end of file cannot be mistaken for a short one.
+        let (socket, other) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        Ok((Self { socket, phase: Phase::Launching }, other))
+    }
+
+    /// Waits for what is due and moves on; descriptors that came along are answered with it.
+    pub(crate) fn receive(&mut self) -> Result<(Received, Vec<OwnedFd>), Broken> {
+        let (received, fds) = self.read().map_err(|_| Broken::Died)?;
+        self.phase = self.phase.receive(received)?;
+        Ok((received, fds))
+    }
+
+    /// Goes on over another socket, which came with the child's birth: the far end of this one was the caller's for a
+    /// moment, and a copy of the caller may hold it for ever.
+    pub(crate) fn go_on_over(&mut self, socket: OwnedFd) {
+        self.socket = socket;
+    }
+
+    /// As [`receive`](Self::receive), for as long as the process of the pidfd `speaker` lives.
+    ///
+    /// What it has made may hold the same end of the wire and wait for the parent: without a look at the speaker itself
+    /// both would wait for ever once it was killed.
+    pub(crate) fn receive_from(&mut self, speaker: BorrowedFd<'_>) -> Result<(Received, Vec<OwnedFd>), Broken> {
+        let ready = |fd: BorrowedFd<'_>, wait: bool| loop {
+            let mut fds =
+                [PollFd::from_borrowed_fd(fd, PollFlags::IN), PollFd::from_borrowed_fd(speaker, PollFlags::IN)];
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            match rustix::event::poll(&mut fds, if wait { None } else { Some(&now) }) {
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+                Ok(_) => return fds.first().is_some_and(|fd| !fd.revents().is_empty()),
+            }
+        };
+        // Looked at again once the speaker is known to be dead: it may have spoken just before.
+        if ready(self.socket.as_fd(), true) || ready(self.socket.as_fd(), false) {
+            return self.receive();
+        }
+        Err(Broken::Died)
+    }
+
+    /// Says `frame` and moves on.
+    ///
+    /// Where nobody listens any more the phase stays: the end of file that follows is then a death, not an exec.
+    pub(crate) fn send(&mut self, frame: Frame) -> Result<(), Broken> {
+        let next = self.phase.send(frame).ok_or(Broken::Unexpected)?;
+        let bytes = frame.encode();
+        let mut none = SendAncillaryBuffer::default();
+        loop {
+            match rustix::net::sendmsg(&self.socket, &[IoSlice::new(&bytes)], &mut none, SendFlags::NOSIGNAL) {
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(_) => return Ok(()),
+            }
+        }
+        self.phase = next;
+        Ok(())
+    }
+
+    fn read(&self) -> Result<(Received, Vec<OwnedFd>), Errno> {
+        let mut bytes = [0; SIZE];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let size = loop {
+            let mut data = [IoSliceMut::new(&mut bytes)];
+            match rustix::net::recvmsg(&self.socket, &mut data, &mut control, RecvFlags::CMSG_CLOEXEC) {
+                Ok(message) => break message.bytes,
+                Err(Errno::INTR) => {}
+                // ECONNRESET among them: the other end was closed with a frame of ours unread in it, so it was no exec.
+                Err(errno) => return Err(errno),
+            }
+        };
+        let mut fds = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(received) = message {
+                fds.extend(received);
+            }
+        }
+        match (size, Frame::decode(bytes)) {
+            (0, _) => Ok((Received::End, fds)),
+            (SIZE, Some(frame)) => Ok((Received::Frame(frame), fds)),
+            _ => Err(Errno::PROTO),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

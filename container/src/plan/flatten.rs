@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Laying a plan out flat, in the form that `step.rs` describes.
+
+use std::ffi::{CStr, CString};
+
+use super::step::{HEADER_WORDS, Header, STEP_WORDS, Span, Step, Texts};
+
+/// What is laid out.
+#[derive(Debug, Default)]
+pub(super) struct PlanBuf {
+    texts: TextBuf,
+    steps: Vec<[u32; STEP_WORDS]>,
+    programs: Vec<u32>,
+    argv: Vec<u64>,
+    envp: Vec<u64>,
+}
+
+/// The strings of a plan, each behind its offset from the plan's beginning.
+#[derive(Debug, Default)]
+struct TextBuf(Vec<u8>);
+
+impl Texts for TextBuf {
+    fn keep(&mut self, text: &CStr) -> u32 {
+        let offset = HEADER_WORDS * 4 + self.0.len();
+        self.0.extend_from_slice(text.to_bytes_with_nul());
+        // `PlanBuf::finish` refuses a plan whose offsets do not fit.
+        u32::try_from(offset).unwrap_or(u32::MAX)
+    }
+}
+
+impl PlanBuf {
+    pub(super) fn step(&mut self, step: Step<'_>) {
+        let words = step.encode(&mut self.texts);
+        self.steps.push(words);
+    }
+
+    pub(super) fn program(&mut self, path: &CStr) {
+        let offset = self.texts.keep(path);
+        self.programs.push(offset);
+    }
+
+    pub(super) fn arg(&mut self, arg: &CString) {
+        let offset = self.texts.keep(arg);
+        self.argv.push(offset.into());
+    }
+
+    pub(super) fn env(&mut self, entry: &CString) {
+        let offset = self.texts.keep(entry);
+        self.envp.push(offset.into());
+    }
+
+    /// The flat plan, or `None` if it is larger than offsets can tell (4 GiB), or has more steps than the wire can name.
+    pub(super) fn finish(mut self, clone_flags: u64, name: &CStr) -> Option<Vec<u8>> {
+        if self.steps.len() > usize::from(crate::wire::STEPS_MAX) {
+            return None;
+        }
+        let name = self.texts.keep(name);
+        let mut flat = vec![0; HEADER_WORDS * 4];
+        flat.append(&mut self.texts.0);
+        flat.resize(flat.len().next_multiple_of(8), 0);
+        let mut table = |entries: usize, bytes: Vec<u8>| {
+            let span = Span { offset: u32::try_from(flat.len()).ok()?, count: u32::try_from(entries).ok()? };
+            flat.extend(bytes);
+            flat.resize(flat.len().next_multiple_of(8), 0);
+            Some(span)
+        };
+        let steps = table(self.steps.len(), self.steps.iter().flatten().flat_map(|word| word.to_ne_bytes()).collect())?;
+        let programs = table(self.programs.len(), self.programs.iter().flat_map(|word| word.to_ne_bytes()).collect())?;
+        let pointers = |offsets: &[u64]| offsets.iter().chain(&[0]).flat_map(|offset| offset.to_ne_bytes()).collect();
+        let argv = table(self.argv.len(), pointers(&self.argv))?;
+        let envp = table(self.envp.len(), pointers(&self.envp))?;
+        let header = Header { size: u32::try_from(flat.len()).ok()?, clone_flags, name, steps, programs, argv, envp };
+        for (slot, byte) in flat.iter_mut().zip(header.encode().iter().flat_map(|word| word.to_ne_bytes())) {
+            *slot = byte;
+        }
+        Some(flat)
+    }
+}

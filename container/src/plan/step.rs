@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A step of a plan, and the flat form in which a plan travels: offsets, no pointers.
+//!
+//! ```text
+//!  header   20 words of 4 bytes: magic, version, size, clone flags (2), name, then offset and count of each table
+//!  text     strings that end in NUL; the tables after it begin at a multiple of 8
+//!  steps    6 words each: kind, five operands (numbers, or offsets of strings)
+//!  programs 1 word each: offset of a path to try
+//!  argv     8 bytes each: offset of a string; ends in 0. Turned into pointers in place by the launcher.
+//!  envp     as argv
+//! ```
+//! Numbers are in the machine's own order: a plan never leaves the machine, nor the program that was built with its launcher.
+//!
+//! Floor: shared by both rooms; depends on `core` alone.
+
+use core::ffi::CStr;
+
+/// "skep" as a number.
+pub const MAGIC: u32 = 0x736b_6570;
+/// The version of the flat form.
+pub const VERSION: u32 = 1;
+/// Words of the header.
+pub const HEADER_WORDS: usize = 20;
+/// Words of a step.
+pub const STEP_WORDS: usize = 6;
+
+/// One thing that the child does to become what the plan describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Cut propagation of mounts to the outside.
+    ReceiveOnly,
+    /// Make `source` appear at `target` too.
+    Bind {
+        /// What is there already.
+        source: &'a CStr,
+        /// Where it shall be seen.
+        target: &'a CStr,
+    },
+    /// Mount a proc of the new pid namespace.
+    Proc {
+        /// Where.
+        target: &'a CStr,
+    },
+    /// Set the host name.
+    Hostname {
+        /// The name, at most 64 bytes.
+        name: &'a CStr,
+    },
+    /// Bring the loopback interface up.
+    Loopback,
+    /// Make more namespaces, after everything that must be done outside of them.
+    Unshare {
+        /// `CLONE_NEW*`.
+        flags: u64,
+    },
+    /// Become a user and group of the user namespace.
+    Become {
+        /// User, inside.
+        uid: u32,
+        /// Group, inside.
+        gid: u32,
+        /// Whether the supplementary groups are dropped, unless the user namespace denies setgroups(2).
+        drop_groups: bool,
+    },
+    /// Deny others below root to look into this process.
+    Undumpable,
+    /// Set the mask of permissions for new files.
+    Umask {
+        /// The bits to leave out.
+        mask: u32,
+    },
+    /// Enter the working directory.
+    Directory {
+        /// An absolute path.
+        path: &'a CStr,
+    },
+    /// Lead a session without a terminal.
+    Session,
+    /// Die when the thread that made the container ends.
+    DieWithCaller {
+        /// The signal to die by.
+        signal: u32,
+    },
+}
+
+/// Where strings are kept while a plan is flattened: answers the offset of a text.
+pub trait Texts {
+    /// Keeps `text` and answers where.
+    fn keep(&mut self, text: &CStr) -> u32;
+}
+
+impl<'a> Step<'a> {
+    /// The step as words.
+    pub fn encode(&self, texts: &mut impl Texts) -> [u32; STEP_WORDS] {
+        match *self {
+            Step::ReceiveOnly => [1, 0, 0, 0, 0, 0],
+            Step::Bind { source, target } => [2, texts.keep(source), texts.keep(target), 0, 0, 0],
+            Step::Proc { target } => [3, texts.keep(target), 0, 0, 0, 0],
+            Step::Hostname { name } => [4, texts.keep(name), 0, 0, 0, 0],
+            Step::Loopback => [5, 0, 0, 0, 0, 0],
+            Step::Unshare { flags } => [6, low(flags), high(flags), 0, 0, 0],
+            Step::Become { uid, gid, drop_groups } => [7, uid, gid, drop_groups as u32, 0, 0],
+            Step::Undumpable => [8, 0, 0, 0, 0, 0],
+            Step::Umask { mask } => [9, mask, 0, 0, 0, 0],
+            Step::Directory { path } => [10, texts.keep(path), 0, 0, 0, 0],
+            Step::Session => [11, 0, 0, 0, 0, 0],
+            Step::DieWithCaller { signal } => [12, signal, 0, 0, 0, 0],
+        }
+    }
+
+    fn decode(words: [u32; STEP_WORDS], flat: &Flat<'a>) -> Option<Self> {
+        let [kind, a, b, c, ..] = words;
+        Some(match kind {
+            1 => Step::ReceiveOnly,
+            2 => Step::Bind { source: flat.text(a)?, target: flat.text(b)? },
+            3 => Step::Proc { target: flat.text(a)? },
+            4 => Step::Hostname { name: flat.text(a)? },
+            5 => Step::Loopback,
+            6 => Step::Unshare { flags: join(a, b) },
+            7 => Step::Become { uid: a, gid: b, drop_groups: c != 0 },
+            8 => Step::Undumpable,
+            9 => Step::Umask { mask: a },
+            10 => Step::Directory { path: flat.text(a)? },
+            11 => Step::Session,
+            12 => Step::DieWithCaller { signal: a },
+            _ => return None,
+        })
+    }
+}
+
+/// The low word of a number of two.
+#[must_use]
+pub const fn low(number: u64) -> u32 {
+    (number & 0xffff_ffff) as u32
+}
+
+/// The high word of a number of two.
+#[must_use]
+pub const fn high(number: u64) -> u32 {
+    (number >> 32) as u32
+}
+
+const fn join(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
+}
+
+/// A table of the flat form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins, in bytes from the plan's beginning.
+    pub offset: u32,
+    /// How many entries it has.
+    pub count: u32,
+}
+
+/// The header of a flat plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// The size of the whole plan in bytes.
+    pub size: u32,
+    /// The namespaces that the child is cloned into, `CLONE_NEW*`.
+    pub clone_flags: u64,
+    /// Offset of the name that `ps` shows during the set-up.
+    pub name: u32,
+    /// What the child performs.
+    pub steps: Span,
+    /// Paths of the program, to be tried in order.
+    pub programs: Span,
+    /// The program's arguments, without the closing null.
+    pub argv: Span,
+    /// The program's environment, without the closing null.
+    pub envp: Span,
+}
+
+impl Header {
+    /// The header as words.
+    #[must_use]
+    pub const fn encode(&self) -> [u32; HEADER_WORDS] {
+        let Header { size, clone_flags, name, steps, programs, argv, envp } = *self;
+        [
+            MAGIC,
+            VERSION,
+            size,
+            low(clone_flags),
+            high(clone_flags),
+            name,
+            steps.offset,
+            steps.count,
+            programs.offset,
+            programs.count,
+            argv.offset,
+            argv.count,
+            envp.offset,
+            envp.count,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
+    }
+}
+
+/// A flat plan as it was received. Nothing in it is believed: every offset is checked when it is followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Flat<'a> {
+    bytes: &'a [u8],
+    header: Header,
+}
+
+impl<'a> Flat<'a> {
+    /// Reads the header; `None` if the bytes are no plan of this version, or cut off.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        let at = |index: usize| word(bytes, index.checked_mul(4)?);
+        let span = |index: usize| Some(Span { offset: at(index)?, count: at(index.checked_add(1)?)? });
+        if at(0)? != MAGIC || at(1)? != VERSION || at(2)? as usize != bytes.len() {
+            return None;
+        }
+        let header = Header {
+            size: at(2)?,
+            clone_flags: join(at(3)?, at(4)?),
+            name: at(5)?,
+            steps: span(6)?,
+            programs: span(8)?,
+            argv: span(10)?,
+            envp: span(12)?,
+        };
+        Some(Self { bytes, header })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> Header {
+        self.header
+    }
+
+    /// Where the plan lies in memory.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.bytes.as_ptr().expose_provenance()
+    }
+
+    /// The string at `offset`.
+    #[must_use]
+    pub fn text(&self, offset: u32) -> Option<&'a CStr> {
+        CStr::from_bytes_until_nul(self.bytes.get(offset as usize..)?).ok()
+    }
+
+    /// Step number `index`; `None` past the end and for what is no step.
+    #[must_use]
+    pub fn step(&self, index: u16) -> Option<Step<'a>> {
+        if u32::from(index) >= self.header.steps.count {
+            return None;
+        }
+        let start = (self.header.steps.offset as usize).checked_add(usize::from(index).checked_mul(STEP_WORDS * 4)?)?;
+        let mut words = [0; STEP_WORDS];
+        for (number, slot) in words.iter_mut().enumerate() {
+            *slot = word(self.bytes, start.checked_add(number.checked_mul(4)?)?)?;
+        }
+        Step::decode(words, self)
+    }
+
+    /// Path number `index` of the program.
+    #[must_use]
+    pub fn program(&self, index: u32) -> Option<&'a CStr> {
+        if index >= self.header.programs.count {
+            return None;
+        }
+        let start = (self.header.programs.offset as usize).checked_add((index as usize).checked_mul(4)?)?;
+        self.text(word(self.bytes, start)?)
+    }
+}
+
+/// Turns a table of offsets into one of pointers for a plan that lies at address `base`: `argv` and `envp` in place.
+///
+/// Answers `None` for a table that is not within the plan, or does not end in 0, or points out of it.
+#[must_use]
+pub fn relocate(bytes: &mut [u8], table: Span, base: u64) -> Option<()> {
+    let size = bytes.len() as u64;
+    let mut at = table.offset as usize;
+    for _ in 0..table.count {
+        let slot = bytes.get_mut(at..at.checked_add(8)?)?.first_chunk_mut::<8>()?;
+        let offset = u64::from_ne_bytes(*slot);
+        if offset == 0 || offset >= size {
+            return None;
+        }
+        *slot = base.checked_add(offset)?.to_ne_bytes();
+        at = at.checked_add(8)?;
+    }
+    let end = bytes.get(at..at.checked_add(8)?)?.first_chunk::<8>()?;
+    (u64::from_ne_bytes(*end) == 0).then_some(())
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at.checked_add(4)?)?.first_chunk::<4>()?;
+    Some(u32::from_ne_bytes(*bytes))
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is wrong with a description: everything at once, each with its place, before anything is touched.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use skep_ns::NamespaceKind;
+
+use super::{Mount, Spec};
+
+/// The kernel's limit on host names, in bytes.
+const HOSTNAME_MAX: usize = 64;
+
+impl Spec {
+    /// Everything that is wrong with the description, a sentence each that begins with the place; empty if it can be tried.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut found = Problems(Vec::new());
+        self.check_namespaces(&mut found);
+        self.check_hostname(&mut found);
+        for (at, mount) in self.mounts.iter().enumerate() {
+            self.check_mount(&format!("mounts[{at}]"), mount, &mut found);
+        }
+        self.check_process(&mut found);
+        found.0
+    }
+
+    fn check_namespaces(&self, found: &mut Problems) {
+        let Err(error) = self.namespaces.check() else { return };
+        for problem in error.problems() {
+            found.add("namespaces", problem);
+        }
+    }
+
+    fn check_hostname(&self, found: &mut Problems) {
+        let Some(hostname) = &self.hostname else { return };
+        if !self.namespaces.contains(NamespaceKind::Uts) {
+            found.add("hostname", "needs a uts namespace: without one the machine itself would be renamed");
+        }
+        if hostname.is_empty() || hostname.len() > HOSTNAME_MAX {
+            found.add("hostname", format!("has {} bytes; the kernel takes 1 to {HOSTNAME_MAX}", hostname.len()));
+        }
+        found.check_text("hostname", OsStr::new(hostname));
+    }
+
+    fn check_mount(&self, place: &str, mount: &Mount, found: &mut Problems) {
+        if !self.namespaces.contains(NamespaceKind::Mount) {
+            found.add(place, "needs a mount namespace: without one it would be seen on the whole machine");
+        }
+        match mount {
+            Mount::Bind { source, target } => {
+                found.check_absolute(&format!("{place}.source"), source);
+                found.check_absolute(&format!("{place}.target"), target);
+            }
+            Mount::Proc { target } => {
+                found.check_absolute(&format!("{place}.target"), target);
+                if !self.namespaces.contains(NamespaceKind::Pid) {
+                    found.add(place, "needs a pid namespace: a proc without one shows, and changes, the machine's own");
+                }
+            }
+        }
+    }
+
+    fn check_process(&self, found: &mut Problems) {
+        let process = &self.process;
+        if process.program.is_empty() {
+            found.add("process.program", "is empty");
+        }
+        found.check_text("process.program", &process.program);
+        for (at, arg) in process.args.iter().enumerate() {
+            found.check_text(&format!("process.args[{at}]"), arg);
+        }
+        for (at, (key, value)) in process.env.iter().enumerate() {
+            let place = format!("process.env[{at}]");
+            // One may begin with it: some programs keep notes to themselves so.
+            if key.is_empty() || key.as_bytes().iter().skip(1).any(|byte| *byte == b'=') {
+                found.add(&place, format!("{key:?} cannot name a variable: it is empty or has a = in it"));
+            }
+            found.check_text(&place, key);
+            found.check_text(&place, value);
+        }
+        if let Some(directory) = &process.directory {
+            found.check_absolute("process.directory", directory);
+        }
+        if process.umask.is_some_and(|mask| mask > 0o777) {
+            found.add("process.umask", "must be between 0 and 0o777");
+        }
+        self.check_user(found);
+    }
+
+    fn check_user(&self, found: &mut Problems) {
+        for (what, id) in self.process.user.iter().flat_map(|(uid, gid)| [("user", *uid), ("group", *gid)]) {
+            if id == u32::MAX {
+                found.add(
+                    "process.user",
+                    format!("{what} {id} is nobody's number: the kernel takes it for \"no change\""),
+                );
+            }
+        }
+        let Some(map) = self.namespaces.id_map() else { return };
+        let (uid, gid) = self.process.user.unwrap_or((0, 0));
+        if map.outside_uid(uid).is_none() {
+            found.add("process.user", format!("user {uid} is not in the id map of the user namespace"));
+        }
+        if map.outside_gid(gid).is_none() {
+            found.add("process.user", format!("group {gid} is not in the id map of the user namespace"));
+        }
+    }
+}
+
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn add(&mut self, place: &str, problem: impl AsRef<str>) {
+        self.0.push(format!("{place}: {}", problem.as_ref()));
+    }
+
+    fn check_text(&mut self, place: &str, text: &OsStr) {
+        if text.as_bytes().contains(&0) {
+            self.add(place, format!("{text:?} has a NUL byte in it, which ends a string for the kernel"));
+        }
+    }
+
+    fn check_absolute(&mut self, place: &str, path: &Path) {
+        if !path.is_absolute() {
+            self.add(place, format!("{path:?} must be an absolute path"));
+        }
+        self.check_text(place, path.as_os_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use skep_ns::{IdMap, IdRange, Namespaces};
+
+    use crate::spec::{Mount, Spec};
+
+    /// A description in which everything is wrong that can be.
+    fn wrong() -> Spec {
+        let mut spec = Spec { hostname: Some("h\0".repeat(33)), ..Spec::default() };
+        let map = IdMap::new().uid(IdRange::new(0, 5, 2)).uid(IdRange::new(1, 9, 1)).gid(IdRange::new(7, 7, 1));
+        spec.namespaces = Namespaces::new().user(map);
+        spec.mounts =
+            vec![Mount::Bind { source: "a".into(), target: "/b\0".into() }, Mount::Proc { target: "proc".into() }];
+        spec.process.args = vec!["good".into(), "b\0d".into()];
+        let var = |key: &str, value: &str| (OsString::from(key), OsString::from(value));
+        spec.process.env = vec![var("GOOD", "x"), var("", "x"), var("A=B", "x"), var("C", "\0")];
+        spec.process.directory = Some("tmp".into());
+        spec.process.umask = Some(0o1000);
+        spec.process.user = Some((33, 34));
+        spec
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_place() {
+        let expected = [
+            "namespaces: id map: uid range 2 (1 9 1) overlaps uid range 1 (0 5 2) inside",
+            "hostname: needs a uts namespace: without one the machine itself would be renamed",
+            "hostname: has 66 bytes; the kernel takes 1 to 64",
+            "hostname: has a NUL byte",
+            "mounts[0]: needs a mount namespace: without one it would be seen on the whole machine",
+            "mounts[0].source: \"a\" must be an absolute path",
+            "mounts[0].target: \"/b\\0\" has a NUL byte in it, which ends a string for the kernel",
+            "mounts[1]: needs a mount namespace: without one it would be seen on the whole machine",
+            "mounts[1].target: \"proc\" must be an absolute path",
+            "mounts[1]: needs a pid namespace: a proc without one shows, and changes, the machine's own",
+            "process.program: is empty",
+            "process.args[1]: \"b\\0d\" has a NUL byte in it, which ends a string for the kernel",
+            "process.env[1]: \"\" cannot name a variable: it is empty or has a = in it",
+            "process.env[2]: \"A=B\" cannot name a variable: it is empty or has a = in it",
+            "process.env[3]: \"\\0\" has a NUL byte in it, which ends a string for the kernel",
+            "process.directory: \"tmp\" must be an absolute path",
+            "process.umask: must be between 0 and 0o777",
+            "process.user: user 33 is not in the id map of the user namespace",
+            "process.user: group 34 is not in the id map of the user namespace",
+        ];
+        let mut problems = wrong().problems();
+        // Its text is the name thirty-three times.
+        problems[3] = problems[3]
+            .replace(&format!("{:?} ", "h\0".repeat(33)), "")
+            .replace(" in it, which ends a string for the kernel", "");
+        assert_eq!(problems, expected);
+    }
+
+    #[test]
+    fn limits_are_within_what_is_allowed() {
+        let mut spec = Spec { hostname: Some("h".repeat(64)), ..Spec::default() };
+        spec.namespaces = Namespaces::new().make([skep_ns::NamespaceKind::Uts]).user(IdMap::whole(1000, 3));
+        spec.process.program = "/bin/true".into();
+        spec.process.umask = Some(0o777);
+        spec.process.user = Some((2, 2));
+        assert_eq!(spec.problems(), [""; 0]);
+        spec.process.user = Some((3, 2));
+        spec.hostname = Some("h".repeat(65));
+        assert_eq!(spec.problems().len(), 2);
+    }
+}

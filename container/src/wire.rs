@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The wire between the parent and what it launches: 8-byte frames over a socket pair, no pointers, no paths, no text.
+//!
+//! ```text
+//!  parent                        launcher                         child (the program to be)
+//!    │  Spawn, execveat            │
+//!    ├────────────────────────────►│  reads the plan
+//!    │                             │  clone3 (CLONE_PARENT) ───────►│
+//!    │◄──── Born(pid) + pidfd ─────┤                                │ waits
+//!    │                             ╵ exits                          │
+//!    │  writes id maps                                              │
+//!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
+//!    │                                                              │ performs its steps
+//!    │◄──────────────────────── Ready ──────────────────────────────┤
+//!    ╎  Created                                                     ╎ waits
+//!    ├───────────────────────── Start ─────────────────────────────►│
+//!    │                                                              │ executes the program
+//!    │◄──────────────────────── end of file ────────────────────────┘ (closed on exec)
+//! ```
+//! In place of any frame of theirs the launcher and the child may say `Failed(step, errno, detail)` and end. End of file
+//! where a frame is due means that the other end has died: the parent undoes what it made, the child exits, so that a
+//! parent that is killed leaves nothing. After `Start` it means that the program has been executed.
+//!
+//! Floor: shared by both rooms; depends on `core` alone.
+
+/// The size of a frame in bytes.
+pub const SIZE: usize = 8;
+
+/// The first byte of every frame; its low bits are the version of the protocol.
+const MAGIC: u8 = 0xb1;
+
+/// The place in a [`Frame::Failed`] that stands for executing the program. Plans hold fewer steps.
+pub const AT_EXEC: u16 = u16::MAX;
+/// The place in a [`Frame::Failed`] that stands for making the child.
+pub const AT_CLONE: u16 = u16::MAX - 1;
+/// The place in a [`Frame::Failed`] that stands for reading the plan.
+pub const AT_PLAN: u16 = u16::MAX - 2;
+/// How many steps a plan may hold at most.
+pub const STEPS_MAX: u16 = AT_PLAN;
+
+/// One message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame {
+    /// From the launcher: the child exists, under this number in the launcher's pid namespace. Its pidfd comes along.
+    Born(u32),
+    /// From the parent: ids are mapped, perform your steps.
+    Go {
+        /// Whether the user namespace denies setgroups(2), so that groups cannot be dropped.
+        setgroups_denied: bool,
+    },
+    /// From the child: all steps are performed.
+    Ready,
+    /// From the parent: execute the program.
+    Start,
+    /// From the launcher or the child: a step failed, and I end.
+    Failed {
+        /// Which step of the plan, counted from 0, or one of the `AT_…` places.
+        at: u16,
+        /// The kernel's error number.
+        errno: u16,
+        /// What the number alone does not tell.
+        detail: Detail,
+    },
+}
+
+/// Why a program could not be executed, as far as the child saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Detail {
+    /// Nothing to add.
+    None = 0,
+    /// There is no such file.
+    Absent = 1,
+    /// The file is there: its interpreter or loader is absent.
+    Interpreter = 2,
+    /// It is a directory.
+    Directory = 3,
+    /// This user has no right to execute it.
+    NoPermission = 4,
+}
+
+impl Frame {
+    /// The frame as it travels.
+    #[must_use]
+    pub const fn encode(self) -> [u8; SIZE] {
+        let (kind, at, low, high) = match self {
+            Frame::Born(pid) => (1, 0, (pid & 0xffff) as u16, (pid >> 16) as u16),
+            Frame::Go { setgroups_denied } => (2, 0, setgroups_denied as u16, 0),
+            Frame::Ready => (3, 0, 0, 0),
+            Frame::Start => (4, 0, 0, 0),
+            Frame::Failed { at, errno, detail } => (5, at, errno, detail as u16),
+        };
+        let ([a, b], [c, d], [e, f]) = (u16::to_le_bytes(at), u16::to_le_bytes(low), u16::to_le_bytes(high));
+        [MAGIC, kind, a, b, c, d, e, f]
+    }
+
+    /// The frame that travelled; `None` if the bytes are no frame of this version.
+    #[must_use]
+    pub const fn decode(bytes: [u8; SIZE]) -> Option<Self> {
+        let [magic, kind, a, b, c, d, e, f] = bytes;
+        if magic != MAGIC {
+            return None;
+        }
+        let (at, low, high) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]), u16::from_le_bytes([e, f]));
+        match (kind, at, low, high) {
+            (1, 0, low, high) => Some(Frame::Born(low as u32 | (high as u32) << 16)),
+            (2, 0, denied @ (0 | 1), 0) => Some(Frame::Go { setgroups_denied: denied == 1 }),
+            (3, 0, 0, 0) => Some(Frame::Ready),
+            (4, 0, 0, 0) => Some(Frame::Start),
+            (5, at, errno, detail) => match Detail::decode(detail) {
+                Some(detail) => Some(Frame::Failed { at, errno, detail }),
+                None => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Detail {
+    const fn decode(value: u16) -> Option<Self> {
+        match value {
+            0 => Some(Detail::None),
+            1 => Some(Detail::Absent),
+            2 => Some(Detail::Interpreter),
+            3 => Some(Detail::Directory),
+            4 => Some(Detail::NoPermission),
+            _ => None,
+        }
+    }
+}
+
+/// Where the parent stands in the chart above: what it waits for next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The launcher was started: `Born` is due.
+    Launching,
+    /// The child was born and waits for `Go`.
+    Mapping,
+    /// The child performs its steps: `Ready` is due.
+    Preparing,
+    /// The child is ready and waits for `Start`.
+    Created,
+    /// The child executes the program: end of file is due.
+    Starting,
+    /// The program runs.
+    Running,
+}
+
+/// What came over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// A frame.
+    Frame(Frame),
+    /// End of file: nobody holds the other end any more.
+    End,
+}
+
+/// Why a launch cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The other end reported a failure.
+    Failed {
+        /// As in [`Frame::Failed`].
+        at: u16,
+        /// As in [`Frame::Failed`].
+        errno: u16,
+        /// As in [`Frame::Failed`].
+        detail: Detail,
+    },
+    /// The other end died where a frame was due.
+    Died,
+    /// The other end said what it must not say here.
+    Unexpected,
+}
+
+impl Phase {
+    /// What follows from what was received.
+    ///
+    /// # Errors
+    /// The launch is over, and why.
+    pub const fn receive(self, received: Received) -> Result<Phase, Broken> {
+        match (self, received) {
+            (_, Received::Frame(Frame::Failed { at, errno, detail })) => Err(Broken::Failed { at, errno, detail }),
+            (Phase::Launching, Received::Frame(Frame::Born(_))) => Ok(Phase::Mapping),
+            (Phase::Preparing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
+            (Phase::Starting, Received::End) => Ok(Phase::Running),
+            (_, Received::End) => Err(Broken::Died),
+            (_, Received::Frame(_)) => Err(Broken::Unexpected),
+        }
+    }
+
+    /// The phase after the parent has said `frame`; `None` if it is not its turn to say that.
+    #[must_use]
+    pub const fn send(self, frame: Frame) -> Option<Phase> {
+        match (self, frame) {
+            (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),
+            (Phase::Created, Frame::Start) => Some(Phase::Starting),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DETAILS: [Detail; 5] =
+        [Detail::None, Detail::Absent, Detail::Interpreter, Detail::Directory, Detail::NoPermission];
+
+    fn frames() -> impl Strategy<Value = Frame> {
+        let failed = (any::<u16>(), any::<u16>(), prop::sample::select(&DETAILS))
+            .prop_map(|(at, errno, detail)| Frame::Failed { at, errno, detail });
+        let go = any::<bool>().prop_map(|setgroups_denied| Frame::Go { setgroups_denied });
+        prop_oneof![any::<u32>().prop_map(Frame::Born), go, Just(Frame::Ready), Just(Frame::Start), failed]
+    }
+
+    proptest! {
+        #[test]
+        fn every_frame_travels_unchanged(frame in frames()) {
+            prop_assert_eq!(Frame::decode(frame.encode()), Some(frame));
+        }
+
+        // Every value of each byte is tried in each place: a frame has one form, and what is no frame's form is refused.
+        #[test]
+        fn what_is_not_the_form_of_a_frame_is_refused(frame in frames(), place in 0..SIZE) {
+            for value in 0..=u8::MAX {
+                let mut bytes = frame.encode();
+                bytes[place] = value;
+                prop_assert!(Frame::decode(bytes).is_none_or(|read| read.encode() == bytes), "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_all_first_bytes_and_kinds_five_are_frames() {
+        let pairs = (0..=u8::MAX).flat_map(|magic| (0..=u8::MAX).map(move |kind| (magic, kind)));
+        let known = pairs.filter(|(magic, kind)| Frame::decode([*magic, *kind, 0, 0, 0, 0, 0, 0]).is_some());
+        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(|kind| (MAGIC, kind)));
+    }
+
+    const PHASES: [Phase; 6] =
+        [Phase::Launching, Phase::Mapping, Phase::Preparing, Phase::Created, Phase::Starting, Phase::Running];
+    const GO: Frame = Frame::Go { setgroups_denied: false };
+    const FAILED: Frame = Frame::Failed { at: 3, errno: 1, detail: Detail::None };
+
+    #[test]
+    fn each_phase_takes_what_the_chart_says_and_nothing_else() {
+        for (phase, frame) in PHASES
+            .into_iter()
+            .flat_map(|phase| [Frame::Born(7), GO, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
+        {
+            let expected = match (phase, frame) {
+                (Phase::Launching, Frame::Born(_)) => Ok(Phase::Mapping),
+                (Phase::Preparing, Frame::Ready) => Ok(Phase::Created),
+                _ => Err(Broken::Unexpected),
+            };
+            assert_eq!(phase.receive(Received::Frame(frame)), expected, "{phase:?} {frame:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_ends_the_launch_in_every_phase_and_an_end_of_file_in_all_but_the_start() {
+        for phase in PHASES {
+            let failed = Broken::Failed { at: 3, errno: 1, detail: Detail::None };
+            assert_eq!(phase.receive(Received::Frame(FAILED)), Err(failed), "{phase:?}");
+            let expected = if phase == Phase::Starting { Ok(Phase::Running) } else { Err(Broken::Died) };
+            assert_eq!(phase.receive(Received::End), expected, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn the_parent_speaks_in_two_phases_alone() {
+        for (phase, frame) in PHASES
+            .into_iter()
+            .flat_map(|phase| [Frame::Born(7), GO, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
+        {
+            let expected = match (phase, frame) {
+                (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),
+                (Phase::Created, Frame::Start) => Some(Phase::Starting),
+                _ => None,
+            };
+            assert_eq!(phase.send(frame), expected, "{phase:?} {frame:?}");
+        }
+    }
+}

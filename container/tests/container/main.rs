@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Containers of real programs: what they are, what they cost, what they leave, and what is said when they fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what the tests call fails them by a panic, and speaks to the person who runs them"
+)]
+
+mod caller;
+mod common;
+mod fallbacks;
+mod files;
+mod footprint;
+mod forks;
+mod handle;
+mod identity;
+mod inside;
+mod kill;
+mod messages;
+mod roles;
+mod secret;
+mod starts;
+mod system_calls;
+mod tracer;
+mod victims;
