@@ -1,2 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Benches.
+//! Speed, as ratios against peers measured in the same run.
+//!
+//! Numbers of one machine say little, and these machines are noisy: contestants are run in turn, and what is printed are
+//! the tenth percentile, which is what a start costs when nobody disturbs it, and the median of the differences within a
+//! round.
+
+pub mod paired;
+pub mod sys;
+
+/// A program that only exits: what is measured is the way there.
+pub const TRIVIAL: &str = env!("SKEP_TRIVIAL");

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Contestants run in turn, and what came of it.
+
+use std::time::{Duration, Instant};
+
+/// One way to do the job.
+pub struct Contestant<'a> {
+    /// What it is called in the table.
+    pub name: &'static str,
+    /// Does the job once; `Err` says why it cannot be done here.
+    pub run: Box<dyn FnMut() -> Result<(), String> + 'a>,
+}
+
+impl std::fmt::Debug for Contestant<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// What each contestant took in each round.
+#[derive(Debug)]
+pub struct Rounds {
+    names: Vec<&'static str>,
+    times: Vec<Vec<Duration>>,
+    absent: Vec<(&'static str, String)>,
+}
+
+impl Rounds {
+    /// Runs every contestant once a round, each round beginning with another one, so that none always follows the same.
+    #[must_use]
+    pub fn run(mut contestants: Vec<Contestant<'_>>, rounds: usize) -> Self {
+        let mut absent = Vec::new();
+        // Warms up, and finds who cannot run here.
+        contestants.retain_mut(|contestant| match (contestant.run)() {
+            Ok(()) => true,
+            Err(why) => {
+                absent.push((contestant.name, why));
+                false
+            }
+        });
+        let count = contestants.len();
+        let mut times = vec![Vec::with_capacity(rounds); count];
+        for round in 0..rounds {
+            for turn in 0..count {
+                let at = (round + turn) % count;
+                let (Some(contestant), Some(times)) = (contestants.get_mut(at), times.get_mut(at)) else { continue };
+                let begin = Instant::now();
+                let done = (contestant.run)();
+                let took = begin.elapsed();
+                times.push(if done.is_ok() { took } else { Duration::MAX });
+            }
+        }
+        Self { names: contestants.iter().map(|contestant| contestant.name).collect(), times, absent }
+    }
+
+    /// The times of the contestant called `name`, in the order of rounds.
+    #[must_use]
+    pub fn times(&self, name: &str) -> &[Duration] {
+        let at = self.names.iter().position(|known| *known == name);
+        at.and_then(|at| self.times.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A table: the tenth percentile and the median of each, and the median of its differences to `base` within a round.
+    #[must_use]
+    pub fn table(&self, title: &str, base: &str) -> String {
+        let base_times = self.times(base);
+        let mut text = format!("{title}\n{:<28}{:>9}{:>9}{:>12}{:>8}\n", "", "p10 us", "median", "- base us", "ratio");
+        for (name, times) in self.names.iter().zip(&self.times) {
+            let difference =
+                median(times.iter().zip(base_times).map(|(time, base)| micros(*time) - micros(*base)).collect());
+            let ratio =
+                median(times.iter().zip(base_times).map(|(time, base)| micros(*time) / micros(*base)).collect());
+            let micros: Vec<f64> = times.iter().map(|time| micros(*time)).collect();
+            let (p10, half) = (percentile(micros.clone(), 10), median(micros));
+            text += &format!("{name:<28}{p10:>9.0}{half:>9.0}{difference:>+12.0}{ratio:>8.2}\n");
+        }
+        for (name, why) in &self.absent {
+            text += &format!("{name:<28}not run: {why}\n");
+        }
+        text
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn median(values: Vec<f64>) -> f64 {
+    percentile(values, 50)
+}
+
+fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() * percent / 100).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sorted_values() {
+        assert!((percentile((1..=100).rev().map(f64::from).collect(), 10) - 11.0).abs() < 1e-9);
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!(percentile(Vec::new(), 10).is_nan());
+    }
+
+    #[test]
+    fn who_cannot_run_is_named_and_the_others_take_turns() {
+        let order = std::cell::RefCell::new(Vec::new());
+        let contestant = |name, ok: bool| {
+            let order = &order;
+            let run = move || {
+                order.borrow_mut().push(name);
+                if ok { Ok(()) } else { Err("no such thing here".to_owned()) }
+            };
+            Contestant { name, run: Box::new(run) }
+        };
+        let rounds = Rounds::run(vec![contestant("a", true), contestant("b", false), contestant("c", true)], 2);
+        assert_eq!(*order.borrow(), ["a", "b", "c", "a", "c", "c", "a"]);
+        assert_eq!(rounds.times("a").len(), 2);
+        assert!(rounds.table("title", "a").contains("not run: no such thing here"));
+    }
+}
