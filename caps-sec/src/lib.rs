@@ -1,11 +1,66 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a process may do: capabilities, seccomp filters and security modules.
+//! What a process may do: capabilities, no_new_privs, securebits, resource limits; seccomp filters and security modules
+//! have their place here and are not there yet.
 //!
-//! The crate has its place in the workspace and no public item yet.
+//! The crate to reach for instead of raw `prctl` and `capset`. [`CapSet`] is a set of capabilities with names and
+//! algebra, [`Capabilities`] the five sets of a thread, which can be checked, read of any process and asked what a program
+//! will have of them; [`Privileges`] says all of it in one value, and [`Steps`] does it in the one right order, on this
+//! side and the other of a change of user, without allocating: in `CommandExt::pre_exec`, or in `skep`'s launcher.
 //!
 //! ```
-//! # use skep_caps_sec as _;
+//! use skep_caps_sec::{Cap, Capabilities, CapSet, Privileges};
+//!
+//! # fn main() -> Result<(), skep_caps_sec::Error> {
+//! let keep = CapSet::from([Cap::NET_BIND_SERVICE, Cap::CHOWN]);
+//! let web = Privileges::new().capabilities(Capabilities::exactly(keep).with_ambient()).no_new_privs();
+//! web.check()?;
+//! for step in web.steps(Some(1000)).before_identity() {
+//!     println!("{step}"); // drop every capability but chown, net_bind_service from the bounding set, …
+//! }
+//! let lacking = web.capabilities.unwrap_or_default().lacking(Capabilities::current()?.bounding);
+//! println!("this process cannot give: {lacking}");
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! # Limits
+//! What it is not, yet: capabilities of files, seccomp, AppArmor, SELinux, Landlock, keyrings. It changes the calling
+//! thread and no other, and only by functions whose names begin with `enter_`. The user and groups are the package
+//! `skep-ns`'s. It is for Linux alone, on x86_64 and aarch64; the latter has not been run.
 //!
 //! # Kernels
-//! Linux 5.10 and newer.
+//! Linux 5.10 and newer. Capabilities that a newer kernel adds have no name here, but are kept, dropped and shown by
+//! number.
+//!
+//! # Privileges
+//! None to describe and to read. `CAP_SETPCAP` to drop capabilities from the bounding set, `CAP_SYS_RESOURCE` to raise
+//! limits; each function says so.
+//!
+//! # Features
+//! `serde`: descriptions ([`Privileges`] and what is in it) can be serialised.
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("skep-caps-sec is for Linux on x86_64 and aarch64: its system calls are written in assembly for each");
+
+mod caps;
+mod dumpable;
+mod error;
+#[doc(hidden)]
+pub mod floor;
+mod no_new_privs;
+mod oom_score_adj;
+mod privileges;
+mod rlimit;
+mod securebits;
+mod status;
+mod steps;
+
+pub use crate::caps::{Cap, CapSet, CapSetIter, Capabilities};
+pub use dumpable::{dumpable, enter_undumpable};
+pub use error::{Error, ErrorKind, Object};
+pub use no_new_privs::{enter_no_new_privs, no_new_privs, no_new_privs_of};
+pub use oom_score_adj::OomScoreAdj;
+pub use privileges::Privileges;
+pub use rlimit::{Limit, Resource, Rlimit};
+pub use securebits::Securebits;
+pub use steps::Steps;

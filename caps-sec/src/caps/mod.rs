@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Capabilities: root's power in pieces, sets of them, and the five sets of a thread.
+//!
+//! [`Cap`] is one, [`CapSet`] a set, [`Capabilities`] the five sets that the kernel keeps for each thread. All three are
+//! values; only what says so looks at the machine ([`Cap::last`], [`Capabilities::current`],
+//! [`Capabilities::of_process`]).
+//!
+//! Man: capabilities(7).
+
+mod five;
+mod name;
+mod set;
+mod thread;
+
+#[cfg(test)]
+mod tests;
+
+pub use five::Capabilities;
+pub use name::Cap;
+pub use set::{CapSet, CapSetIter};

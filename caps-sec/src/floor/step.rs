@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A step: one thing that a process does to have less power, as a value, as words of a plan, and done.
+//!
+//! Man: capabilities(7).
+
+use core::ffi::CStr;
+
+use super::sys::Errno;
+use super::{limits, thread};
+
+/// Words of a step: its kind and six operands, numbers or offsets of texts.
+pub const WORDS: usize = 7;
+
+/// One thing that the child does to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Drop from the bounding set what is not to be kept, unknown capabilities included.
+    DropBounding {
+        /// What stays, if it is there.
+        keep: u64,
+    },
+    /// Have the permitted set outlive the change from root to another user.
+    KeepCaps,
+    /// Set the effective, permitted and inheritable sets.
+    SetCaps {
+        /// What is in force.
+        effective: u64,
+        /// What may be put in force.
+        permitted: u64,
+        /// What a program with inheritable file capabilities gets.
+        inheritable: u64,
+    },
+    /// Set the ambient set.
+    Ambient {
+        /// What programs get though they have no file capabilities.
+        set: u64,
+    },
+    /// Set the securebits.
+    Securebits {
+        /// `SECBIT_*`, all of them.
+        bits: u32,
+    },
+    /// Forbid to gain privileges by an exec.
+    NoNewPrivs,
+    /// Set a resource limit.
+    Rlimit {
+        /// `RLIMIT_*`.
+        resource: u32,
+        /// What holds; `u64::MAX` is no limit.
+        soft: u64,
+        /// What it can be raised to.
+        hard: u64,
+    },
+    /// Set whom the kernel kills first.
+    OomScoreAdj {
+        /// From -1000, never, to 1000, first.
+        value: i32,
+    },
+    /// Deny others to look into this process.
+    Undumpable,
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The kernel's answer.
+    pub errno: Errno,
+    /// Where within the step: a capability's number, [`thread::WHOLE`], [`limits::OPENING`] or [`limits::WRITING`].
+    pub part: u16,
+}
+
+impl Failure {
+    /// A failure of a step that is one call.
+    pub(super) const fn whole(errno: Errno) -> Self {
+        Self { errno, part: thread::WHOLE }
+    }
+}
+
+impl Step {
+    /// The step as words of a plan. `keep` keeps a text and answers its offset; no step has one yet.
+    pub fn encode(&self, _keep: &mut impl FnMut(&CStr) -> u32) -> [u32; WORDS] {
+        match *self {
+            Step::DropBounding { keep } => [1, low(keep), high(keep), 0, 0, 0, 0],
+            Step::KeepCaps => [2, 0, 0, 0, 0, 0, 0],
+            Step::SetCaps { effective: e, permitted: p, inheritable: i } => {
+                [3, low(e), high(e), low(p), high(p), low(i), high(i)]
+            }
+            Step::Ambient { set } => [4, low(set), high(set), 0, 0, 0, 0],
+            Step::Securebits { bits } => [5, bits, 0, 0, 0, 0, 0],
+            Step::NoNewPrivs => [6, 0, 0, 0, 0, 0, 0],
+            Step::Rlimit { resource, soft, hard } => [7, resource, low(soft), high(soft), low(hard), high(hard), 0],
+            Step::OomScoreAdj { value } => [8, value.cast_unsigned(), 0, 0, 0, 0, 0],
+            Step::Undumpable => [9, 0, 0, 0, 0, 0, 0],
+        }
+    }
+
+    /// The step of these words; `None` for what [`encode`](Self::encode) never answers.
+    #[allow(single_use_lifetimes, reason = "the texts that a step will borrow live longer than the words")]
+    pub fn decode<'a>(words: [u32; WORDS], _text: &impl Fn(u32) -> Option<&'a CStr>) -> Option<Self> {
+        let [kind, a, b, c, d, e, f] = words;
+        let step = match kind {
+            1 => Step::DropBounding { keep: join(a, b) },
+            2 => Step::KeepCaps,
+            3 => Step::SetCaps { effective: join(a, b), permitted: join(c, d), inheritable: join(e, f) },
+            4 => Step::Ambient { set: join(a, b) },
+            5 => Step::Securebits { bits: a },
+            6 => Step::NoNewPrivs,
+            7 => Step::Rlimit { resource: a, soft: join(b, c), hard: join(d, e) },
+            8 => Step::OomScoreAdj { value: a.cast_signed() },
+            9 => Step::Undumpable,
+            _ => return None,
+        };
+        // Operands that a kind does not have are 0: then a plan says nothing that is not performed.
+        (step.encode(&mut |_| 0) == words).then_some(step)
+    }
+
+    /// Does it, to the calling thread.
+    ///
+    /// # Errors
+    /// The kernel's answer, and where within the step.
+    pub fn perform(&self) -> Result<(), Failure> {
+        match *self {
+            Step::DropBounding { keep } => thread::drop_bounding(keep),
+            Step::KeepCaps => thread::keep_caps(),
+            Step::SetCaps { effective, permitted, inheritable } => thread::set_caps(effective, permitted, inheritable),
+            Step::Ambient { set } => thread::ambient(set),
+            Step::Securebits { bits } => thread::securebits(bits),
+            Step::NoNewPrivs => thread::no_new_privs(),
+            Step::Rlimit { resource, soft, hard } => limits::rlimit(resource, soft, hard),
+            Step::OomScoreAdj { value } => limits::oom_score_adj(value),
+            Step::Undumpable => thread::undumpable(),
+        }
+    }
+}
+
+const fn low(number: u64) -> u32 {
+    (number & 0xffff_ffff) as u32
+}
+
+const fn high(number: u64) -> u32 {
+    (number >> 32) as u32
+}
+
+const fn join(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! This thread: its five sets of capabilities, and what guards them.
+//!
+//! A set is the kernel's 64 bits. None of these functions knows a list of capabilities: what this crate has no name for
+//! yet is dropped like everything else.
+//!
+//! Man: capabilities(7), capset(2), prctl(2). Kernel: security/commoncap.c.
+
+use super::step::Failure;
+use super::sys::{self, Errno, pr};
+
+/// What the `part` of a [`Failure`] says where no single capability was at fault.
+pub const WHOLE: u16 = u16::MAX;
+
+/// The bit of a capability by its number.
+const fn bit(number: u8) -> u64 {
+    match 1_u64.checked_shl(number as u32) {
+        Some(bit) => bit,
+        None => 0,
+    }
+}
+
+/// Drops every capability that is not in `keep` from the bounding set, up to the last that this kernel has.
+///
+/// The last one is found by asking until the kernel knows no more: `/proc/sys/kernel/cap_last_cap` may be out of reach.
+/// What is not in the set is not dropped again, which saves calls, and the right where nothing is to be done.
+///
+/// # Errors
+/// `EPERM` without `CAP_SETPCAP`; the part is the capability's number.
+pub fn drop_bounding(keep: u64) -> Result<(), Failure> {
+    for number in 0..64_u8 {
+        if keep & bit(number) != 0 {
+            continue;
+        }
+        let failed = |errno| Failure { errno, part: u16::from(number) };
+        match sys::prctl(pr::CAPBSET_READ, usize::from(number), 0) {
+            // Past the last capability of this kernel.
+            Err(Errno::INVAL) if number > 0 => return Ok(()),
+            Err(errno) => return Err(failed(errno)),
+            Ok(0) => {}
+            Ok(_) => sys::prctl(pr::CAPBSET_DROP, usize::from(number), 0).map(drop).map_err(failed)?,
+        }
+    }
+    Ok(())
+}
+
+/// Has the permitted set outlive a change from root to another user; the effective set does not. Ends with the exec.
+///
+/// # Errors
+/// `EPERM` if the securebits lock it.
+pub fn keep_caps() -> Result<(), Failure> {
+    sys::prctl(pr::SET_KEEPCAPS, 1, 0).map(drop).map_err(Failure::whole)
+}
+
+/// Sets the three sets of capset(2). The kernel takes out of the ambient set what is no longer permitted and inheritable.
+///
+/// # Errors
+/// `EPERM` for a permitted capability that the thread lacks, an effective one that is not permitted, an inheritable one
+/// that is outside of the bounding set.
+pub fn set_caps(effective: u64, permitted: u64, inheritable: u64) -> Result<(), Failure> {
+    sys::capset(effective, permitted, inheritable).map_err(Failure::whole)
+}
+
+/// Makes the ambient set exactly `set`: cleared first, since it may have come from whoever started us.
+///
+/// # Errors
+/// `EPERM` for a capability that is not both permitted and inheritable, and where the securebits forbid it; `EINVAL` for
+/// one that this kernel does not have. The part is its number.
+pub fn ambient(set: u64) -> Result<(), Failure> {
+    sys::prctl(pr::CAP_AMBIENT, pr::AMBIENT_CLEAR_ALL, 0).map_err(Failure::whole)?;
+    for number in (0..64_u8).filter(|number| set & bit(*number) != 0) {
+        let raised = sys::prctl(pr::CAP_AMBIENT, pr::AMBIENT_RAISE, usize::from(number));
+        raised.map_err(|errno| Failure { errno, part: u16::from(number) })?;
+    }
+    Ok(())
+}
+
+/// Sets the securebits, all of them.
+///
+/// # Errors
+/// `EPERM` without `CAP_SETPCAP`, for a bit that is locked, and for one that this kernel does not have.
+pub fn securebits(bits: u32) -> Result<(), Failure> {
+    sys::prctl(pr::SET_SECUREBITS, bits as usize, 0).map(drop).map_err(Failure::whole)
+}
+
+/// Forbids this thread, and all that it starts, to gain privileges by an exec; for good.
+///
+/// # Errors
+/// None that the kernel documents.
+pub fn no_new_privs() -> Result<(), Failure> {
+    sys::prctl(pr::SET_NO_NEW_PRIVS, 1, 0).map(drop).map_err(Failure::whole)
+}
+
+/// Denies everybody below root to look into this process, until it executes a program.
+///
+/// # Errors
+/// None that the kernel documents.
+pub fn undumpable() -> Result<(), Failure> {
+    sys::prctl(pr::SET_DUMPABLE, 0, 0).map(drop).map_err(Failure::whole)
+}

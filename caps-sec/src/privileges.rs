@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Privileges: everything that this crate can say about what a process may do, in one value.
+//!
+//! A [`Privileges`] is a description: build it, check it, ask what a program will have of it
+//! ([`Privileges::after_exec`]); [`Privileges::steps`] makes of it what has to be done, in order.
+//!
+//! Man: capabilities(7), prctl(2), prlimit(2).
+
+use crate::caps::{CapSet, Capabilities};
+use crate::error::{Error, Object};
+use crate::oom_score_adj::OomScoreAdj;
+use crate::rlimit::Rlimit;
+use crate::securebits::Securebits;
+
+/// What a process may do. What is not said stays as its parent has it.
+///
+/// ```
+/// use skep_caps_sec::{Capabilities, CapSet, Privileges, Resource, Rlimit};
+///
+/// let web = Privileges::new()
+///     .capabilities(Capabilities::exactly(CapSet::standard()))
+///     .no_new_privs()
+///     .rlimit(Rlimit::new(Resource::Nofile, 1024, 4096));
+/// web.check()?;
+/// let has = web.after_exec(0).unwrap_or_default();
+/// assert_eq!(has.permitted, CapSet::standard());
+/// # Ok::<(), skep_caps_sec::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Privileges {
+    /// The five sets.
+    pub capabilities: Option<Capabilities>,
+    /// All of the securebits.
+    pub securebits: Option<Securebits>,
+    /// Whether gaining privileges by an exec is forbidden for good.
+    pub no_new_privs: bool,
+    /// The resource limits, each once.
+    pub rlimits: Vec<Rlimit>,
+    /// Whom the kernel kills first.
+    pub oom_score_adj: Option<OomScoreAdj>,
+    /// Whether others are denied to look into the process until it executes a program.
+    pub undumpable: bool,
+}
+
+impl Privileges {
+    /// Everything as the parent has it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The five sets of capabilities.
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = Some(capabilities);
+        self
+    }
+
+    /// The securebits, all of them.
+    #[must_use]
+    pub fn securebits(mut self, securebits: Securebits) -> Self {
+        self.securebits = Some(securebits);
+        self
+    }
+
+    /// No exec gives the process, and what it starts, more than it has.
+    #[must_use]
+    #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
+    pub fn no_new_privs(mut self) -> Self {
+        self.no_new_privs = true;
+        self
+    }
+
+    /// Adds a resource limit.
+    #[must_use]
+    pub fn rlimit(mut self, rlimit: Rlimit) -> Self {
+        self.rlimits.push(rlimit);
+        self
+    }
+
+    /// Whom the kernel kills first when memory runs out.
+    #[must_use]
+    pub fn oom_score_adj(mut self, oom_score_adj: OomScoreAdj) -> Self {
+        self.oom_score_adj = Some(oom_score_adj);
+        self
+    }
+
+    /// Nobody below root may look into the process until it executes a program.
+    #[must_use]
+    #[doc(alias = "PR_SET_DUMPABLE")]
+    pub fn undumpable(mut self) -> Self {
+        self.undumpable = true;
+        self
+    }
+
+    /// Everything wrong with the description, a sentence each, which begins with the place.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = Vec::new();
+        if let Some(capabilities) = &self.capabilities {
+            problems.extend(capabilities.problems().into_iter().map(|problem| format!("capabilities.{problem}")));
+        }
+        if let Some(bits) = self.securebits {
+            problems.extend(self.problems_of_securebits(bits));
+        }
+        for (at, rlimit) in self.rlimits.iter().enumerate() {
+            let place = |problem: String| format!("rlimits[{at}]: {problem}");
+            problems.extend(rlimit.problems().into_iter().map(place));
+            if self.rlimits.iter().take(at).any(|earlier| earlier.resource == rlimit.resource) {
+                problems.push(place(format!("{} is limited twice", rlimit.resource)));
+            }
+        }
+        problems.extend(self.oom_score_adj.into_iter().flat_map(OomScoreAdj::problems));
+        problems
+    }
+
+    /// The switches that stand in the way of the sets: they are thrown while there still is the right to.
+    fn problems_of_securebits(&self, bits: Securebits) -> Vec<String> {
+        let mut problems = Vec::new();
+        if bits.contains(Securebits::NO_CAP_AMBIENT_RAISE) && self.sets().is_some_and(|sets| !sets.ambient.is_empty()) {
+            problems.push("securebits: no_cap_ambient_raise forbids the ambient set that is asked for".to_owned());
+        }
+        problems
+    }
+
+    fn sets(&self) -> Option<&Capabilities> {
+        self.capabilities.as_ref()
+    }
+
+    /// Whether the description makes sense by itself. What this kernel has, and the caller may give, is not asked.
+    ///
+    /// # Errors
+    /// `Invalid`, with every [problem](Self::problems).
+    pub fn check(&self) -> Result<(), Error> {
+        let problems = self.problems();
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid("use", Object::Named("privileges"), problems)) }
+    }
+
+    /// The sets that a program has once user `uid` has executed it, if it is neither setuid nor setgid and its file has no
+    /// capabilities; `None` where they are not described.
+    ///
+    /// It may differ from what was asked: the kernel gives root's programs everything in the bounding and inheritable
+    /// sets, other users' what is ambient. `uid` is the number inside of the user namespace; where the securebits are not
+    /// described they are taken to be all off.
+    #[must_use]
+    pub fn after_exec(&self, uid: u32) -> Option<Capabilities> {
+        let sets = *self.sets()?;
+        let bits = self.securebits.unwrap_or_default();
+        if uid != 0 || bits.contains(Securebits::NOROOT) {
+            return Some(Capabilities { permitted: sets.ambient, effective: sets.ambient, ..sets });
+        }
+        let mut permitted: CapSet = sets.inheritable | sets.bounding;
+        if self.no_new_privs {
+            permitted &= sets.permitted;
+        }
+        permitted |= sets.ambient;
+        Some(Capabilities { permitted, effective: permitted, ..sets })
+    }
+}
