@@ -96,7 +96,7 @@ impl Capabilities {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let rules = [
-            ("permitted", self.permitted, self.bounding, "in the bounding set: it would be lost with the exec"),
+            ("permitted", self.permitted, self.bounding, "in the bounding set: lost with the exec"),
             ("effective", self.effective, self.permitted, "permitted: only that can be in force"),
             ("inheritable", self.inheritable, self.bounding, "in the bounding set: the kernel demands it"),
             ("ambient", self.ambient, self.permitted, "permitted: the kernel demands it"),

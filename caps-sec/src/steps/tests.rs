@@ -1,2 +1,209 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tests of the values.
+//! Tests of the lists: which steps, in which order, in which words; and their form in a plan.
+
+use proptest::prelude::*;
+
+use crate::caps::{Cap, CapSet, Capabilities};
+use crate::floor::thread::WHOLE;
+use crate::floor::{Step, WORDS};
+use crate::oom_score_adj::OomScoreAdj;
+use crate::privileges::Privileges;
+use crate::rlimit::{Limit, Resource, Rlimit};
+use crate::securebits::Securebits;
+
+const FEW: CapSet = CapSet::empty().with(Cap::CHOWN).with(Cap::NET_BIND_SERVICE);
+
+/// Each step in words; "-" stands for the change of user.
+fn words(privileges: &Privileges, uid: Option<u32>) -> Vec<String> {
+    let steps = privileges.steps(uid);
+    let before = steps.before_identity().iter().map(Step::to_string);
+    let after = steps.after_identity().iter().map(Step::to_string);
+    before.chain(["-".to_owned()]).chain(after).collect()
+}
+
+#[test]
+fn nothing_asked_is_nothing_done() {
+    assert_eq!(words(&Privileges::new(), None), ["-"]);
+    assert_eq!(words(&Privileges::new(), Some(1000)), ["-"]);
+}
+
+#[test]
+fn everything_is_done_in_this_order() {
+    let all = Privileges::new()
+        .undumpable()
+        .no_new_privs()
+        .oom_score_adj(OomScoreAdj::new(500))
+        .rlimit(Rlimit::new(Resource::Nofile, 1024, 4096))
+        .rlimit(Rlimit::both(Resource::Memlock, Limit::UNLIMITED))
+        .securebits(Securebits::NOROOT.locked())
+        .capabilities(Capabilities::exactly(FEW).with_ambient());
+    assert_eq!(
+        words(&all, Some(1000)),
+        [
+            "set the OOM score adjustment to 500",
+            "set the resource limit nofile=1024:4096",
+            "set the resource limit memlock=unlimited",
+            "drop every capability but chown, net_bind_service from the bounding set",
+            "set the securebits: noroot, noroot_locked",
+            "keep the permitted capabilities over the change of user",
+            "-",
+            "give up every capability but chown, net_bind_service; inheritable: chown, net_bind_service",
+            "pass capabilities on to programs: chown, net_bind_service",
+            "deny others to look into the process",
+            "forbid to gain privileges by an exec",
+        ]
+    );
+}
+
+#[test]
+fn capabilities_of_root_need_two_calls() {
+    let root = Privileges::new().capabilities(Capabilities::exactly(FEW));
+    let said = [
+        "drop every capability but chown, net_bind_service from the bounding set",
+        "-",
+        "give up every capability but chown, net_bind_service",
+    ];
+    assert_eq!(words(&root, None), said);
+    assert_eq!(words(&root, Some(0)), said);
+    let none = Privileges::new().capabilities(Capabilities::none());
+    let said = ["drop every capability from the bounding set", "-", "give up every capability"];
+    assert_eq!(words(&none, Some(1000)), said);
+}
+
+#[test]
+fn capabilities_are_kept_over_the_change_of_user_only_if_any_are_wanted_and_would_be_lost() {
+    let keeps = |privileges: &Privileges, uid| privileges.steps(uid).before_identity().contains(&Step::KeepCaps);
+    let few = Privileges::new().capabilities(Capabilities::exactly(FEW));
+    assert!(keeps(&few, Some(1000)) && !keeps(&few, Some(0)) && !keeps(&few, None));
+    assert!(!keeps(&Privileges::new().capabilities(Capabilities::none()), Some(1000)));
+    let inheritable = Capabilities { bounding: FEW, inheritable: FEW, ..Capabilities::none() };
+    assert!(keeps(&Privileges::new().capabilities(inheritable), Some(1000)));
+    for bit in [Securebits::KEEP_CAPS, Securebits::NO_SETUID_FIXUP] {
+        assert!(!keeps(&few.clone().securebits(bit), Some(1000)));
+    }
+}
+
+#[test]
+fn the_ambient_set_is_cleared_where_the_kernel_does_not_do_it() {
+    let sets = Capabilities { ambient: CapSet::empty(), ..Capabilities::exactly(FEW).with_ambient() };
+    let steps = Privileges::new().capabilities(sets).steps(None);
+    assert_eq!(steps.after_identity().last(), Some(&Step::Ambient { set: 0 }));
+    assert_eq!(Step::Ambient { set: 0 }.to_string(), "clear the ambient capabilities");
+}
+
+#[test]
+fn every_problem_is_told_with_its_place() {
+    let bad = Privileges::new()
+        .capabilities(Capabilities { bounding: CapSet::empty(), ..Capabilities::exactly(FEW).with_ambient() })
+        .securebits(Securebits::no_special_root())
+        .rlimit(Rlimit::both(Resource::Core, 0))
+        .rlimit(Rlimit::new(Resource::Core, 2, 1))
+        .oom_score_adj(OomScoreAdj::new(1001));
+    assert_eq!(
+        bad.problems(),
+        [
+            "capabilities.permitted: chown, net_bind_service are not in the bounding set: lost with the exec",
+            "capabilities.inheritable: chown, net_bind_service are not in the bounding set: the kernel demands it",
+            "securebits: no_cap_ambient_raise forbids the ambient set that is asked for",
+            "rlimits[1]: core: the soft limit 2 is above the hard limit 1",
+            "rlimits[1]: core is limited twice",
+            "oom_score_adj: 1001 is not from -1000 (never) to 1000 (first)",
+        ]
+    );
+    assert_eq!(bad.check().unwrap_err().to_string(), "cannot use privileges");
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let set = any::<u64>();
+    prop_oneof![
+        set.prop_map(|keep| Step::DropBounding { keep }),
+        Just(Step::KeepCaps),
+        [set, set, set].prop_map(|[effective, permitted, inheritable]| Step::SetCaps {
+            effective,
+            permitted,
+            inheritable
+        }),
+        set.prop_map(|set| Step::Ambient { set }),
+        any::<u32>().prop_map(|bits| Step::Securebits { bits }),
+        Just(Step::NoNewPrivs),
+        (any::<u32>(), set, set).prop_map(|(resource, soft, hard)| Step::Rlimit { resource, soft, hard }),
+        any::<i32>().prop_map(|value| Step::OomScoreAdj { value }),
+        Just(Step::Undumpable),
+    ]
+}
+
+fn encode(step: Step) -> [u32; WORDS] {
+    step.encode(&mut |text| panic!("a text is kept: {text:?}"))
+}
+
+fn decode(words: [u32; WORDS]) -> Option<Step> {
+    Step::decode(words, &|_| None)
+}
+
+proptest! {
+    #[test]
+    fn a_step_is_its_words(step in any_step()) {
+        prop_assert_eq!(decode(encode(step)), Some(step));
+        prop_assert!(!step.to_string().is_empty());
+    }
+
+    #[test]
+    fn words_that_no_step_has_are_no_step(kind in 0..12_u32, rest in proptest::array::uniform6(prop_oneof![Just(0), any::<u32>()])) {
+        let [a, b, c, d, e, f] = rest;
+        let words = [kind, a, b, c, d, e, f];
+        if let Some(step) = decode(words) {
+            prop_assert_eq!(encode(step), words);
+        }
+    }
+}
+
+#[test]
+fn no_two_steps_have_the_same_kind() {
+    let steps = [
+        Step::DropBounding { keep: 0 },
+        Step::KeepCaps,
+        Step::SetCaps { effective: 0, permitted: 0, inheritable: 0 },
+        Step::Ambient { set: 0 },
+        Step::Securebits { bits: 0 },
+        Step::NoNewPrivs,
+        Step::Rlimit { resource: 0, soft: 0, hard: 0 },
+        Step::OomScoreAdj { value: 0 },
+        Step::Undumpable,
+    ];
+    assert_eq!(steps.map(|step| encode(step)[0]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(decode([1, 0, 0, 1, 0, 0, 0]), None);
+    assert_eq!(decode([0; WORDS]), None);
+}
+
+#[test]
+fn a_failure_says_which_capability_and_what_to_do() {
+    const EPERM: i32 = 1;
+    let drop = Step::DropBounding { keep: 0 };
+    assert_eq!(drop.part(Cap::SYS_ADMIN.number().into()).as_deref(), Some("sys_admin"));
+    assert_eq!(drop.part(WHOLE), None);
+    assert_eq!(drop.right(), Some("CAP_SETPCAP"));
+    assert!(drop.hint(21, EPERM).unwrap().contains("CAP_SETPCAP"));
+    assert_eq!(drop.hint(21, 22), None);
+    let files = Step::Rlimit { resource: Resource::Nofile.number(), soft: 1, hard: 1 };
+    assert!(files.hint(WHOLE, EPERM).unwrap().contains("fs.nr_open"));
+    let score = Step::OomScoreAdj { value: -5 };
+    assert_eq!(score.part(1).as_deref(), Some("writing /proc/self/oom_score_adj"));
+    assert_eq!(Step::NoNewPrivs.right(), None);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn serde_keeps_a_description_and_lets_most_of_it_be_left_out() {
+    let all = Privileges::new()
+        .capabilities(Capabilities::exactly(FEW).with_ambient())
+        .securebits(Securebits::NOROOT)
+        .rlimit(Rlimit::both(Resource::Core, Limit::UNLIMITED))
+        .oom_score_adj(OomScoreAdj::FIRST)
+        .no_new_privs()
+        .undumpable();
+    let json = serde_json::to_string(&all).unwrap();
+    assert_eq!(serde_json::from_str::<Privileges>(&json).unwrap(), all);
+    let short = serde_json::from_str::<Privileges>("{\"no_new_privs\": true}").unwrap();
+    assert_eq!(short, Privileges::new().no_new_privs());
+    assert!(serde_json::from_str::<Privileges>("{\"no_new_prives\": true}").is_err());
+}

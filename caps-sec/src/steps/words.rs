@@ -10,7 +10,7 @@ use crate::floor::Step;
 use crate::floor::limits::{OPENING, WRITING};
 use crate::floor::thread::WHOLE;
 use crate::oom_score_adj::OomScoreAdj;
-use crate::rlimit::{Limit, Resource};
+use crate::rlimit::{Limit, Resource, Rlimit};
 use crate::securebits::Securebits;
 
 impl fmt::Display for Step {
@@ -47,12 +47,11 @@ fn write_sets(f: &mut fmt::Formatter<'_>, effective: u64, permitted: u64, inheri
 }
 
 fn write_limit(f: &mut fmt::Formatter<'_>, resource: u32, soft: u64, hard: u64) -> fmt::Result {
+    let [soft, hard] = [soft, hard].map(Limit::from_kernel);
     match Resource::from_number(resource) {
-        Some(resource) => write!(f, "limit {resource}")?,
-        None => write!(f, "limit resource {resource}")?,
+        Some(resource) => write!(f, "set the resource limit {}", Rlimit::new(resource, soft, hard)),
+        None => write!(f, "set the limit of resource {resource} to {soft}, at most {hard}"),
     }
-    write!(f, " to {}", Limit::from_kernel(soft))?;
-    if soft == hard { Ok(()) } else { write!(f, ", at most {}", Limit::from_kernel(hard)) }
 }
 
 impl Step {
