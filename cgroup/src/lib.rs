@@ -1,11 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How much a process may use: control groups v1, v2 and hybrid behind one vocabulary.
 //!
-//! The crate has its place in the workspace and no public item yet.
+//! [`Layout`] says what this machine has and what we may do with it; [`Limits`] is a value, checked before anything is
+//! touched; [`Cgroup`] is a group held open, under version 2 one directory, under version 1 and on hybrid machines one in
+//! each hierarchy that it takes, all of one name. It is made whole or not at all, kills what is in it whatever that does,
+//! and is removed with what was made below it.
 //!
 //! ```
-//! # use skep_cgroup as _;
+//! use skep_cgroup::{Layout, Limits, MIB, Quota};
+//!
+//! # fn main() -> Result<(), skep_cgroup::Error> {
+//! let limits = Limits::new().memory_max(512 * MIB).pids_max(128).cpu(Quota::millicpus(1500));
+//! limits.check()?;
+//! let layout = Layout::detect()?;
+//! println!("{layout}");
+//! for lack in layout.assess("/web-1", &limits)? {
+//!     println!("{lack}");
+//! }
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! # Limits
+//! What it is not, yet: io, hugetlb, rdma and misc limits, device rules, pressure, and asking systemd for a scope. It does
+//! not mount hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
+//! alone (systemd's) are left alone.
 //!
 //! # Kernels
-//! Linux 5.10 and newer.
+//! Linux 5.10 and newer. `cgroup.kill` (5.14) is used where it is there, else freezing and signals.
+//!
+//! # Privileges
+//! Write access to the directory of the group above: root, or delegation. Looking takes none.
+//!
+//! # Features
+//! `serde`: descriptions ([`Limits`], [`Layout`] and the values in them) can be serialised.
+
+mod controller;
+mod delegate;
+mod dir;
+mod error;
+mod events;
+mod file;
+mod group;
+mod layout;
+mod limits;
+mod path;
+mod stat;
+mod v1;
+mod value;
+
+pub use controller::Controller;
+pub use error::{Error, ErrorKind, Object};
+pub use events::Events;
+pub use group::Cgroup;
+pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
+pub use limits::{CpuLimits, CpusetLimits, Limits, MemoryLimits, PidsLimits};
+pub use stat::{CpuStat, MemoryStat, PidsStat, Stat};
+pub use value::{Bytes, GIB, IdList, KIB, MIB, Max, Micros, Quota, Weight};

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Directories: opened name by name, never through a symbolic link.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstatfs, openat};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::layout::Version;
+use crate::path;
+
+/// How every directory is opened: readable, because its groups are listed.
+const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// What is passed on the way needs the right to search alone.
+const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// `CGROUP_SUPER_MAGIC` and `CGROUP2_SUPER_MAGIC` of linux/magic.h.
+const MAGIC_V1: u64 = 0x0027_e0eb;
+const MAGIC_V2: u64 = 0x6367_7270;
+
+/// Opens a directory by its absolute path; a symbolic link anywhere in it is ELOOP or ENOTDIR.
+pub(crate) fn open_absolute(path: &Path) -> Result<OwnedFd, Errno> {
+    let root = retry_on_intr(|| openat(CWD, c"/", PASS, Mode::empty()))?;
+    descend(root.as_fd(), path::parts(path))
+}
+
+/// Opens a directory below another, name by name.
+pub(crate) fn descend(from: BorrowedFd<'_>, names: impl Iterator<Item: AsRef<OsStr>>) -> Result<OwnedFd, Errno> {
+    let mut here: Option<OwnedFd> = None;
+    for name in names {
+        let name = name.as_ref();
+        if name == ".." {
+            return Err(Errno::INVAL);
+        }
+        let above = here.as_ref().map_or(from, |here| here.as_fd());
+        here = Some(retry_on_intr(|| openat(above, name, PASS, Mode::empty()))?);
+    }
+    let above = here.as_ref().map_or(from, |here| here.as_fd());
+    retry_on_intr(|| openat(above, c".", OPEN, Mode::empty()))
+}
+
+/// Opens the directory of this name.
+pub(crate) fn open_child(above: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(above, name, OPEN, Mode::empty()))
+}
+
+/// Opens the directory above. Groups do not move to other parents: it is the one that was passed on the way down.
+pub(crate) fn open_above(group: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(group, c"..", OPEN, Mode::empty()))
+}
+
+/// The names of the directories in this one, which are the groups below.
+pub(crate) fn children(group: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(group)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if entry.file_type() == FileType::Directory && name != c"." && name != c".." {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// The version of the hierarchy that the directory is in; `None` for any other file system.
+pub(crate) fn version(directory: BorrowedFd<'_>) -> Result<Option<Version>, Errno> {
+    let kind = u64::try_from(fstatfs(directory)?.f_type).unwrap_or_default();
+    Ok(match kind {
+        MAGIC_V1 => Some(Version::V1),
+        MAGIC_V2 => Some(Version::V2),
+        _ => None,
+    })
+}
+
+/// A name as std has it.
+pub(crate) fn os(name: &CString) -> &OsStr {
+    OsStr::from_bytes(name.as_bytes())
+}
+
+/// Goes through a group and all groups below it, however deep, with one open directory at a time: the payload of a group
+/// may have made thousands.
+///
+/// `enter` is called with each group, a parent before its children; `leave` with a parent and the name of each child
+/// whose own children have all been left. What disappears meanwhile is passed over.
+pub(crate) fn walk(
+    top: BorrowedFd<'_>,
+    enter: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), Errno>,
+    leave: &mut dyn FnMut(BorrowedFd<'_>, &OsStr) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let mut here = open_child(top, OsStr::new("."))?;
+    enter(here.as_fd())?;
+    let mut to_do = vec![present(children(here.as_fd()))?];
+    // The names from the top down to here, one less than there are lists.
+    let mut names: Vec<CString> = Vec::new();
+    while let Some(list) = to_do.last_mut() {
+        if let Some(name) = list.pop() {
+            match open_child(here.as_fd(), os(&name)) {
+                Ok(below) => here = below,
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(errno),
+            }
+            names.push(name);
+            enter(here.as_fd())?;
+            to_do.push(present(children(here.as_fd()))?);
+        } else {
+            to_do.pop();
+            let Some(name) = names.pop() else { break };
+            here = open_above(here.as_fd())?;
+            leave(here.as_fd(), os(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// A list of what is gone is empty.
+fn present(list: Result<Vec<CString>, Errno>) -> Result<Vec<CString>, Errno> {
+    match list {
+        Err(Errno::NOENT | Errno::NODEV) => Ok(Vec::new()),
+        list => list,
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Control files: one value is one write(2), because the kernel parses what one call brings.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::{Errno, read, retry_on_intr, write};
+
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens a control file for reading, which poll(2) takes too.
+pub(crate) fn open(group: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(group, name, READ, Mode::empty()))
+}
+
+/// Reads a control file.
+pub(crate) fn read_text(group: BorrowedFd<'_>, name: &str) -> Result<String, Errno> {
+    read_all(open(group, name)?.as_fd())
+}
+
+/// Reads an open file from where it stands to its end.
+pub(crate) fn read_all(file: BorrowedFd<'_>) -> Result<String, Errno> {
+    let mut text = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        match retry_on_intr(|| read(file, &mut part))? {
+            0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
+            count => text.extend_from_slice(part.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+/// Writes a control file.
+pub(crate) fn write_text(group: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), Errno> {
+    let file = retry_on_intr(|| openat(group, name, WRITE, Mode::empty()))?;
+    match retry_on_intr(|| write(&file, text.as_bytes()))? {
+        written if written == text.len() => Ok(()),
+        _ => Err(Errno::IO),
+    }
+}

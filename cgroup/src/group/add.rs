@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Adding: a process into every directory, in one burst.
+//!
+//! The first write of a while waits for a grace period of the kernel's (10 ms and more); those right behind it do not.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{Cgroup, Directory};
+use crate::error::{Error, ErrorKind, Object};
+use crate::file;
+use crate::layout::Version;
+
+const OP: &str = "add";
+
+impl Cgroup {
+    /// Moves a process, with all its threads, into the group; what it starts from then on is in the group too.
+    ///
+    /// That the number still is the process that is meant is for the caller to know; a child that was not waited for keeps
+    /// its number. After a failure the process may be in some of the directories.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such process, or the group was removed; `Denied` without the right; `Busy` if the group
+    /// gives controllers to groups below it, and so may have no processes (version 2); `WrongState` if it is good for
+    /// threads alone, or has no processors; `Invalid` for 0, which the kernel would take for the caller.
+    /// # Privileges
+    /// Write access to `cgroup.procs` of the group, and under version 2 of the nearest group above both it and the
+    /// process' own.
+    #[doc(alias = "cgroup.procs")]
+    pub fn add(&self, pid: u32) -> Result<(), Error> {
+        let held = self.held(OP)?;
+        if pid == 0 {
+            let object = Object::Member { pid, group: held.path().to_owned() };
+            return Err(Error::invalid(OP, object, vec!["0 is not the number of a process".to_owned()]));
+        }
+        let text = pid.to_string();
+        self.directories.iter().try_for_each(|directory| {
+            file::write_text(directory.fd(), "cgroup.procs", &text).map_err(|errno| explain(directory, pid, errno))
+        })
+    }
+
+    /// Moves the process of a pidfd into the group, as [`add`](Self::add) does.
+    ///
+    /// The kernel knows no such call: the number is looked up, and afterwards the process must still be there. If it has
+    /// ended *and* was waited for in between, its number may have been another's; a child of the caller is safe.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add); `Invalid` for a descriptor that is no pidfd; `NotFound` if the process has ended, or is
+    /// in a pid namespace that does not reach ours.
+    /// # Kernel
+    /// Linux 5.3 for pidfds.
+    #[doc(alias = "pidfd")]
+    pub fn add_pidfd(&self, pidfd: impl AsFd) -> Result<(), Error> {
+        let pidfd = pidfd.as_fd();
+        let object = || Object::Descriptor(pidfd.as_raw_fd());
+        let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
+            .map_err(|error| Error::os(OP, object(), error.raw_os_error().unwrap_or_default()))?;
+        let number = text.lines().find_map(|line| line.strip_prefix("Pid:")).map(|number| number.trim().parse());
+        let pid: u32 = match number {
+            None => return Err(Error::invalid(OP, object(), vec!["the descriptor is not a pidfd".to_owned()])),
+            Some(Ok(pid)) if pid > 0 => pid,
+            // -1 if it has ended, 0 if our pid namespace has no number for it.
+            Some(_) => return Err(gone(object())),
+        };
+        self.add(pid)?;
+        let mut fds = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match retry_on_intr(|| rustix::event::poll(&mut fds, Some(&at_once))) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(gone(object())),
+            Err(errno) => Err(Error::os(OP, object(), errno.raw_os_error())),
+        }
+    }
+}
+
+fn gone(object: Object) -> Error {
+    let why = "the process has ended, or is in a pid namespace that does not reach ours";
+    Error::explained(OP, object, ErrorKind::NotFound, 0, why)
+}
+
+fn explain(directory: &Directory, pid: u32, errno: Errno) -> Error {
+    let object = Object::Member { pid, group: directory.path().to_owned() };
+    let raw = errno.raw_os_error();
+    let v2 = directory.version() == Version::V2;
+    match errno {
+        Errno::NODEV | Errno::NOENT => Error::explained(OP, object, ErrorKind::NotFound, raw, "the group was removed"),
+        Errno::BUSY if v2 => {
+            let why = "the group gives controllers to groups below it, and so may have no processes of its own";
+            Error::explained(OP, object, ErrorKind::Busy, raw, why).with_hint("add it to a group below")
+        }
+        Errno::OPNOTSUPP if v2 => {
+            let why =
+                "the group is below one that has processes and gives controllers, and so is good for threads alone";
+            Error::explained(OP, object, ErrorKind::WrongState, raw, why)
+        }
+        Errno::NOSPC if !v2 => {
+            let why = "cpuset.cpus or cpuset.mems of the group is empty";
+            Error::explained(OP, object, ErrorKind::WrongState, raw, why)
+        }
+        Errno::ACCESS if v2 && may_write(directory) => Error::os(OP, object, raw).with_hint(
+            "cgroup.procs of the nearest group above both the process' own and this one must be writable too",
+        ),
+        _ => Error::os(OP, object, raw),
+    }
+}
+
+/// Whether the file itself may be written: then it was the way between the groups that was refused.
+fn may_write(directory: &Directory) -> bool {
+    use rustix::fs::{Access, AtFlags, accessat};
+    accessat(directory.fd(), "cgroup.procs", Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+}

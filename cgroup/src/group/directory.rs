@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The directory of a group in one hierarchy, and its control files.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, accessat};
+use rustix::io::Errno;
+
+use crate::controller::Controller;
+use crate::error::{Error, ErrorKind, Object};
+use crate::file;
+use crate::layout::{Hierarchy, Version};
+use crate::path::{self, GroupPath};
+
+/// One directory of a group.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    fd: OwnedFd,
+    version: Version,
+    /// Those of its hierarchy, in version 1; which controllers a group of version 2 has may change.
+    controllers: Vec<Controller>,
+    name: Option<String>,
+    path: PathBuf,
+    depth: usize,
+    /// The group as `/proc/PID/cgroup` names it.
+    group: PathBuf,
+}
+
+impl Directory {
+    /// An open directory of a hierarchy.
+    pub(super) fn new(fd: OwnedFd, hierarchy: &Hierarchy, place: &GroupPath) -> Self {
+        let v1 = hierarchy.version() == Version::V1;
+        Self {
+            fd,
+            version: hierarchy.version(),
+            controllers: if v1 { hierarchy.controllers().to_vec() } else { Vec::new() },
+            name: hierarchy.name().map(str::to_owned),
+            path: hierarchy.mount_point().join(place.as_path()),
+            depth: place.parts().count(),
+            group: hierarchy.mount_root().join(place.as_path()),
+        }
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn controllers(&self) -> &[Controller] {
+        &self.controllers
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many groups below the mount point it is, at least 1.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Whether a process with this `/proc/PID/cgroup`, read and split, is in the group or below it.
+    pub(super) fn holds(&self, groups: &[(Vec<String>, PathBuf)]) -> bool {
+        let named = self.name.as_ref().map(|name| format!("name={name}"));
+        let is_of_us = |names: &[String]| match self.version {
+            Version::V2 => names.is_empty(),
+            Version::V1 => names.iter().any(|word| {
+                named.as_ref() == Some(word)
+                    || Controller::of_word(word).is_some_and(|found| self.controllers.contains(&found))
+            }),
+        };
+        let theirs = groups.iter().find(|(names, _)| is_of_us(names));
+        theirs.is_some_and(|(_, group)| {
+            let mut parts = path::parts(group);
+            path::parts(&self.group).all(|part| parts.next() == Some(part))
+        })
+    }
+
+    /// Writes a control file.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        file::write_text(self.fd(), name, text).map_err(|errno| {
+            let object = Object::Value { text: text.to_owned(), file: self.path.join(name) };
+            let raw = errno.raw_os_error();
+            match errno {
+                Errno::NODEV | Errno::NOENT => self.absent("write", object, errno),
+                Errno::BUSY if name.starts_with("memory.") => {
+                    let why = "the group uses more than that now, and not enough could be freed";
+                    Error::explained("write", object, ErrorKind::Busy, raw, why)
+                }
+                _ => Error::os("write", object, raw),
+            }
+        })
+    }
+
+    /// Reads a control file.
+    pub(crate) fn read(&self, name: &str) -> Result<String, Error> {
+        file::read_text(self.fd(), name).map_err(|errno| self.read_error(name, errno))
+    }
+
+    /// Reads a control file that some kernels do not have; `None` if it is not there.
+    pub(crate) fn read_if_there(&self, name: &str) -> Result<Option<String>, Error> {
+        match file::read_text(self.fd(), name) {
+            Ok(text) => Ok(Some(text)),
+            Err(Errno::NOENT | Errno::OPNOTSUPP) if !self.is_gone() => Ok(None),
+            Err(errno) => Err(self.read_error(name, errno)),
+        }
+    }
+
+    pub(crate) fn read_error(&self, name: &str, errno: Errno) -> Error {
+        let object = Object::Path(self.path.join(name));
+        match errno {
+            Errno::NODEV | Errno::NOENT => self.absent("read", object, errno),
+            _ => Error::os("read", object, errno.raw_os_error()),
+        }
+    }
+
+    /// A file that is not there: because the group is not, or because this kernel has none.
+    fn absent(&self, op: &'static str, object: Object, errno: Errno) -> Error {
+        let raw = errno.raw_os_error();
+        if self.is_gone() {
+            return Error::explained(op, object, ErrorKind::NotFound, raw, "the group was removed");
+        }
+        let why = "this kernel has no such file, or the group not its controller";
+        Error::explained(op, object, ErrorKind::Unsupported, raw, why)
+    }
+
+    /// Whether somebody has removed the group: every group has this file.
+    pub(crate) fn is_gone(&self) -> bool {
+        accessat(self.fd(), "cgroup.procs", rustix::fs::Access::EXISTS, AtFlags::empty()) == Err(Errno::NOENT)
+    }
+}

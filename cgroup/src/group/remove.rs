@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Removing: the group, and the groups below it that its processes have made.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, fstat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::{Cgroup, Directory};
+use crate::dir;
+use crate::error::{Error, ErrorKind, Object};
+
+const OP: &str = "remove";
+
+/// How long processes that were killed may take to go, and the kernel to notice.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two tries at a directory that the kernel says is busy.
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl Cgroup {
+    /// Removes the group and all groups below it, once no process is left: [`remove_within`](Self::remove_within) 10
+    /// seconds.
+    ///
+    /// # Errors
+    /// Those of [`remove_within`](Self::remove_within).
+    #[doc(alias = "rmdir")]
+    pub fn remove(&self) -> Result<(), Error> {
+        self.remove_within(PATIENCE)
+    }
+
+    /// Removes the group and all groups below it, waiting at most for `deadline` until no process is left. It kills
+    /// nothing: [`kill`](Self::kill) does.
+    ///
+    /// What is gone already is no error. Nothing is removed while a process is left. Groups above it stay.
+    ///
+    /// # Errors
+    /// `Busy`, naming who is left; `Denied` without the right.
+    /// # Privileges
+    /// Write access to the directory above, and to those of the groups below.
+    pub fn remove_within(&self, deadline: Duration) -> Result<(), Error> {
+        let end = Instant::now().checked_add(deadline);
+        for directory in &self.directories {
+            let left = directory.wait_empty(end)?;
+            if !left.is_empty() {
+                let object = Object::Group(directory.path().to_owned());
+                return Err(Error::because(OP, object, ErrorKind::Busy, format!("it still has {}", left.said())));
+            }
+        }
+        // The first was made first, and claims the name: it goes last.
+        self.directories.iter().rev().try_for_each(|directory| directory.remove(end))
+    }
+}
+
+impl Directory {
+    fn remove(&self, end: Option<Instant>) -> Result<(), Error> {
+        loop {
+            match self.try_remove() {
+                Ok(()) => return Ok(()),
+                // Somebody has joined, or made a group, behind our back; or the kernel has yet to let go.
+                Err(Errno::BUSY | Errno::NOTEMPTY) if end.is_none_or(|end| Instant::now() < end) => {
+                    thread::sleep(PAUSE)
+                }
+                Err(errno) => return Err(self.remove_error(errno)),
+            }
+        }
+    }
+
+    fn try_remove(&self) -> Result<(), Errno> {
+        let mut leave = |above: BorrowedFd<'_>, name: &std::ffi::OsStr| gone_is_fine(rmdir(above, name));
+        gone_is_fine(dir::walk(self.fd(), &mut |_| Ok(()), &mut leave))?;
+        let Some(name) = self.path().file_name() else { return Ok(()) };
+        let above = match dir::open_above(self.fd()) {
+            Err(Errno::NOENT) => return Ok(()),
+            above => above?,
+        };
+        // Under our name there may be a group of somebody else's by now.
+        match statat(&above, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) if found.st_ino == fstat(self.fd())?.st_ino => gone_is_fine(rmdir(above.as_fd(), name)),
+            Ok(_) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn remove_error(&self, errno: Errno) -> Error {
+        let object = Object::Group(self.path().to_owned());
+        let raw = errno.raw_os_error();
+        match errno {
+            Errno::BUSY | Errno::NOTEMPTY => {
+                let left = self.members().unwrap_or_default();
+                let why = match left.is_empty() {
+                    true => "the kernel says that it is in use, but lists no process".to_owned(),
+                    false => format!("it has {} again", left.said()),
+                };
+                Error::explained(OP, object, ErrorKind::Busy, raw, why)
+            }
+            _ => Error::os(OP, object, raw),
+        }
+    }
+}
+
+fn rmdir(above: BorrowedFd<'_>, name: &std::ffi::OsStr) -> Result<(), Errno> {
+    unlinkat(above, name, AtFlags::REMOVEDIR)
+}
+
+fn gone_is_fine(done: Result<(), Errno>) -> Result<(), Errno> {
+    match done {
+        Err(Errno::NOENT | Errno::NODEV) => Ok(()),
+        done => done,
+    }
+}

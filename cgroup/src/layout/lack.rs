@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Lacks: what could not be had, and why.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::controller::Controller;
+
+/// One limit that could not be applied, or the group itself that could not be made.
+///
+/// Displays as a sentence: "memory.max cannot be applied: the memory controller is not mounted".
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Lack {
+    pub(super) limit: Option<&'static str>,
+    pub(super) controller: Option<Controller>,
+    pub(super) reason: Reason,
+    pub(super) directory: Option<PathBuf>,
+}
+
+/// Why something could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Reason {
+    /// No hierarchy has the controller: it is not mounted, not built in, or disabled at boot.
+    NotMounted,
+    /// The group that we would be below does not have the controller, and we may not give it.
+    NotOffered,
+    /// Version 1 has no such limit.
+    NoSuchLimit,
+    /// This kernel does not have the file.
+    NoSuchFile,
+    /// The directory is not delegated to this user.
+    NotDelegated,
+    /// The hierarchy is mounted read-only.
+    ReadOnly,
+    /// Our own group, which the path is relative to, is not below the mount point.
+    OutOfView,
+    /// A group above has processes of its own, and version 2 gives controllers only below groups that have none.
+    HasProcesses,
+    /// The directory cannot be looked at.
+    Unreadable,
+}
+
+impl Lack {
+    /// The place of the limit in [`Limits`](crate::Limits), such as "memory.max"; `None` if it is the group itself.
+    #[must_use]
+    pub fn limit(&self) -> Option<&'static str> {
+        self.limit
+    }
+
+    /// The controller that the limit takes.
+    #[must_use]
+    pub fn controller(&self) -> Option<Controller> {
+        self.controller
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The directory that it is about, if it is about one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Some(limit) => write!(f, "{limit} cannot be applied: ")?,
+            None => f.write_str("the group cannot be made: ")?,
+        }
+        match (self.controller, self.reason) {
+            (Some(controller), Reason::NotMounted) => write!(f, "the {controller} controller is not mounted")?,
+            (None, Reason::NotMounted) => f.write_str("no cgroup hierarchy is mounted")?,
+            (Some(controller), Reason::NotOffered) => {
+                write!(f, "the {controller} controller is not available to groups there")?;
+            }
+            (None, Reason::NotOffered) => f.write_str("a controller is not available to groups there")?,
+            (_, Reason::NoSuchLimit) => f.write_str("cgroup version 1 has no such limit")?,
+            (_, Reason::NoSuchFile) => f.write_str("this kernel has no such limit")?,
+            (_, Reason::NotDelegated) => f.write_str("the directory is not delegated to this user")?,
+            (_, Reason::ReadOnly) => f.write_str("the hierarchy is mounted read-only")?,
+            (_, Reason::OutOfView) => {
+                f.write_str("our own group is not below the mount point, and the path is relative to it")?;
+            }
+            (_, Reason::HasProcesses) => {
+                f.write_str("the group above has processes of its own, and gives no controllers while it does")?;
+            }
+            (_, Reason::Unreadable) => f.write_str("the directory cannot be looked at")?,
+        }
+        match &self.directory {
+            Some(directory) => write!(f, " ({directory:?})"),
+            None => Ok(()),
+        }
+    }
+}

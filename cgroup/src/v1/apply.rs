@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Applying: one write a file, in the order in which version 1 takes them.
+
+use crate::error::{Error, ErrorKind, Object};
+use crate::group::Directory;
+use crate::limits::{Key, Setting, Value};
+use crate::v1::{convert, names};
+use crate::value::{Bytes, Max, Quota};
+
+/// Writes the limits of one hierarchy.
+pub(crate) fn apply(group: &Directory, settings: &[&Setting]) -> Result<(), Error> {
+    let amount = |key: Key| {
+        settings.iter().find(|setting| setting.key == key).and_then(|setting| match setting.value {
+            Value::Amount(max) => Some(max),
+            _ => None,
+        })
+    };
+    let (memory, swap) = (amount(Key::MemoryMax), amount(Key::Swap));
+    if memory.is_some() || swap.is_some() {
+        memory_and_swap(group, memory, swap)?;
+    }
+    for setting in settings {
+        match (&setting.value, names::file(setting.key)) {
+            _ if matches!(setting.key, Key::MemoryMax | Key::Swap) => {}
+            (Value::Quota(quota), _) => cpu_quota(group, *quota)?,
+            (Value::Weight(weight), Some(file)) => group.write(file, &convert::shares_of(*weight).to_string())?,
+            (Value::Amount(max), Some(file)) => group.write(file, &convert::amount_text(*max))?,
+            (value, Some(file)) => group.write(file, &value.text())?,
+            (_, None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Memory, and memory with swap, of which the second is never below the first: who raises begins with the second, who
+/// lowers with the first. Without a word about swap its share stays what it was.
+fn memory_and_swap(group: &Directory, memory: Option<Max<Bytes>>, swap: Option<Max<Bytes>>) -> Result<(), Error> {
+    let read = |file| Ok::<_, Error>(group.read_if_there(file)?.map(|text| convert::amount_of(number(&text))));
+    let old_memory = read(names::MEMORY)?.unwrap_or(Max::Unlimited);
+    let new_memory = memory.unwrap_or(old_memory);
+    let Some(old_sum) = read(names::MEMORY_AND_SWAP)? else {
+        if swap.is_some() {
+            let object = Object::Path(group.path().join(names::MEMORY_AND_SWAP));
+            let why = "this kernel does not count swap (swapaccount=0 at boot, or built so)";
+            return Err(Error::explained("write", object, ErrorKind::Unsupported, 2, why));
+        }
+        return group.write(names::MEMORY, &convert::amount_text(new_memory));
+    };
+    let new_sum = match swap.or_else(|| old_swap(old_memory, old_sum)) {
+        Some(swap) => sum(group, new_memory, swap)?,
+        None => old_sum.max(new_memory),
+    };
+    let write_memory = || match memory {
+        Some(max) => group.write(names::MEMORY, &convert::amount_text(max)),
+        None => Ok(()),
+    };
+    let write_sum = || match new_sum == old_sum {
+        true => Ok(()),
+        false => group.write(names::MEMORY_AND_SWAP, &convert::amount_text(new_sum)),
+    };
+    // Max::Unlimited is the greatest.
+    if new_sum >= old_sum {
+        write_sum()?;
+        write_memory()
+    } else {
+        write_memory()?;
+        write_sum()
+    }
+}
+
+/// The swap that a group may have now; `None` if its two limits do not say.
+fn old_swap(memory: Max<Bytes>, sum: Max<Bytes>) -> Option<Max<Bytes>> {
+    match (memory, sum) {
+        (_, Max::Unlimited) => Some(Max::Unlimited),
+        (Max::Limit(memory), Max::Limit(sum)) => {
+            Some(Max::Limit(Bytes::new(sum.as_u64().saturating_sub(memory.as_u64()))))
+        }
+        (Max::Unlimited, Max::Limit(_)) => None,
+    }
+}
+
+/// Memory and swap together.
+fn sum(group: &Directory, memory: Max<Bytes>, swap: Max<Bytes>) -> Result<Max<Bytes>, Error> {
+    match (memory, swap) {
+        (_, Max::Unlimited) => Ok(Max::Unlimited),
+        (Max::Limit(memory), Max::Limit(swap)) => {
+            Ok(Max::Limit(Bytes::new(memory.as_u64().saturating_add(swap.as_u64()))))
+        }
+        (Max::Unlimited, Max::Limit(_)) => {
+            let object = Object::Path(group.path().join(names::MEMORY_AND_SWAP));
+            let why = "version 1 limits memory and swap together: it cannot limit swap while memory is unlimited";
+            Err(Error::explained("write", object, ErrorKind::Unsupported, 0, why)
+                .with_hint("set memory.max too, or memory.swap to \"max\""))
+        }
+    }
+}
+
+/// Period and time. Either may be out of proportion to the other for a moment, or to what the parent has, and is then
+/// refused: so the period goes first, and after the time once more if it was.
+fn cpu_quota(group: &Directory, quota: Quota) -> Result<(), Error> {
+    let period = quota.period().to_string();
+    let time = quota.time().limit().map_or_else(|| "-1".to_owned(), |time| time.to_string());
+    match group.write(names::PERIOD, &period) {
+        Ok(()) => group.write(names::QUOTA, &time),
+        Err(error) if error.kind() == ErrorKind::Invalid => {
+            group.write(names::QUOTA, &time)?;
+            group.write(names::PERIOD, &period)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The number that a file holds; what is none is the greatest, as an unlimited file says it.
+fn number(text: &str) -> u64 {
+    text.trim().parse().unwrap_or(u64::MAX)
+}
