@@ -155,7 +155,7 @@ impl Privileges {
         if self.no_new_privs {
             permitted &= sets.permitted;
         }
-        permitted |= sets.ambient;
+        // What is ambient is among them: it is permitted and inheritable.
         Some(Capabilities { permitted, effective: permitted, ..sets })
     }
 }

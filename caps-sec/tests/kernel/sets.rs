@@ -135,6 +135,22 @@ fn what_came_as_ambient_is_gone_unless_asked_for() {
 }
 
 #[test]
+fn what_was_inheritable_before_is_root_s_even_outside_of_the_bounding_set() {
+    needs!(root);
+    isolated(|| {
+        let few = CapSet::from([Cap::CHOWN, Cap::KILL]);
+        on_a_thread(move || {
+            let caller = Capabilities { inheritable: few, ..Capabilities::exactly(available()) };
+            Privileges::new().capabilities(caller).steps(None).enter_thread().unwrap();
+            let privileges = Privileges::new().capabilities(Capabilities { inheritable: few, ..Capabilities::none() });
+            assert_eq!(privileges.problems().len(), 1);
+            let has = sets_after_exec(&privileges, As::Us).unwrap();
+            assert_eq!((has.permitted, Some(has)), (few, privileges.after_exec(0)));
+        });
+    });
+}
+
+#[test]
 fn what_the_caller_lacks_is_refused_or_left_out_by_name() {
     needs!(root);
     isolated(|| {
