@@ -1,15 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a process sees on disk: mounts, roots that cannot be escaped, and where root trees are kept.
+//! What a process sees on disk: a root that it cannot be led out of, and the mounts in it.
 //!
-//! So far it holds its floor alone, the mounts that `skep`'s launcher performs (binding a directory, a proc, cutting
-//! propagation), and no public item.
+//! [`Mounts`] says what shall be mounted where, as a value that is checked before anything is touched: binds, tmpfs, proc,
+//! sysfs, devpts, mqueue, a minimal /dev, read-only and masked paths. [`Steps`] are made from it and a [`RootSpec`]: a list
+//! that can be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing
+//! in a root is believed: every target is resolved inside it to a descriptor, and mounts are attached to that.
 //!
 //! ```
-//! // The floor is found by dependents' build scripts, as links metadata: DEP_SKEP_ROOTFS_FLOOR_0_1_FLOOR.
-//! # use skep_rootfs as _;
+//! use skep_rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
+//!
+//! let mounts = Mounts::standard().add(Bind::new("/var/log/web", "/logs").read_only());
+//! mounts.check()?;
+//! let steps = Steps::new(Some(&RootSpec::new("/srv/web")), &mounts, Setting::default());
+//! for step in steps.iter() {
+//!     println!("{step}");
+//! }
+//! // In a thread that is to live in it: steps.enter()
+//! # Ok::<(), skep_rootfs::Error>(())
 //! ```
+//!
+//! # Limits
+//! What it is not, yet: overlays, idmapped mounts, mounts into a running mount namespace, and keeping root trees. Sources
+//! are paths of this machine and believed. It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not
+//! been run.
 //!
 //! # Kernels
-//! Linux 5.10 and newer.
+//! Linux 5.10 and newer. Where the newer mount calls or openat2 are absent or refused by a filter, mount(2) and a walk by
+//! descriptors do the same, no less carefully. Attributes on what is mounted below a bind take Linux 5.12.
+//!
+//! # Privileges
+//! `CAP_SYS_ADMIN` over the mount namespace: root, or a user namespace made with it.
+//!
+//! # Features
+//! `serde`: descriptions ([`Mounts`], [`RootSpec`]) can be serialised.
 
-mod floor;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("skep-rootfs is for Linux on x86_64 and aarch64: its system calls are written in assembly for each");
+
+mod error;
+#[doc(hidden)]
+pub mod floor;
+mod mounts;
+mod steps;
+
+pub use error::{Error, ErrorKind, Object};
+pub use mounts::{Attributes, Bind, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Proc, Sysfs, Tmpfs};
+pub use steps::{RootSpec, Setting, Steps, Stop};

@@ -16,5 +16,19 @@
     reason = "public to the launcher, which is another program; the std half of this crate uses a part of it"
 )]
 
+pub mod attach;
+pub mod dev;
+pub mod fd;
+mod mask;
 pub mod mount;
+mod pivot;
+pub mod resolve;
+pub mod room;
+pub mod step;
 pub mod sys;
+mod text;
+
+pub use fd::Fd;
+pub use room::{Failure, Part, Room};
+pub use step::{BindFlags, FileSystem, Step, WORDS};
+pub use sys::Errno;

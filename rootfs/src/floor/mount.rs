@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mounts, one step each.
+//! Mounts by path, one each.
 
 use core::ffi::CStr;
 
@@ -17,9 +17,9 @@ const MS_SLAVE: usize = 0x8_0000;
 /// Slave, not private: a private copy would keep the machine's file systems busy after their owner has unmounted them.
 ///
 /// # Errors
-/// `EPERM` without `CAP_SYS_ADMIN` over the mount namespace.
+/// `EPERM` without `CAP_SYS_ADMIN` over the mount namespace; `EINVAL` in a chroot that is no mount.
 pub fn receive_only() -> Result<(), Errno> {
-    sys::mount(None, c"/", None, MS_REC | MS_SLAVE)
+    sys::mount(None, c"/", None, MS_REC | MS_SLAVE, None)
 }
 
 /// Makes what is at `source`, with everything mounted below it, appear at `target` too.
@@ -27,7 +27,7 @@ pub fn receive_only() -> Result<(), Errno> {
 /// # Errors
 /// `ENOENT` if either is absent; `ENOTDIR` for a directory over a file or the other way round.
 pub fn bind(source: &CStr, target: &CStr) -> Result<(), Errno> {
-    sys::mount(Some(source), target, None, MS_BIND | MS_REC)
+    sys::mount(Some(source), target, None, MS_BIND | MS_REC, None)
 }
 
 /// Mounts a proc of this pid namespace.
@@ -35,5 +35,5 @@ pub fn bind(source: &CStr, target: &CStr) -> Result<(), Errno> {
 /// # Errors
 /// `EPERM` in a user namespace whose own view of /proc is covered in part.
 pub fn proc(target: &CStr) -> Result<(), Errno> {
-    sys::mount(Some(c"proc"), target, Some(c"proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    sys::mount(Some(c"proc"), target, Some(c"proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mounts made where nobody sees them, then attached to a place that is held open.
+//!
+//! The newer calls know descriptors (Linux 5.2; `mount_setattr` 5.12). Where they are absent or a filter refuses them, the
+//! same is done by mount(2), whose paths are then the numbers of the same descriptors: the older way is not a less careful
+//! one. Its one weak point is that it gives nothing back: what it has mounted is looked for again, and compared.
+//!
+//! Man: fsopen(2), open_tree(2), move_mount(2), mount_setattr(2).
+
+use core::ffi::CStr;
+
+use super::fd::Fd;
+use super::resolve::{self, Links};
+use super::room::{Failure, Part, Room, names};
+use super::sys::{self, Errno, Stat};
+use super::text::Text;
+
+/// `MOUNT_ATTR_*`, which have the same numbers as mount(2)'s flags of that name.
+pub mod attribute {
+    /// Nothing can be written. `MOUNT_ATTR_RDONLY`.
+    pub const READ_ONLY: u32 = 1;
+    /// Set-user-ID bits and file capabilities mean nothing. `MOUNT_ATTR_NOSUID`.
+    pub const NOSUID: u32 = 2;
+    /// Device nodes are not devices. `MOUNT_ATTR_NODEV`.
+    pub const NODEV: u32 = 4;
+    /// Nothing can be executed. `MOUNT_ATTR_NOEXEC`.
+    pub const NOEXEC: u32 = 8;
+    /// All of them.
+    pub const ALL: u32 = 15;
+}
+
+const MS_REMOUNT: usize = 0x20;
+const MS_BIND: usize = 0x1000;
+const MS_REC: usize = 0x4000;
+
+/// A place in the root, and its path, by which it can be found again.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The place.
+    pub fd: Fd,
+    /// Its path in the root; empty for an entry of a directory that is ours.
+    pub path: &'a CStr,
+}
+
+/// Mounts a new file system at `place`; answers its top.
+pub(super) fn file_system(
+    room: &mut Room,
+    kind: &CStr,
+    options: &CStr,
+    attributes: u32,
+    place: &Place<'_>,
+) -> Result<Option<Fd>, Failure> {
+    match detached(kind, options, attributes) {
+        Ok(tree) => match sys::move_mount(tree.number(), place.fd.number()) {
+            Ok(()) => return Ok(Some(tree)),
+            // AppArmor answers EACCES to the attaching of what was detached, until it learns of this call.
+            Err(Errno::NOSYS | Errno::ACCES) => {}
+            Err(errno) => return Err(Part::Attach.failed(errno)),
+        },
+        // Filters of before Linux 5.2 answer EPERM to what they do not know.
+        Err(Failure { errno: Errno::NOSYS, .. }) => {}
+        Err(failure) if failure == Part::Make.failed(Errno::PERM) => {}
+        Err(failure) => return Err(failure),
+    }
+    let target = names(&place.fd, &place.fd).0;
+    let target = target.as_c_str();
+    let data = Some(options).filter(|options| !options.is_empty());
+    room.by_number(|| sys::mount(Some(kind), target, Some(kind), attributes as usize, data))
+        .map_err(|refused| refused.of(Part::Make))?;
+    Ok(None)
+}
+
+/// A new file system, mounted nowhere yet.
+fn detached(kind: &CStr, options: &CStr, attributes: u32) -> Result<Fd, Failure> {
+    let make = |errno| Part::Make.failed(errno);
+    let fs = sys::fsopen(kind).map_err(make)?;
+    // What /proc/self/mountinfo shows as its source.
+    sys::fsconfig(&fs, c"source", Some(kind)).map_err(make)?;
+    for option in options.to_bytes().split(|byte| *byte == b',').filter(|option| !option.is_empty()) {
+        let mut halves = option.splitn(2, |byte| *byte == b'=');
+        let key = Text::of(halves.next().unwrap_or_default()).map_err(make)?;
+        let value = halves.next().map(Text::of).transpose().map_err(make)?;
+        sys::fsconfig(&fs, key.as_c_str(), value.as_ref().map(Text::as_c_str)).map_err(make)?;
+    }
+    sys::fsconfig_create(&fs).map_err(make)?;
+    sys::fsmount(&fs, attributes).map_err(|errno| match errno {
+        Errno::PERM => Part::Reveal.failed(errno),
+        errno => make(errno),
+    })
+}
+
+/// How something is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// `MOUNT_ATTR_*` to set.
+    pub attributes: u32,
+    /// What is mounted below the source comes along.
+    pub recursive: bool,
+    /// The attributes are set on that too.
+    pub deep: bool,
+}
+
+/// Makes what `source` is open on appear at `place` too.
+pub(super) fn bind(room: &mut Room, source: &Fd, place: &Place<'_>, manner: Manner) -> Result<(), Failure> {
+    let Manner { attributes, recursive, deep } = manner;
+    // mount(2) cannot do it. Said before anything is attached: with nothing to set, the call looks at nothing.
+    if deep && sys::mount_setattr(-1, 0, false) == Err(Errno::NOSYS) {
+        return Err(Part::Attributes.failed(Errno::NOSYS));
+    }
+    match sys::open_tree(source.number(), recursive) {
+        Ok(tree) => {
+            // Before it is attached: nobody ever sees it without them.
+            let set = set(&tree, attributes, deep);
+            if let Err(errno) = set
+                && errno != Errno::NOSYS
+            {
+                return Err(Part::Attributes.failed(errno));
+            }
+            match sys::move_mount(tree.number(), place.fd.number()) {
+                Ok(()) if set.is_ok() => return Ok(()),
+                Ok(()) => return remount(room, &tree, attributes),
+                Err(Errno::NOSYS | Errno::ACCES) => {}
+                Err(errno) => return Err(Part::Attach.failed(errno)),
+            }
+        }
+        Err(Errno::NOSYS | Errno::PERM) => {}
+        Err(errno) => return Err(Part::Make.failed(errno)),
+    }
+    let (from, to) = names(source, &place.fd);
+    let (from, to) = (from.as_c_str(), to.as_c_str());
+    let flags = MS_BIND | if recursive { MS_REC } else { 0 };
+    room.by_number(|| sys::mount(Some(from), to, None, flags, None)).map_err(|refused| refused.of(Part::Attach))?;
+    if attributes == 0 {
+        return Ok(());
+    }
+    let stale = |errno| Part::Attach.failed(errno);
+    let expected = sys::fstat(source.number()).map_err(stale)?;
+    let top = again(room, place, |found| (found.device, found.inode) == (expected.device, expected.inode))?;
+    match set(&top, attributes, deep) {
+        Err(Errno::NOSYS) => remount(room, &top, attributes),
+        done => done.map_err(|errno| Part::Attributes.failed(errno)),
+    }
+}
+
+/// Sets attributes of a mount, on all below it too if `deep`.
+fn set(tree: &Fd, attributes: u32, deep: bool) -> Result<(), Errno> {
+    if attributes == 0 { Ok(()) } else { sys::mount_setattr(tree.number(), attributes, deep) }
+}
+
+/// Sets attributes of the mount `top` alone, which is attached.
+pub(super) fn set_one(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
+    match set(top, attributes, false) {
+        Err(Errno::NOSYS) => remount(room, top, attributes),
+        done => done.map_err(|errno| Part::Attributes.failed(errno)),
+    }
+}
+
+/// The same by mount(2), which knows one mount at a time and takes away what it is not told again.
+fn remount(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
+    let (_, present) = sys::fstatfs(top.number()).map_err(|errno| Part::Attributes.failed(errno))?;
+    // `ST_RDONLY`, `ST_NOSUID`, `ST_NODEV`, `ST_NOEXEC` are the flags of mount(2) too. How access times are kept stays as
+    // it is if nothing is said of it.
+    let present = attribute::ALL & present.to_le_bytes().first().copied().map_or(0, u32::from);
+    let flags = MS_REMOUNT | MS_BIND | (attributes | present) as usize;
+    let name = names(top, top).0;
+    let name = name.as_c_str();
+    room.by_number(|| sys::mount(None, name, None, flags, None)).map_err(|refused| refused.of(Part::Attributes))
+}
+
+/// The top of what was just mounted at `place` by mount(2): its path again, which now leads onto the mount.
+///
+/// Names may have been exchanged since. So what is found must be what was mounted, as `is_it` knows it, and on another
+/// mount than the place; if it is not, nothing is done with it.
+pub(super) fn again(room: &mut Room, place: &Place<'_>, is_it: impl Fn(&Stat) -> bool) -> Result<Fd, Failure> {
+    let stale = |errno| Part::Attach.failed(errno);
+    let root = room.root().map_err(stale)?;
+    let links = Links::for_target(place.path);
+    let top = resolve::place(root, place.path, links).map_err(stale)?;
+    let stat = sys::fstat(top.number()).map_err(stale)?;
+    if is_it(&stat) { Ok(top) } else { Err(stale(Errno::STALE)) }
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Places in a root: one question, two answers, openat2(2) and a walk.
+//!
+//! A path is taken from the root's descriptor as a process whose root it is would take it: an absolute link leads to the
+//! root's own top, and ".." ends there. What is answered is a descriptor, and everything after uses that: whoever moves
+//! names in the tree meanwhile moves names, not us.
+//!
+//! Man: openat2(2), path_resolution(7).
+
+use core::ffi::CStr;
+
+use super::fd::Fd;
+use super::sys::{self, Errno, Stat, open, resolve};
+use super::text::{Text, components};
+
+/// How often a path is asked for again when something was moved while the kernel resolved it.
+const TRIES: u32 = 64;
+
+/// How many links and ".." the walk follows; the kernel follows 40 links.
+const TURNS: u32 = 128;
+
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
+/// Whether links are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Those of the tree, inside the root; never those of a proc that lead to open files.
+    Follow,
+    /// None, also not on the way.
+    Refuse,
+}
+
+impl Links {
+    /// What a mount's target may have: below /proc, /sys and /dev a link is never innocent. Whoever can make one there
+    /// has our mounts, nodes and masks land where it leads.
+    #[must_use]
+    pub fn for_target(path: &CStr) -> Self {
+        match components(path.to_bytes()).next() {
+            Some(b"proc" | b"sys" | b"dev") => Self::Refuse,
+            _ => Self::Follow,
+        }
+    }
+}
+
+/// What is made where nothing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    /// A directory, mode 0755.
+    Directory,
+    /// An empty file, mode 0644.
+    File,
+}
+
+/// The place that `path` names in `root`, open as a place (`O_PATH`).
+///
+/// # Errors
+/// `ENOENT`, `ENOTDIR`, `EACCES`; `ELOOP` for a link where none may be, or too many.
+pub fn place(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
+    let restrictions = resolve::IN_ROOT
+        | match links {
+            Links::Follow => resolve::NO_MAGICLINKS,
+            Links::Refuse => resolve::NO_SYMLINKS,
+        };
+    for _ in 0..TRIES {
+        match sys::openat2(root, path, restrictions) {
+            // Something was renamed while ".." was resolved: the kernel cannot say whether that was inside.
+            Err(Errno::AGAIN) => {}
+            // Before Linux 5.6, or a seccomp filter, some of which answer EPERM to what they do not know.
+            Err(Errno::NOSYS | Errno::PERM) => break,
+            answer => return answer,
+        }
+    }
+    walk(root, path, links)
+}
+
+/// The same without openat2: one name at a time, each opened in the directory before it and none followed by the kernel.
+///
+/// A link, and "..", change the path that is walked, and the walk begins again at the root: it only ever goes down.
+///
+/// # Errors
+/// As [`place`].
+pub fn walk(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
+    let mut path = Text::of(path.to_bytes())?;
+    for _ in 0..TURNS {
+        let mut turn = Text::new();
+        if let Some(fd) = walk_down(root, &path, links, &mut turn)? {
+            return Ok(fd);
+        }
+        path = turn;
+    }
+    Err(Errno::LOOP)
+}
+
+/// Walks until a link or a "..": then `turn` is the path as it is with that taken out of it.
+fn walk_down(root: i32, path: &Text, links: Links, turn: &mut Text) -> Result<Option<Fd>, Errno> {
+    let mut here = sys::openat(root, c".", open::PATH, 0)?;
+    // What was walked, and within it where the last name begins.
+    let mut done = Text::new();
+    let mut parent = 0;
+    let mut names = components(path.bytes());
+    while let Some(name) = names.next() {
+        if name == b".." {
+            turn.push(done.bytes().get(..parent).unwrap_or_default())?;
+            return rest(turn, names);
+        }
+        let next = sys::openat(here.number(), Text::of(name)?.as_c_str(), open::PATH | open::NOFOLLOW, 0)?;
+        if sys::fstat(next.number())?.is_symlink() {
+            if links == Links::Refuse || sys::fstatfs(next.number())?.0 == PROC_SUPER_MAGIC {
+                return Err(Errno::LOOP);
+            }
+            target_of(&next, &done, turn)?;
+            return rest(turn, names);
+        }
+        parent = done.bytes().len();
+        done.push(b"/")?;
+        done.push(name)?;
+        here = next;
+    }
+    Ok(Some(here))
+}
+
+/// Where a link leads that stands in the directory `done`.
+fn target_of(link: &Fd, done: &Text, turn: &mut Text) -> Result<(), Errno> {
+    let mut buffer = [0; 4096];
+    let len = sys::readlink(link.number(), &mut buffer)?;
+    let target = buffer.get(..len).filter(|target| !target.is_empty()).ok_or(Errno::NOENT)?;
+    if !target.starts_with(b"/") {
+        turn.push(done.bytes())?;
+    }
+    turn.push(b"/")?;
+    turn.push(target)
+}
+
+/// What is still to be walked, behind the turn.
+#[allow(single_use_lifetimes, reason = "an item of `impl Iterator` cannot be left to inference")]
+fn rest<'a>(turn: &mut Text, names: impl Iterator<Item = &'a [u8]>) -> Result<Option<Fd>, Errno> {
+    for name in names {
+        turn.push(b"/")?;
+        turn.push(name)?;
+    }
+    Ok(None)
+}
+
+/// The place that `path` names in `root`; what is absent of it is made, a name at a time, each in the directory before it.
+///
+/// A link that leads nowhere is refused (`EEXIST`, `ENOTDIR`): nothing is made at its other end.
+///
+/// # Errors
+/// As [`place`]; `EROFS`, `EACCES`; `EINVAL` for "..".
+pub fn place_or_make(root: i32, path: &CStr, links: Links, make: Make) -> Result<Fd, Errno> {
+    match place(root, path, links) {
+        Err(Errno::NOENT) => {}
+        answer => return answer,
+    }
+    let mut here = sys::openat(root, c".", open::PATH, 0)?;
+    let mut so_far = Text::new();
+    let mut is_there = true;
+    let mut names = components(path.to_bytes()).peekable();
+    while let Some(name) = names.next() {
+        if name == b".." {
+            return Err(Errno::INVAL);
+        }
+        so_far.push(b"/")?;
+        so_far.push(name)?;
+        if is_there {
+            // The beginning that exists may have links in it: each longer piece is asked for from the root.
+            match place(root, so_far.as_c_str(), links) {
+                Ok(fd) => {
+                    here = fd;
+                    continue;
+                }
+                Err(Errno::NOENT) => is_there = false,
+                Err(errno) => return Err(errno),
+            }
+        }
+        let make = if names.peek().is_some() { Make::Directory } else { make };
+        here = made(&here, Text::of(name)?.as_c_str(), make)?;
+    }
+    Ok(here)
+}
+
+/// A new directory or file `name` in the directory `here`; a directory that somebody else makes meanwhile will do.
+///
+/// # Errors
+/// `EEXIST` for a file or a link of this name; `EROFS`, `EACCES`.
+pub fn made(here: &Fd, name: &CStr, make: Make) -> Result<Fd, Errno> {
+    match make {
+        Make::Directory => {
+            match sys::mkdirat(here.number(), name, 0o755) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+            sys::openat(here.number(), name, open::PATH | open::NOFOLLOW | open::DIRECTORY, 0)
+        }
+        Make::File => {
+            let flags = open::WRONLY | open::CREAT | open::EXCL | open::NOFOLLOW;
+            sys::openat(here.number(), name, flags, 0o644)
+        }
+    }
+}
+
+/// What is open as `fd`, if it is a directory.
+///
+/// # Errors
+/// `ENOTDIR`.
+pub fn directory(fd: Fd) -> Result<Fd, Errno> {
+    let stat: Stat = sys::fstat(fd.number())?;
+    if stat.is_directory() { Ok(fd) } else { Err(Errno::NOTDIR) }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests of descriptions: what is wrong with them, in words; nothing here asks the kernel.
+
+use std::error::Error as _;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::*;
+use crate::{ErrorKind, RootSpec};
+
+#[test]
+fn presets_and_examples_are_without_problems() {
+    assert_eq!(Mounts::standard().problems(), [""; 0]);
+    assert_eq!(Mounts::new().problems(), [""; 0]);
+    assert!(Mounts::new().is_empty() && !Mounts::standard().is_empty());
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_by_its_place() {
+    let mounts = Mounts::new()
+        .add(Tmpfs::new("run").size(0).inodes(0).mode(0o10_000))
+        .add(Tmpfs::new("/run/lock"))
+        .add(Tmpfs::new("/proc/../etc"))
+        .add(Tmpfs::new("/run"))
+        .add(Tmpfs::new("//run/./lock/"))
+        .add(Bind::new("var", "/"))
+        .add(Tmpfs::new("/a\nb"))
+        .add(Tmpfs::new(Path::new(OsStr::from_bytes(b"/a\0b"))))
+        .add(Devpts::new("/dev/pts").mode(0o1000).ptmx_mode(0o1666).gid(u32::MAX).max(0).nodev())
+        .add(Dev::new("/dev").size(0))
+        .add(Dev::new("/dev2").nodev())
+        .read_only(["/proc/sys", "sys", "/proc//sys"])
+        .mask(["/", "/a/.."]);
+    assert_eq!(
+        mounts.problems(),
+        [
+            "mounts[0].size 0 would be no limit to the kernel: leave it out if none is wanted",
+            "mounts[0].inodes 0 would be no limit to the kernel: leave it out if none is wanted",
+            "mounts[0].mode 0o10000 has bits beyond 07777",
+            "mounts[0].target \"run\" is not absolute",
+            "mounts[2].target \"/proc/../etc\" leaves the root",
+            "mounts[3].target \"/run\" hides mounts[1], which is at \"/run/lock\"",
+            "mounts[4].target \"//run/./lock/\" is mounted already, by mounts[1]",
+            "mounts[5].source \"var\" is not absolute",
+            "mounts[5].target \"/\" is the root itself",
+            "mounts[6].target \"/a\\nb\" has a line break in it",
+            "mounts[7].target \"/a\\0b\" has a NUL byte in it, which ends a string for the kernel",
+            "mounts[8].mode 0o1000 has bits beyond 0777",
+            "mounts[8].ptmx_mode 0o1666 has bits beyond 0777",
+            "mounts[8].gid 4294967295 means \"no group\"",
+            "mounts[8].max 0 is not within 1 and 1048576",
+            "mounts[8].attributes have nodev: its terminals would not be terminals",
+            "mounts[9].size 0 would be no limit to the kernel",
+            "mounts[9].target \"/dev\" hides mounts[8], which is at \"/dev/pts\"",
+            "mounts[10].attributes have nodev: its devices would not be devices",
+            "read_only[1] \"sys\" is not absolute",
+            "read_only[2] \"/proc//sys\" is read_only[0] already",
+            "masked[0] \"/\" is the root itself",
+            "masked[1] \"/a/..\" leaves the root",
+        ]
+    );
+    let error = mounts.check().unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Invalid, "cannot use mounts"));
+    assert_eq!(error.problems().len(), 23);
+    assert!(error.source().unwrap().to_string().starts_with("mounts[0].size 0"));
+}
+
+#[test]
+fn over_a_proc_lies_nothing_that_could_be_taken_for_it() {
+    let problems = |mount: Mount| Mounts::new().add(mount).problems();
+    let no_proc = ["mounts[0].target \"/proc\" can hold a proc alone: programs believe what they read there"];
+    assert_eq!(problems(Tmpfs::new("/proc").into()), no_proc);
+    assert_eq!(problems(Bind::new("/srv/proc", "/proc").into()), no_proc);
+    assert_eq!(problems(Bind::new("/proc/", "/proc").into()), [""; 0]);
+    assert_eq!(problems(Bind::new("/var/lib/lxcfs/proc/meminfo", "/proc/meminfo").into()), [""; 0]);
+    for target in ["/proc/self", "/proc/sys", "/proc/sys/kernel", "/proc/meminfo/x", "/proc/1/attr"] {
+        let found = problems(Tmpfs::new(target).into());
+        assert!(found.len() == 1 && found[0].contains("is below /proc, where only these may be covered: cpuinfo"));
+    }
+    assert_eq!(problems(Tmpfs::new("/process").into()), [""; 0]);
+}
+
+#[test]
+fn paths_end_where_the_kernel_s_do() {
+    let path = |names: usize, last: usize| format!("{}/{}", "/a".repeat(names), "b".repeat(last));
+    let problems = |path: String| RootSpec::new(path).problems().len();
+    assert_eq!(problems(path(1920, 254)), 0);
+    assert_eq!(problems(path(1920, 255)), 1);
+    assert_eq!(problems(path(0, 255)), 0);
+    assert_eq!(problems(path(0, 256)), 1);
+    assert_eq!(RootSpec::new("").problems(), ["path \"\" is not absolute"]);
+}
+
+#[test]
+fn ten_thousand_mounts_are_checked_in_one_pass() {
+    let mounts = (0..10_000).fold(Mounts::new(), |mounts, at| mounts.add(Tmpfs::new(format!("/a/b/c/{at}"))));
+    assert_eq!(mounts.problems(), [""; 0]);
+    assert_eq!(mounts.add(Tmpfs::new("/a/b")).problems().len(), 1);
+}
+
+#[cfg(feature = "serde")]
+mod serialised {
+    use super::*;
+
+    #[test]
+    fn a_description_is_the_same_after_a_round_trip() {
+        for mounts in [Mounts::new(), Mounts::standard(), Mounts::standard().add(Bind::new("/a", "/b").read_only())] {
+            let text = serde_json::to_string(&mounts).unwrap();
+            assert_eq!(serde_json::from_str::<Mounts>(&text).unwrap(), mounts);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_what_the_builder_begins_with() {
+        let text = r#"{"mounts": [{"type": "tmpfs", "target": "/run", "attributes": ["ro", "noexec"]},
+                                  {"type": "bind", "source": "/a", "target": "/b"}, {"type": "proc", "target": "/proc"}]}"#;
+        let attributes = Attributes::READ_ONLY | Attributes::NOEXEC;
+        let built = Mounts::new()
+            .add(Tmpfs::new("/run").attributes(attributes))
+            .add(Bind::new("/a", "/b"))
+            .add(Proc::new("/proc"));
+        assert_eq!(serde_json::from_str::<Mounts>(text).unwrap(), built);
+    }
+
+    #[test]
+    fn an_unknown_word_is_refused() {
+        for text in [
+            r#"{"mount": []}"#,
+            r#"{"mounts": [{"type": "nfs", "target": "/a"}]}"#,
+            r#"{"mounts": [{"type": "tmpfs", "target": "/a", "sise": 1}]}"#,
+            r#"{"mounts": [{"type": "tmpfs", "target": "/a", "attributes": ["suid"]}]}"#,
+        ] {
+            assert!(serde_json::from_str::<Mounts>(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Hints: what to do about a failed step, where we are sure.
+
+use nix::errno::Errno;
+
+use crate::floor::{FileSystem, Part, Step};
+
+impl Step<'_> {
+    /// What to do about it, where that is certain.
+    #[must_use]
+    pub fn hint(&self, part: u16, errno: i32) -> Option<&'static str> {
+        let is = |known: Part| known as u16 == part;
+        let is_target = is(Part::Target) || is(Part::Create);
+        Some(match (Errno::from_raw(errno), self) {
+            (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
+            (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. }) if is(Part::Source) => {
+                "a root must be a directory, and no link to one"
+            }
+            (Errno::ELOOP, _) if is_target => "nothing is mounted through links below /proc, /sys and /dev of a root",
+            (Errno::ENOTDIR, Step::Mount { .. } | Step::Dev { .. }) if is_target => "it must be a directory",
+            (Errno::ENOENT, Step::Mount { .. } | Step::Dev { .. } | Step::Bind { .. }) if is(Part::Target) => {
+                "make it, or ask for it to be made: create_target()"
+            }
+            (Errno::ENOENT, Step::Bind { .. }) if is(Part::Source) => "if it need not be there: optional()",
+            (Errno::ENOTDIR, Step::Bind { .. }) if is(Part::Attach) => {
+                "a directory can be bound to a directory alone, a file to a file"
+            }
+            (Errno::EPERM, Step::Mount { kind: FileSystem::Proc | FileSystem::Sysfs, .. }) if is(Part::Reveal) => {
+                "a user namespace may mount this only where it already sees one of which nothing is covered; inside \
+                 Docker and the like it does not"
+            }
+            (Errno::EINVAL, Step::Bind { .. }) if is(Part::Make) => {
+                "in a user namespace a bind must take along what is mounted below its source"
+            }
+            (Errno::ENOSYS, Step::Bind { flags, .. }) if is(Part::Attributes) && flags.deep => {
+                "attributes on what is mounted below a bind need Linux 5.12: attributes_on_top_only(), or a newer kernel"
+            }
+            (Errno::ENOSPC, _) if is(Part::Attach) || is(Part::Make) => {
+                "the limit on mounts in a namespace may be reached: fs.mount-max"
+            }
+            _ => return None,
+        })
+    }
+}

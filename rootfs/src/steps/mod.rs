@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Steps: a root and its mounts as a list of what a thread has to do, in order.
+//!
+//! Made purely, from descriptions; performed by a thread in a mount namespace of its own, without a heap. What is shown of
+//! them is what is done.
+
+mod compile;
+mod hint;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::ffi::CStr;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::{Error, Object};
+use crate::floor::{Errno, Part, Room, Step, WORDS, sys};
+use crate::mounts::Mounts;
+
+/// The directory that becomes "/".
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct RootSpec {
+    /// An absolute path of this machine; not a link.
+    pub path: PathBuf,
+    /// Whether it becomes read-only; what is mounted in it does not.
+    pub read_only: bool,
+}
+
+impl RootSpec {
+    /// The directory at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), read_only: false }
+    }
+
+    /// Makes it read-only once everything is mounted; what is mounted in it stays as it is.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Everything that is wrong with it whatever the machine is, a sentence each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let Self { path, .. } = self;
+        crate::mounts::path_problems(path).into_iter().map(|problem| format!("path {path:?} {problem}")).collect()
+    }
+}
+
+/// In what namespaces the steps will be performed: what can be mounted depends on it.
+///
+/// A new proc, sysfs and mqueue are owned by the user namespace that owns the pid, network and IPC namespace they show. In
+/// a user namespace without such a one of its own the kernel refuses them (`EPERM`), and this machine's are bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "five independent facts")]
+pub struct Setting {
+    /// A user namespace is made with the mount namespace.
+    pub user_namespace: bool,
+    /// A network namespace too.
+    pub own_net: bool,
+    /// A pid namespace too.
+    pub own_pid: bool,
+    /// An IPC namespace too.
+    pub own_ipc: bool,
+    /// The user namespace maps the groups that mounts name: [`Devpts::gid`](crate::Devpts::gid). Else they are left out.
+    pub groups_mapped: bool,
+}
+
+/// What a thread has to do to have a root and its mounts: a list, in order.
+///
+/// ```
+/// use skep_rootfs::{Mounts, RootSpec, Setting, Steps, Tmpfs};
+///
+/// let root = RootSpec::new("/srv/web").read_only();
+/// let steps = Steps::new(Some(&root), &Mounts::new().add(Tmpfs::new("/run").size(64 << 20)), Setting::default());
+/// let words: Vec<String> = steps.iter().map(|step| step.to_string()).collect();
+/// assert_eq!(words, [
+///     "cut the way of mounts to the outside",
+///     "take \"/srv/web\" as the root",
+///     "mount tmpfs on \"/run\" (size 64 MiB, nosuid, nodev)",
+///     "make the root read-only",
+///     "move into the root, and leave nothing of the old one",
+/// ]);
+/// ```
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Steps {
+    words: Vec<[u32; WORDS]>,
+    texts: Vec<u8>,
+}
+
+/// Where a thread stopped that performs [`Steps`]. Plain numbers: they fit through a pipe, and nothing is allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// Which step it was, from 0.
+    pub step: u16,
+    /// Which half of it.
+    pub part: u16,
+    /// The kernel's number.
+    pub errno: i32,
+}
+
+impl Steps {
+    /// What has to be done for `root` and `mounts`. Without a root the mounts are made in this machine's own "/".
+    ///
+    /// Pure. The descriptions must be without [problems](Mounts::problems).
+    #[must_use]
+    pub fn new(root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) -> Self {
+        let mut steps = Self::default();
+        compile::compile(&mut steps, root, mounts, setting);
+        steps
+    }
+
+    /// The steps, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Step<'_>> {
+        self.words.iter().map_while(|words| Step::decode(*words, &|at| self.text(at)))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Performs them on the calling thread, in a new mount namespace that it is moved into.
+    ///
+    /// It changes what paths mean to this thread, its root and its working directory; no other thread's. It neither
+    /// allocates nor takes a lock, and so may run in a copy of a threaded process, before its exec. After a failure the
+    /// thread is half way, and good for nothing but to tell of it.
+    ///
+    /// # Errors
+    /// Where it stopped; [`error`](Self::error) makes a sentence of it.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN` over the mount namespace.
+    /// # Kernel
+    /// Linux 5.10. Newer calls are used where they are there: see [`Bind`](crate::Bind).
+    #[doc(alias = "pivot_root")]
+    #[doc(alias = "unshare")]
+    pub fn enter(&self) -> Result<(), Stop> {
+        let stop = |step, part, Errno(errno)| Stop { step, part, errno: errno.into() };
+        sys::unshare_mounts().map_err(|errno| stop(0, Part::Whole as u16, errno))?;
+        let mut room = Room::new();
+        for (at, step) in (0..).zip(self.iter()) {
+            step.perform(&mut room).map_err(|failure| stop(at, failure.part, failure.errno))?;
+        }
+        Ok(())
+    }
+
+    /// What a [`Stop`] means, with the step's words and a hint where we are sure.
+    #[must_use]
+    pub fn error(&self, stop: Stop) -> Error {
+        let Stop { step: at, part, errno } = stop;
+        let Some(step) = self.iter().nth(at.into()) else {
+            return Error::os("perform", Object::Named("a step that is not in the list"), errno);
+        };
+        let object = Object::Step(step.object());
+        let error = match step.part(part) {
+            Some(half) => Error::explained(step.verb(), object, errno, half),
+            None => Error::os(step.verb(), object, errno),
+        };
+        match step.hint(part, errno) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
+    fn push(&mut self, step: Step<'_>) {
+        let texts = &mut self.texts;
+        let words = step.encode(&mut |text| {
+            let at = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            texts.extend_from_slice(text.to_bytes_with_nul());
+            at
+        });
+        self.words.push(words);
+    }
+
+    fn text(&self, at: u32) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(self.texts.get(usize::try_from(at).ok()?..)?).ok()
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|step| step.to_string())).finish()
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A step in words, and the right that it takes.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use crate::floor::dev::ENTRIES;
+use crate::floor::{Part, Step};
+use crate::mounts::Attributes;
+
+impl Step<'_> {
+    /// What is done: "mount", "bind".
+    pub(crate) const fn verb(&self) -> &'static str {
+        match self {
+            Step::ReceiveOnly => "cut",
+            Step::Root { .. } => "take",
+            Step::Mount { .. } => "mount",
+            Step::Bind { .. } => "bind",
+            Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot => "make",
+            Step::Mask { .. } => "mask",
+            Step::Pivot => "move",
+        }
+    }
+
+    /// What it is done to, behind the verb.
+    pub(crate) fn object(&self) -> String {
+        match *self {
+            Step::ReceiveOnly => "the way of mounts to the outside".to_owned(),
+            Step::Root { path } => format!("{} as the root", quoted(path)),
+            Step::Mount { kind, target, options, attributes, .. } => {
+                let notes = options_in_words(options).chain(attributes_in_words(attributes));
+                format!("{} on {}{}", kind.name().to_string_lossy(), quoted(target), in_brackets(notes))
+            }
+            Step::Bind { source, target, attributes, flags } => {
+                let instead = flags.instead.then_some("in place of a new one, which this user namespace may not have");
+                let alone = (!flags.recursive).then_some("without what is mounted below it");
+                let on_top = flags.recursive && !flags.deep && attributes != 0;
+                let on_top = on_top.then_some("what is mounted below it is as it was");
+                let optional = flags.optional.then_some("if it is there");
+                let notes = [instead, alone, optional].into_iter().flatten().map(str::to_owned);
+                let notes = notes.chain(attributes_in_words(attributes)).chain(on_top.map(str::to_owned));
+                format!("{} to {}{}", quoted(source), quoted(target), in_brackets(notes))
+            }
+            Step::Dev { target, options, attributes, bind, .. } => {
+                let devices = if bind { "this machine's devices" } else { "devices" }.to_owned();
+                let notes = options_in_words(options).chain(attributes_in_words(attributes)).chain([devices]);
+                format!("a minimal {}{}", quoted(target), in_brackets(notes))
+            }
+            Step::Mask { target } => quoted(target),
+            Step::ReadOnly { target } => format!("{} read-only", quoted(target)),
+            Step::ReadOnlyRoot => "the root read-only".to_owned(),
+            Step::Pivot => "into the root, and leave nothing of the old one".to_owned(),
+        }
+    }
+
+    /// The capability that it takes, over the user namespace that owns the mount namespace.
+    #[must_use]
+    pub fn right(&self) -> Option<&'static str> {
+        Some(match self {
+            Step::Dev { bind: false, .. } => "CAP_SYS_ADMIN, CAP_MKNOD",
+            _ => "CAP_SYS_ADMIN",
+        })
+    }
+
+    /// Which half of the step `part` is, in words: `its source "/srv"`; `None` for the step as a whole.
+    #[must_use]
+    pub fn part(&self, part: u16) -> Option<String> {
+        let entry = usize::from(part).checked_sub(usize::from(Part::Entry as u16));
+        if let Some(name) = entry.and_then(|at| ENTRIES.get(at)) {
+            return Some(format!("its entry {}", quoted(name)));
+        }
+        Some(match part {
+            number if number == Part::Source as u16 => match self {
+                Step::Bind { source, .. } => format!("its source {}", quoted(source)),
+                Step::Root { path } => format!("the directory {}", quoted(path)),
+                _ => "this machine's \"/dev/null\"".to_owned(),
+            },
+            number if number == Part::Target as u16 => match self.target() {
+                Some(target) => format!("its target {}", quoted(target)),
+                None => "the root".to_owned(),
+            },
+            number if number == Part::Create as u16 => match self.target() {
+                Some(target) => format!("making its target {}", quoted(target)),
+                None => "making its target".to_owned(),
+            },
+            number if number == Part::Make as u16 => match self {
+                Step::Root { .. } | Step::Bind { .. } | Step::ReadOnly { .. } => "copying the mount".to_owned(),
+                _ => "making the file system".to_owned(),
+            },
+            number if number == Part::Reveal as u16 => "a new view of the machine".to_owned(),
+            number if number == Part::Attach as u16 => match self {
+                Step::Pivot => "changing places with the old root".to_owned(),
+                _ => "attaching it".to_owned(),
+            },
+            number if number == Part::Attributes as u16 => "its attributes".to_owned(),
+            number if number == Part::Links as u16 => {
+                "\"/proc/thread-self/fd\", which older mount calls need".to_owned()
+            }
+            number if number == Part::Leave as u16 => "leaving the old root".to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// Where in the root.
+    pub(super) const fn target(&self) -> Option<&CStr> {
+        match self {
+            Step::Mount { target, .. }
+            | Step::Bind { target, .. }
+            | Step::Dev { target, .. }
+            | Step::Mask { target }
+            | Step::ReadOnly { target } => Some(target),
+            Step::ReceiveOnly | Step::Root { .. } | Step::ReadOnlyRoot | Step::Pivot => None,
+        }
+    }
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb(), self.object())
+    }
+}
+
+pub(super) fn quoted(text: &CStr) -> String {
+    format!("{:?}", text.to_string_lossy())
+}
+
+fn in_brackets(notes: impl Iterator<Item = String>) -> String {
+    let notes = notes.collect::<Vec<_>>().join(", ");
+    if notes.is_empty() { notes } else { format!(" ({notes})") }
+}
+
+fn attributes_in_words(attributes: u32) -> impl Iterator<Item = String> {
+    Attributes::from_bits_truncate(attributes).words().map(|word| match word {
+        "ro" => "read-only".to_owned(),
+        word => word.to_owned(),
+    })
+}
+
+/// The kernel's options as a person would say them.
+fn options_in_words(options: &CStr) -> impl Iterator<Item = String> {
+    let options = options.to_string_lossy().into_owned();
+    let words: Vec<String> = options.split(',').filter_map(option_in_words).collect();
+    words.into_iter()
+}
+
+fn option_in_words(option: &str) -> Option<String> {
+    let (key, value) = option.split_once('=').unwrap_or((option, ""));
+    Some(match (key, value) {
+        ("", _) => return None,
+        // Always so since Linux 4.7.
+        ("newinstance", _) => return None,
+        ("size", bytes) => format!("size {}", bytes.parse().map_or_else(|_| bytes.to_owned(), bytes_in_words)),
+        ("nr_inodes", count) => format!("{count} inodes"),
+        ("mode", mode) => format!("mode {mode}"),
+        ("ptmxmode", mode) => format!("ptmx {mode}"),
+        ("gid", gid) => format!("group {gid}"),
+        ("max", count) => format!("at most {count}"),
+        ("hidepid", "1") => "others' processes without details".to_owned(),
+        ("hidepid", "2") => "others' processes hidden".to_owned(),
+        ("hidepid", "4") => "processes that may not be traced hidden".to_owned(),
+        ("subset", "pid") => "processes alone".to_owned(),
+        _ => option.to_owned(),
+    })
+}
+
+/// Bytes in the largest unit that leaves no rest.
+fn bytes_in_words(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.into_iter().find(|(shift, _)| bytes != 0 && bytes.trailing_zeros() >= *shift);
+    unit.map_or_else(|| format!("{bytes} bytes"), |(shift, name)| format!("{} {name}", bytes >> shift))
+}
