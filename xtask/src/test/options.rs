@@ -22,7 +22,18 @@ const HELP: &str = "usage: cargo xtask test [OPTION…] [FILTER…]
   --built FILE           what this list names, built elsewhere, as `cargo xtask vm` writes it";
 
 /// Calls without which everything must work too, by other means.
-const FALLBACKS: [&str; 4] = ["clone3", "memfd_create", "close_range", "pidfd_open"];
+const FALLBACKS: [&str; 10] = [
+    "clone3",
+    "memfd_create",
+    "close_range",
+    "pidfd_open",
+    "openat2",
+    "fsopen",
+    "fsmount",
+    "open_tree",
+    "move_mount",
+    "mount_setattr",
+];
 
 /// How long one test program may run, if nothing else is said.
 const PATIENCE: Duration = Duration::from_mins(10);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Machines that refuse the newer calls: the same mounts, made the older way.
+
+use std::fs;
+
+use needs::{isolated, needs};
+use skep_rootfs::{Bind, Mounts, Setting, Steps, Tmpfs};
+
+use crate::support::{Tree, live, names, write_errno};
+
+/// What must hold whichever call is refused.
+#[track_caller]
+fn a_root_works() {
+    let tree = Tree::new();
+    fs::create_dir(tree.beside("source")).unwrap();
+    fs::write(tree.beside("source/file"), "shared").unwrap();
+    fs::create_dir(tree.join("secret")).unwrap();
+    fs::write(tree.join("secret/file"), "secret").unwrap();
+    std::os::unix::fs::symlink("../../run", tree.join("link")).unwrap();
+    let source = tree.beside("source");
+    let mounts = Mounts::standard()
+        .add(Tmpfs::new("/link").size(1 << 20).read_only())
+        .add(Bind::new(&source, "/data").read_only().attributes_on_top_only())
+        .add(Bind::new(source.join("file"), "/etc/deep/file").noexec().attributes_on_top_only().create_target())
+        .mask(["/secret"]);
+    let steps = Steps::new(Some(&tree.spec().read_only()), &mounts, Setting::default());
+    live(&steps, |view| {
+        assert_eq!(view.at("/run").attributes(), "ro,nosuid,nodev");
+        assert_eq!(view.at("/data").attributes(), "ro");
+        assert_eq!(view.at("/etc/deep/file").attributes(), "rw,noexec");
+        assert_eq!(view.at("/sys").attributes(), "ro,nosuid,nodev,noexec");
+        assert_eq!(view.at("/").attributes(), "ro");
+        assert_eq!(names("/secret"), [""; 0]);
+        assert_eq!(write_errno("/proc/sys/kernel/core_pattern"), Some(30));
+        assert_eq!(fs::read("/proc/keys").unwrap(), b"");
+        fs::write("/dev/null", "x").unwrap();
+        assert_eq!(names("/"), ["data", "dev", "etc", "link", "proc", "run", "secret", "sys"]);
+        assert_eq!(names("/dev").len(), 14);
+    })
+    .unwrap();
+    tree.assert_canary_is_untouched();
+    assert_eq!(fs::metadata(tree.join("etc/deep/file")).unwrap().len(), 0);
+}
+
+fn denied(list: &str) {
+    needs::deny(&list.parse().unwrap()).unwrap();
+    a_root_works();
+}
+
+#[test]
+fn with_every_call() {
+    needs!(root);
+    isolated(a_root_works);
+}
+
+#[test]
+fn without_openat2() {
+    needs!(root);
+    isolated(|| denied("openat2"));
+}
+
+#[test]
+fn without_fsopen() {
+    needs!(root);
+    isolated(|| denied("fsopen"));
+}
+
+#[test]
+fn without_fsconfig() {
+    needs!(root);
+    isolated(|| denied("fsconfig"));
+}
+
+#[test]
+fn without_fsmount() {
+    needs!(root);
+    isolated(|| denied("fsmount"));
+}
+
+#[test]
+fn without_open_tree() {
+    needs!(root);
+    isolated(|| denied("open_tree"));
+}
+
+#[test]
+fn without_move_mount() {
+    needs!(root);
+    isolated(|| denied("move_mount"));
+}
+
+#[test]
+fn with_a_security_module_that_denies_move_mount() {
+    needs!(root);
+    isolated(|| denied("move_mount=EACCES"));
+}
+
+#[test]
+fn without_mount_setattr() {
+    needs!(root);
+    isolated(|| denied("mount_setattr"));
+}
+
+#[test]
+fn without_any_of_them() {
+    needs!(root);
+    isolated(|| denied("openat2,fsopen,fsconfig,fsmount,open_tree,move_mount,mount_setattr"));
+}
+
+#[test]
+fn with_a_filter_that_answers_eperm_to_what_it_does_not_know() {
+    needs!(root);
+    isolated(|| denied("openat2=EPERM,fsopen=EPERM,open_tree=EPERM"));
+}
+
+#[test]
+fn attributes_below_a_bind_are_refused_where_they_cannot_be_set() {
+    needs!(root);
+    isolated(|| {
+        needs::deny(&"mount_setattr".parse().unwrap()).unwrap();
+        let tree = Tree::new();
+        let error = tree.live(&Mounts::new().add(Bind::new("/tmp", "/data").read_only()), |_| ()).unwrap_err();
+        assert_eq!(error.errno(), Some(38));
+        assert!(error.hint().unwrap().contains("attributes_on_top_only()"), "{error:?}");
+    });
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Roots that somebody else has made: links in every place, and names that change while they are used.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use needs::{isolated, isolated_for, needs};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use skep_rootfs::{Bind, Dev, Mounts, Proc, Sysfs, Tmpfs};
+
+use crate::support::Tree;
+
+/// proc-not-proc, dev-symlink: CVE-2019-19921, CVE-2023-27561, CVE-2025-54867, CVE-2026-41579.
+#[test]
+fn a_root_whose_proc_sys_or_dev_is_a_link_is_refused() {
+    needs!(root);
+    isolated(|| {
+        let to_there = ["../canary", "/canary", "run", "../../../../../../../../tmp"];
+        for to in to_there {
+            for (name, mounts) in [
+                ("proc", Mounts::new().add(Proc::new("/proc").create_target())),
+                ("sys", Mounts::new().add(Sysfs::new("/sys").create_target())),
+                ("dev", Mounts::new().add(Dev::new("/dev").create_target())),
+                ("dev", Mounts::new().add(Tmpfs::new("/dev/shm").create_target())),
+                ("proc", Mounts::new().mask(["/proc/kcore"])),
+                ("sys", Mounts::new().read_only(["/sys/firmware"])),
+            ] {
+                let tree = Tree::new();
+                tree.link(name, to);
+                let error = tree.live(&mounts, |_| ()).unwrap_err();
+                assert_eq!(error.errno(), Some(40), "{name} -> {to}: {error:?}");
+                assert_eq!(error.hint(), Some("nothing is mounted through links below /proc, /sys and /dev of a root"));
+                tree.assert_canary_is_untouched();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_root_whose_proc_is_a_file_is_refused() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        fs::remove_dir(tree.join("proc")).unwrap();
+        fs::write(tree.join("proc"), "").unwrap();
+        let error = tree.live(&Mounts::new().add(Proc::new("/proc").create_target()), |_| ()).unwrap_err();
+        assert_eq!((error.errno(), error.hint()), (Some(20), Some("it must be a directory")));
+    });
+}
+
+/// mount-symlink: CVE-2017-1002101, CVE-2018-15664.
+#[test]
+fn a_target_that_is_a_link_stays_in_the_root() {
+    needs!(root);
+    isolated(|| {
+        // Where the link is, where it leads, and where that is inside the root.
+        for (to, inside) in [
+            ("/canary", "/canary"),
+            ("../../../../canary", "/canary"),
+            ("/proc/../canary", "/canary"),
+            ("../data/.././canary/", "/canary"),
+        ] {
+            let tree = Tree::new();
+            fs::create_dir(tree.join("canary")).unwrap();
+            fs::remove_dir(tree.join("run")).unwrap();
+            symlink(to, tree.join("run")).unwrap();
+            tree.live(&Mounts::new().add(Tmpfs::new("/run")), |view| {
+                assert_eq!(view.at(inside).kind, "tmpfs", "{to}");
+            })
+            .unwrap();
+            tree.assert_canary_is_untouched();
+        }
+    });
+}
+
+#[test]
+fn nothing_is_made_through_a_link_that_leads_nowhere_or_out() {
+    needs!(root);
+    isolated(|| {
+        for to in ["../canary/new", "/canary/new", "new"] {
+            let tree = Tree::new();
+            symlink(to, tree.join("etc")).unwrap();
+            fs::write(tree.beside("hosts"), "").unwrap();
+            for target in ["/etc", "/etc/deep/hosts"] {
+                let bind = Bind::new(tree.beside("hosts"), target).create_target();
+                assert!(tree.live(&Mounts::new().add(bind), |_| ()).is_err(), "{to}");
+                let tmpfs = Tmpfs::new(target).create_target();
+                assert!(tree.live(&Mounts::new().add(tmpfs), |_| ()).is_err(), "{to}");
+            }
+            tree.assert_canary_is_untouched();
+            assert!(!tree.join("new").exists());
+        }
+    });
+}
+
+/// mask-devnull: CVE-2025-31133. The root's own null may be anything.
+#[test]
+fn a_mask_is_not_made_of_the_root_s_own_null() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        symlink("../../canary/file", tree.join("dev/null")).unwrap();
+        fs::write(tree.join("key"), "secret").unwrap();
+        tree.live(&Mounts::new().mask(["/key"]), |view| {
+            assert_eq!(fs::read("/key").unwrap(), b"");
+            assert!(fs::write("/key", "gone").is_ok());
+            assert_eq!(view.at("/key").root, "/null");
+        })
+        .unwrap();
+        tree.assert_canary_is_untouched();
+        assert_eq!(fs::read_to_string(tree.join("key")).unwrap(), "secret");
+    });
+}
+
+#[test]
+fn links_in_a_ring_end_in_an_error() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        symlink("b", tree.join("a")).unwrap();
+        symlink("../a", tree.join("b")).unwrap();
+        let error = tree.live(&Mounts::new().add(Tmpfs::new("/a")), |_| ()).unwrap_err();
+        assert_eq!(error.errno(), Some(40));
+    });
+}
+
+/// Exchanges two names of a root for as long as it lives.
+fn with_exchanges(tree: &Tree, one: &str, other: &str, body: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                renameat_with(CWD, tree.join(one), CWD, tree.join(other), RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        body();
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// mount-race: CVE-2021-30465, CVE-2024-45310.
+#[test]
+fn a_target_that_is_exchanged_for_a_link_meanwhile_never_leads_out() {
+    needs!(root);
+    isolated_for(std::time::Duration::from_secs(300), || {
+        let tree = Tree::new();
+        symlink("../canary", tree.join("link")).unwrap();
+        fs::write(tree.beside("hosts"), "").unwrap();
+        let mounts = Mounts::new()
+            .add(Tmpfs::new("/data/deep/made").create_target())
+            .add(Bind::new(tree.beside("hosts"), "/data/hosts").create_target())
+            .add(Tmpfs::new("/data"));
+        let (mut done, mut refused) = (0, 0);
+        with_exchanges(&tree, "data", "link", || {
+            for _ in 0..400 {
+                match tree.live(&mounts, |_| ()) {
+                    Ok(()) => done += 1,
+                    Err(_) => refused += 1,
+                }
+                tree.assert_canary_is_untouched();
+            }
+        });
+        // Both must have been met, or nothing was raced.
+        assert!(done > 0 && refused > 0, "{done} done, {refused} refused");
+    });
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Steps performed: every kind of mount, hostile roots, races, and machines that refuse the newer calls.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the helpers of tests may be as blunt as tests"
+)]
+
+mod fallbacks;
+mod hostile;
+mod kinds;
+mod pivot;
+mod support;
+mod unprivileged;
