@@ -132,6 +132,14 @@ impl PidFd {
         self.wait_for(Duration::ZERO)
     }
 
+    /// Whether the process has ended. Does not wait, and does not reap it: its status stays for whoever waits.
+    ///
+    /// # Errors
+    /// Only what the kernel has against the descriptor itself.
+    pub fn has_ended(&self) -> Result<bool, Error> {
+        self.poll(PollFlags::IN, Some(Duration::ZERO))
+    }
+
     fn reap(&self, options: WaitIdOptions) -> Result<Reaped, Error> {
         // __WALL: until its exec the process is a "clone child", which wait(2) leaves out by default.
         let options = options | WaitIdOptions::from_bits_retain(0x4000_0000);

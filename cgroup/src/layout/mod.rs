@@ -133,6 +133,27 @@ impl Layout {
         found.or_else(|| self.v2().filter(|_| everywhere))
     }
 
+    /// The directories that a group of this path with these controllers has, or would have: see
+    /// [`Cgroup::create_with`](crate::Cgroup::create_with). For who writes down what will be made before it is.
+    ///
+    /// Pure. A path that names no group, and a hierarchy that does not have the place in view, have none.
+    #[must_use]
+    pub fn directories(
+        &self,
+        path: impl AsRef<Path>,
+        controllers: impl IntoIterator<Item = Controller>,
+    ) -> Vec<PathBuf> {
+        let Ok(path) = GroupPath::new("find", path.as_ref()) else { return Vec::new() };
+        let mut hierarchies: Vec<&Hierarchy> = self.tracking().into_iter().collect();
+        for hierarchy in controllers.into_iter().filter_map(|controller| self.of(controller)) {
+            if !hierarchies.contains(&hierarchy) {
+                hierarchies.push(hierarchy);
+            }
+        }
+        let place = |found: &&Hierarchy| Some(found.mount_point().join(found.place(&path)?.as_path()));
+        hierarchies.iter().filter_map(place).collect()
+    }
+
     /// The hierarchy by which the processes of a group are kept track of, and killed: version 2; without it the freezer,
     /// which stops forks while we kill; without that the first that can be had.
     pub(crate) fn tracking(&self) -> Option<&Hierarchy> {

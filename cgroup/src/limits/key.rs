@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keys: each limit by its place in [`Limits`], its controller and its file.
 
+use std::fmt;
+
 use super::Limits;
 use crate::controller::Controller;
+use crate::layout::Lack;
 use crate::value::{Bytes, IdList, Max, Quota, Weight};
 
 /// One limit.
@@ -87,7 +90,25 @@ impl Key {
     }
 }
 
+/// What is set, as people read it: "memory.max 512M, pids.max 128"; nothing if nothing is.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Setting { key, value }) in self.settings().iter().enumerate() {
+            write!(f, "{}{} {}", if at == 0 { "" } else { ", " }, key.place(), value.human())?;
+        }
+        Ok(())
+    }
+}
+
 impl Value {
+    /// What people read.
+    fn human(&self) -> String {
+        match self {
+            Self::Amount(Max::Limit(amount)) => amount.human().to_string(),
+            other => other.text(),
+        }
+    }
+
     /// What the file of version 2 takes.
     pub(crate) fn text(&self) -> String {
         match self {
@@ -100,7 +121,40 @@ impl Value {
     }
 }
 
+impl Key {
+    /// Has `limits` leave it alone.
+    fn unset(self, limits: &mut Limits) {
+        let Limits { cpu, cpuset, memory, pids } = limits;
+        match self {
+            Self::CpuQuota => cpu.quota = None,
+            Self::CpuWeight => cpu.weight = None,
+            Self::Cpus => cpuset.cpus = None,
+            Self::Mems => cpuset.mems = None,
+            Self::MemoryMax => memory.max = None,
+            Self::MemoryHigh => memory.high = None,
+            Self::MemoryLow => memory.low = None,
+            Self::MemoryMin => memory.min = None,
+            Self::Swap => memory.swap = None,
+            Self::Pids => pids.max = None,
+        }
+    }
+}
+
 impl Limits {
+    /// The same without what cannot be applied: for who would rather have some limits than none.
+    ///
+    /// `lacks` is what [`Layout::assess`](crate::Layout::assess) has named.
+    #[must_use]
+    pub fn without(&self, lacks: &[Lack]) -> Self {
+        let mut limits = self.clone();
+        for setting in self.settings() {
+            if lacks.iter().any(|lack| lack.limit() == Some(setting.key.place())) {
+                setting.key.unset(&mut limits);
+            }
+        }
+        limits
+    }
+
     /// What is set, the limits of one controller beside each other.
     pub(crate) fn settings(&self) -> Vec<Setting> {
         let Self { cpu, cpuset, memory, pids } = self;
@@ -117,5 +171,25 @@ impl Limits {
             (Key::Pids, pids.max.map(Value::Count)),
         ];
         all.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MIB;
+
+    #[test]
+    fn every_limit_that_is_set_is_shown_and_can_be_left_out() {
+        let limits = Limits::new().memory_max(64 * MIB).pids_max(128).cpu(Quota::millicpus(1500));
+        assert_eq!(limits.to_string(), "cpu.quota 150000 100000, memory.max 64 MiB, pids.max 128");
+        assert_eq!(Limits::new().to_string(), "");
+        let mut each = limits.clone();
+        for (number, setting) in limits.settings().iter().enumerate() {
+            setting.key.unset(&mut each);
+            assert_eq!(each.settings().len(), 2 - number);
+        }
+        assert_eq!(each, Limits::new());
+        assert_eq!(limits.without(&[]), limits);
     }
 }

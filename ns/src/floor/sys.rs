@@ -49,6 +49,7 @@ pub mod nr {
     pub const CLOSE: usize = 3;
     pub const FSTAT: usize = 5;
     pub const MMAP: usize = 9;
+    pub const MUNMAP: usize = 11;
     pub const RT_SIGACTION: usize = 13;
     pub const RT_SIGPROCMASK: usize = 14;
     pub const IOCTL: usize = 16;
@@ -57,10 +58,13 @@ pub mod nr {
     pub const SENDMSG: usize = 46;
     pub const CLONE: usize = 56;
     pub const EXECVE: usize = 59;
+    pub const WAIT4: usize = 61;
+    pub const KILL: usize = 62;
     pub const FCNTL: usize = 72;
     pub const CHDIR: usize = 80;
     pub const UMASK: usize = 95;
     pub const SETSID: usize = 112;
+    pub const RT_SIGTIMEDWAIT: usize = 128;
     pub const SETGROUPS: usize = 116;
     pub const SETRESUID: usize = 117;
     pub const SETRESGID: usize = 119;
@@ -87,8 +91,12 @@ pub mod nr {
     pub const CLOSE: usize = 57;
     pub const FSTAT: usize = 80;
     pub const MMAP: usize = 222;
+    pub const MUNMAP: usize = 215;
     pub const RT_SIGACTION: usize = 134;
     pub const RT_SIGPROCMASK: usize = 135;
+    pub const RT_SIGTIMEDWAIT: usize = 137;
+    pub const KILL: usize = 129;
+    pub const WAIT4: usize = 260;
     pub const IOCTL: usize = 29;
     pub const SOCKET: usize = 198;
     pub const RECVFROM: usize = 207;
