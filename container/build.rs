@@ -14,8 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Name of the floor's crate in the launcher, and of the variable that says where it is.
-const FLOORS: [(&str, &str); 2] =
-    [("ns_floor", "DEP_SKEP_NS_FLOOR_0_1_FLOOR"), ("rootfs_floor", "DEP_SKEP_ROOTFS_FLOOR_0_1_FLOOR")];
+const FLOORS: [(&str, &str); 3] = [
+    ("ns_floor", "DEP_SKEP_NS_FLOOR_0_1_FLOOR"),
+    ("rootfs_floor", "DEP_SKEP_ROOTFS_FLOOR_0_1_FLOOR"),
+    ("caps_sec_floor", "DEP_SKEP_CAPS_SEC_FLOOR_0_1_FLOOR"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     for path in ["build.rs", "launcher", "src/wire.rs", "src/plan/step.rs"] {

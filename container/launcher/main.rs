@@ -3,7 +3,8 @@
 //!
 //! Floor: a program of its own, without heap, libc, formatting or panics. skep's `build.rs` compiles it together with the
 //! floors of the leaves and embeds it; the parent executes it from a sealed memfd with two descriptors beside the
-//! program's own: the wire (`argv[1]` is its number) and, one above, the plan. `src/wire.rs` has the chart of what is said.
+//! program's own: the wire (`argv[1]` is its number) and the plan (`argv[2]`); a pidfd of the caller and a cgroup to be
+//! born in may follow, `-` where there is none. `src/wire.rs` has the chart of what is said.
 #![no_std]
 #![no_main]
 #![deny(
@@ -18,12 +19,19 @@
 #![allow(unreachable_pub, reason = "a program: nothing of it can be reached from elsewhere")]
 
 mod clone;
+mod init;
 mod run;
 #[path = "../src/plan/step.rs"]
 mod step;
 mod sys;
 #[path = "../src/wire.rs"]
 mod wire;
+
+/// The floors of the leaves, under the names that the library has for them too.
+mod floors {
+    pub use caps_sec_floor as caps_sec;
+    pub use rootfs_floor as rootfs;
+}
 
 use ns_floor::Errno;
 use ns_floor::process;
@@ -40,7 +48,7 @@ fn main(arguments: &Arguments) -> ! {
     };
     let wire = Wire::new(wire, number(3));
     match prepare(&wire, plan) {
-        Ok(plan) => launch(&wire, &plan),
+        Ok(plan) => launch(&wire, &plan, number(4)),
         Err(errno) => wire.fail(AT_PLAN, errno),
     }
 }
@@ -63,19 +71,23 @@ fn prepare(wire: &Wire, plan: i32) -> Result<Flat<'static>, Errno> {
 ///
 /// The child has a wire of its own, made here: no copy of the caller, which another thread may make at any moment, can hold
 /// its end. So end of file on it means what it says.
-fn launch(wire: &Wire, plan: &Flat<'static>) -> ! {
+fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>) -> ! {
+    run::fail_on_purpose(wire, plan, AT_CLONE);
     let (parents, childs) = match sys::socket_pair() {
         Ok(pair) => pair,
         Err(errno) => wire.fail(AT_CLONE, errno),
     };
-    match clone::sibling(plan.header().clone_flags) {
+    match clone::sibling(plan.header().clone_flags, cgroup) {
         Ok(clone::Side::Child { late_flags }) => {
             ns_floor::sys::close(parents);
+            if let Some(cgroup) = cgroup {
+                ns_floor::sys::close(cgroup);
+            }
             run::child(&wire.replaced_by(childs), plan, late_flags)
         }
-        Ok(clone::Side::Launcher { pid, pidfd }) => {
+        Ok(clone::Side::Launcher { pid, pidfd, in_cgroup }) => {
             // If the parent is gone, the child finds its wire closed, and ends by itself.
-            let _ = wire.send_descriptors(Frame::Born(pid), [pidfd, parents]);
+            let _ = wire.send_descriptors(Frame::Born { pid, in_cgroup }, [pidfd, parents]);
             ns_floor::sys::exit_group(0)
         }
         Err(errno) => wire.fail(AT_CLONE, errno),

@@ -5,8 +5,9 @@ use core::ffi::CStr;
 
 use ns_floor::identity::{self, Groups};
 use ns_floor::{Errno, loopback, process, sys as kernel, uts};
-use rootfs_floor::mount;
 
+use crate::floors::rootfs;
+use crate::init;
 use crate::step::{Flat, Step};
 use crate::sys::{self, Wire};
 use crate::wire::{AT_CLONE, AT_EXEC, Detail, Frame};
@@ -19,10 +20,12 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
     {
         wire.fail(AT_CLONE, errno)
     }
+    let mut room = rootfs::Room::new();
     let mut at = 0_u16;
     while let Some(step) = plan.step(at) {
-        if let Err(errno) = perform(step, setgroups_denied) {
-            wire.fail(at, errno)
+        fail_on_purpose(wire, plan, at);
+        if let Err((errno, part)) = perform(step, &mut room, setgroups_denied, wire, plan) {
+            wire.fail_in_detail(at, errno, part)
         }
         at = at.saturating_add(1);
     }
@@ -31,30 +34,50 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
     }
     wire.send(Frame::Ready);
     let Frame::Start = wire.receive() else { kernel::exit_group(1) };
+    fail_on_purpose(wire, plan, AT_EXEC);
     let (errno, detail) = execute(plan);
-    wire.fail_in_detail(AT_EXEC, errno, detail)
+    wire.fail_in_detail(AT_EXEC, errno, detail as u16)
 }
 
-fn perform(step: Step<'_>, setgroups_denied: bool) -> Result<(), Errno> {
-    let mounted = |done: Result<(), rootfs_floor::sys::Errno>| done.map_err(|errno| Errno(errno.0));
+/// Ends the launch here if the plan says so.
+pub fn fail_on_purpose(wire: &Wire, plan: &Flat<'static>, at: u16) {
+    if let Some((step, errno)) = plan.header().fail
+        && step == at
+    {
+        wire.fail(at, Errno(errno))
+    }
+}
+
+/// What went wrong: the kernel's answer, and in which part of the step.
+type Failure = (Errno, u16);
+
+fn perform(
+    step: Step<'_>,
+    room: &mut rootfs::Room,
+    setgroups_denied: bool,
+    wire: &Wire,
+    plan: &Flat<'static>,
+) -> Result<(), Failure> {
+    let whole = |errno: Errno| (errno, 0);
     match step {
-        Step::ReceiveOnly => mounted(mount::receive_only()),
-        Step::Bind { source, target } => mounted(mount::bind(source, target)),
-        Step::Proc { target } => mounted(mount::proc(target)),
-        Step::Hostname { name } => uts::hostname(name),
-        Step::Loopback => loopback::up(),
-        Step::Unshare { flags } => kernel::unshare(flags),
+        Step::Disk(step) => step.perform(room).map_err(|failure| (Errno(failure.errno.0), failure.part)),
+        Step::Right(step) => step.perform().map_err(|failure| (Errno(failure.errno.0), failure.part)),
+        Step::Hostname { name } => uts::hostname(name).map_err(whole),
+        Step::Loopback => loopback::up().map_err(whole),
+        Step::Unshare { flags } => kernel::unshare(flags).map_err(whole),
         Step::Become { uid, gid, drop_groups } => {
-            identity::become_user(uid, gid, if drop_groups && !setgroups_denied { Groups::Drop } else { Groups::Keep })
+            let groups = if drop_groups && !setgroups_denied { Groups::Drop } else { Groups::Keep };
+            identity::become_user(uid, gid, groups).map_err(whole)
         }
-        Step::Undumpable => process::undumpable(),
+        Step::Undumpable => process::undumpable().map_err(whole),
+        Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
+        Step::Init => init::stay(wire, plan).map_err(whole),
+        Step::Session => kernel::setsid().map_err(whole),
         Step::Umask { mask } => {
             kernel::umask(mask);
             Ok(())
         }
-        Step::Directory { path } => kernel::chdir(path),
-        Step::Session => kernel::setsid(),
-        Step::DieWithCaller { signal } => process::parent_death_signal(signal),
+        Step::Directory { path } => kernel::chdir(path).map_err(whole),
     }
 }
 

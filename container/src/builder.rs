@@ -5,31 +5,133 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use skep_caps_sec::Rlimit;
+use skep_cgroup::Limits;
 use skep_ns::{Namespaces, Output, Stdio};
+use skep_rootfs::{Bind, Mounts, Proc};
 
-use crate::error::{Error, Object};
+use crate::error::Error;
 use crate::handle::{Container, Created};
+use crate::host::Host;
 use crate::parent::Launch;
 use crate::plan::Plan;
-use crate::spec::{Mount, Spec};
+use crate::spec::{CapabilityNames, Spec};
+use crate::state::StateRoot;
 
 /// A container to be: a [`Spec`], and the descriptors that its program gets.
 #[derive(Debug, Default)]
 #[must_use = "nothing happens before create, start or output"]
 pub struct Builder {
+    name: Option<String>,
     spec: Spec,
     launch: Launch,
+    state_root: Option<PathBuf>,
     kill_on_drop: bool,
+    fail: Option<(usize, u16)>,
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) fn new(name: Option<String>) -> Self {
+        Self { name, ..Self::default() }
     }
 
     /// A container by a finished description.
     pub fn from_spec(spec: Spec) -> Self {
         Self { spec, ..Self::default() }
+    }
+
+    /// Gives it a name: see [`Container::builder`].
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Where the state of containers with a name is kept: an absolute path of a directory that is its owner's alone, made
+    /// if its parent is there. By default `/run/skep` for root, `$XDG_RUNTIME_DIR/skep` or `/tmp/skep-UID` for others.
+    pub fn state_root(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_root = Some(path.into());
+        self
+    }
+
+    /// The directory that the container sees as `/`; the machine's own root by default. Needs a mount namespace.
+    ///
+    /// Mount points that are absent in it are made, and stay.
+    pub fn root(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.root.get_or_insert_default().path = path.into();
+        self
+    }
+
+    /// Has nothing in the root directory be changed.
+    pub fn read_only_root(mut self) -> Self {
+        self.spec.root.get_or_insert_default().read_only = true;
+        self
+    }
+
+    /// Everything that is mounted, in place of what was so far. [`Mounts::standard`] is what most programs expect.
+    pub fn mounts(mut self, mounts: Mounts) -> Self {
+        self.spec.mounts = mounts;
+        self
+    }
+
+    /// What the container may use at most. A limit that cannot be applied here is an error.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.spec.resources.limits = limits;
+        self.spec.resources.where_possible = false;
+        self
+    }
+
+    /// What the container may use at most, as far as it can be seen to here: for an ordinary user without a cgroup of
+    /// their own. What cannot is in the [notes](Container::notes).
+    pub fn limits_where_possible(mut self, limits: Limits) -> Self {
+        self.spec.resources.limits = limits;
+        self.spec.resources.where_possible = true;
+        self
+    }
+
+    /// The cgroup of the container, made for it: a path from the root of the hierarchy that the caller sees. By default
+    /// `skep-NAME`, if there are limits.
+    pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.resources.cgroup = Some(path.into());
+        self
+    }
+
+    /// Exactly these capabilities, and no others to be had: `net_bind_service`, `CAP_CHOWN`. By default what the kernel
+    /// leaves the program.
+    ///
+    /// A program whose user is not root loses them when it is executed, unless they are
+    /// [ambient](Self::ambient_capabilities).
+    pub fn capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.spec.process.capabilities = Some(CapabilityNames::exactly(names.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// These capabilities too, for a user who is not root.
+    pub fn ambient_capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        self.spec.process.capabilities.get_or_insert_default().add_ambient(&names);
+        self
+    }
+
+    /// Has no program that is executed inside give more rights than its caller has (`no_new_privs`).
+    #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
+    pub fn no_new_privileges(mut self) -> Self {
+        self.spec.process.no_new_privileges = true;
+        self
+    }
+
+    /// A limit on a resource of the program's process, setrlimit(2); the last of each resource counts.
+    #[doc(alias = "setrlimit")]
+    pub fn rlimit(mut self, limit: Rlimit) -> Self {
+        self.spec.process.rlimits.retain(|earlier| earlier.resource != limit.resource);
+        self.spec.process.rlimits.push(limit);
+        self
+    }
+
+    /// Has the launcher stay as process 1: it reaps what nobody else does, hands signals on to the program, and ends as
+    /// the program does, with 128 + n for signal n. Needs a pid namespace. By default the program itself is process 1.
+    pub fn init(mut self) -> Self {
+        self.spec.init = true;
+        self
     }
 
     /// The program, by path or by a name to look for on its own `PATH`, and its arguments.
@@ -57,13 +159,13 @@ impl Builder {
 
     /// Makes what is at `source` be seen at `target` too; needs a mount namespace.
     pub fn bind(mut self, source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
-        self.spec.mounts.push(Mount::Bind { source: source.into(), target: target.into() });
+        self.spec.mounts = self.spec.mounts.add(Bind::new(source, target));
         self
     }
 
     /// Mounts a proc of the container on `target`; needs a mount and a pid namespace.
     pub fn proc(mut self, target: impl Into<PathBuf>) -> Self {
-        self.spec.mounts.push(Mount::Proc { target: target.into() });
+        self.spec.mounts = self.spec.mounts.add(Proc::new(target));
         self
     }
 
@@ -157,19 +259,42 @@ impl Builder {
         &self.spec
     }
 
-    /// What would be done, without doing it: see [`Plan::explain`].
+    /// What would be done here, without doing it: see [`Plan::explain`].
     ///
     /// # Errors
-    /// `Invalid` with every problem of the description.
+    /// `Invalid` with every problem of the description, those among them that only this machine has: a root directory that
+    /// is absent, a name in use, a limit that cannot be applied.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let mut problems = self.spec.problems();
+        let host = Host::probe(self.name.as_deref(), &self.spec, &self.states())?;
+        self.plan_for(&host)
+    }
+
+    /// The plan for a host; pure.
+    pub(crate) fn plan_for(&self, host: &Host) -> Result<Plan, Error> {
+        let mut host = host.clone();
         for number in self.launch.fds.iter().map(|(number, _)| *number).filter(|number| *number < 0) {
-            problems.push(format!("fd: {number} cannot be the number of a descriptor"));
+            host.files.push(format!("fd: {number} cannot be the number of a descriptor"));
         }
-        if !problems.is_empty() {
-            return Err(Error::invalid("create", Object::Container(None), problems));
+        if self.state_root.as_ref().is_some_and(|path| !path.is_absolute()) {
+            host.files.push("state_root: must be an absolute path".to_owned());
         }
-        Plan::compile(&self.spec)
+        let mut plan = Plan::compile(self.name.as_deref(), &self.spec, &host)?;
+        if let Some((number, errno)) = self.fail {
+            plan.fail_at(number, errno);
+        }
+        Ok(plan)
+    }
+
+    fn states(&self) -> PathBuf {
+        self.state_root.clone().unwrap_or_else(StateRoot::default_path)
+    }
+
+    /// Has step number `number` of [`Plan::explain`] fail with the error number `errno` without being tried: how a test
+    /// sees that a failure at any step leaves nothing behind.
+    #[doc(hidden)]
+    pub fn fail_at(mut self, number: usize, errno: u16) -> Self {
+        self.fail = Some((number, errno));
+        self
     }
 
     /// Makes the container, up to where only its program is still to be executed.
@@ -183,7 +308,8 @@ impl Builder {
     /// Linux 5.10.
     pub fn create(self) -> Result<Created, Error> {
         let plan = self.plan()?;
-        let launched = self.launch.create(plan, self.spec.process.program)?;
+        let state_root = self.states();
+        let launched = self.launch.create(plan, self.spec, &state_root)?;
         Ok(Created::new(launched, self.kill_on_drop))
     }
 

@@ -22,7 +22,7 @@ pub struct Error(Box<Inner>);
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {op} {object}")]
-struct Inner {
+pub(crate) struct Inner {
     op: &'static str,
     object: Object,
     kind: ErrorKind,
@@ -66,8 +66,12 @@ pub(crate) enum Cause {
     Step { place: String, source: Box<Cause> },
     /// What is wrong with the request, or what happened, a sentence each.
     Problems(Vec<String>),
+    /// A part of a step, in words of the leaf that it belongs to, and the kernel's answer to it.
+    Part { part: String, errno: i32 },
     /// A leaf's error.
-    Leaf(Box<dyn std::error::Error + Send + Sync>),
+    Leaf(Leaf),
+    /// Another error of this crate, at a step of the plan.
+    Whole(Box<Inner>),
 }
 
 impl fmt::Display for Cause {
@@ -81,7 +85,12 @@ impl fmt::Display for Cause {
             }
             Cause::Step { place, .. } => f.write_str(place),
             Cause::Problems(problems) => f.write_str(&problems.join("\n")),
-            Cause::Leaf(error) => error.fmt(f),
+            Cause::Part { part, errno } => {
+                write!(f, "{part}: ")?;
+                write_errno(f, *errno)
+            }
+            Cause::Leaf(leaf) => fmt::Display::fmt(leaf.as_error(), f),
+            Cause::Whole(inner) => inner.fmt(f),
         }
     }
 }
@@ -90,18 +99,95 @@ impl std::error::Error for Cause {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Cause::Step { source, .. } => Some(source),
-            Cause::Leaf(error) => error.source(),
-            Cause::Os(_) | Cause::Explained(..) | Cause::Problems(_) => None,
+            Cause::Leaf(leaf) => leaf.as_error().source(),
+            Cause::Whole(inner) => inner.source(),
+            Cause::Os(_) | Cause::Explained(..) | Cause::Part { .. } | Cause::Problems(_) => None,
         }
     }
 }
+
+/// An error of one of the crates that this one composes.
+#[derive(Debug)]
+pub(crate) enum Leaf {
+    Ns(skep_ns::Error),
+    Cgroup(skep_cgroup::Error),
+    Rootfs(skep_rootfs::Error),
+    CapsSec(skep_caps_sec::Error),
+}
+
+/// The same method of whichever it is: their errors are alike, and know nothing of each other.
+macro_rules! of_each {
+    ($leaf:expr, $error:ident => $answer:expr) => {
+        match $leaf {
+            Leaf::Ns($error) => $answer,
+            Leaf::Cgroup($error) => $answer,
+            Leaf::Rootfs($error) => $answer,
+            Leaf::CapsSec($error) => $answer,
+        }
+    };
+}
+
+impl Leaf {
+    fn as_error(&self) -> &(dyn std::error::Error + 'static) {
+        of_each!(self, error => error)
+    }
+
+    fn errno(&self) -> Option<i32> {
+        of_each!(self, error => error.errno())
+    }
+
+    fn hint(&self) -> Option<&str> {
+        of_each!(self, error => error.hint())
+    }
+
+    fn problems(&self) -> &[String] {
+        of_each!(self, error => error.problems())
+    }
+
+    /// The class of the failure: their names are the same everywhere, and so are their texts.
+    fn kind(&self) -> ErrorKind {
+        macro_rules! translated {
+            ($krate:ident, $error:expr) => {
+                match $error.kind() {
+                    $krate::ErrorKind::NotFound => ErrorKind::NotFound,
+                    $krate::ErrorKind::Denied => ErrorKind::Denied,
+                    $krate::ErrorKind::Unsupported => ErrorKind::Unsupported,
+                    $krate::ErrorKind::Busy => ErrorKind::Busy,
+                    $krate::ErrorKind::Invalid => ErrorKind::Invalid,
+                    $krate::ErrorKind::WrongState => ErrorKind::WrongState,
+                    $krate::ErrorKind::TimedOut => ErrorKind::TimedOut,
+                    _ => ErrorKind::Os,
+                }
+            };
+        }
+        match self {
+            Leaf::Ns(error) => error.kind(),
+            Leaf::Cgroup(error) => translated!(skep_cgroup, error),
+            Leaf::Rootfs(error) => translated!(skep_rootfs, error),
+            Leaf::CapsSec(error) => translated!(skep_caps_sec, error),
+        }
+    }
+}
+
+macro_rules! from_leaf {
+    ($($krate:ident => $leaf:ident),*) => {
+        $(impl From<$krate::Error> for Leaf {
+            fn from(error: $krate::Error) -> Self {
+                Leaf::$leaf(error)
+            }
+        })*
+    };
+}
+from_leaf!(skep_ns => Ns, skep_cgroup => Cgroup, skep_rootfs => Rootfs, skep_caps_sec => CapsSec);
 
 impl Cause {
     fn errno(&self) -> Option<i32> {
         match self {
             Cause::Os(errno) | Cause::Explained(errno, _) => Some(*errno).filter(|errno| *errno != 0),
             Cause::Step { source, .. } => source.errno(),
-            Cause::Leaf(error) => error.downcast_ref::<skep_ns::Error>().and_then(skep_ns::Error::errno),
+            Cause::Part { errno, .. } => Some(*errno),
+            Cause::Leaf(leaf) => leaf.errno(),
+            Cause::Whole(inner) => inner.source.errno(),
             Cause::Problems(_) => None,
         }
     }
@@ -135,15 +221,38 @@ impl Error {
         Self::new(op, object, kind, Cause::Problems(vec![why]))
     }
 
-    /// A failure of the namespace crate, in the course of something larger.
-    pub(crate) fn of_ns(op: &'static str, object: Object, error: skep_ns::Error) -> Self {
-        let kind = error.kind();
-        let hint = error.hint().map(str::to_owned);
-        let new = Self::new(op, object, kind, Cause::Leaf(Box::new(error)));
+    /// A failure of a leaf, in the course of something larger.
+    pub(crate) fn of_leaf(op: &'static str, object: Object, error: impl Into<Leaf>) -> Self {
+        let leaf = error.into();
+        let hint = leaf.hint().map(str::to_owned);
+        let new = Self::new(op, object, leaf.kind(), Cause::Leaf(leaf));
         match hint {
             Some(hint) => new.with_hint(hint),
             None => new,
         }
+    }
+
+    /// A failure of std's.
+    pub(crate) fn io(op: &'static str, object: Object, error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(errno) => Self::os(op, object, errno),
+            None => Self::because(op, object, ErrorKind::Os, error.to_string()),
+        }
+    }
+
+    /// The same failure, as that of creating `object` at this place of its plan.
+    pub(crate) fn at(self, place: String, object: Object) -> Self {
+        let Inner { op, object: inner, kind, hint, source } = *self.0;
+        // What says no more than the step itself does not stand between the step and its cause.
+        let source = match source {
+            Cause::Problems(_) if kind == ErrorKind::Invalid => {
+                return Self(Box::new(Inner { op, object: inner, kind, hint, source }));
+            }
+            source if inner == object => source,
+            source => Cause::Whole(Box::new(Inner { op, object: inner, kind, hint: None, source })),
+        };
+        let source = Cause::Step { place, source: Box::new(source) };
+        Self(Box::new(Inner { op: "create", object, kind, hint, source }))
     }
 
     /// Adds what to do about it; only where that is certain.
@@ -181,7 +290,7 @@ impl Error {
     pub fn problems(&self) -> &[String] {
         match &self.0.source {
             Cause::Problems(problems) if self.0.kind == ErrorKind::Invalid => problems,
-            Cause::Leaf(error) => error.downcast_ref::<skep_ns::Error>().map_or(&[], skep_ns::Error::problems),
+            Cause::Leaf(leaf) => leaf.problems(),
             _ => &[],
         }
     }

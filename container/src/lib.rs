@@ -23,9 +23,15 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: a container has no root directory, resource limits, seccomp filter or name of its own; it is not
-//! stored and not joined. Who runs in it sees the machine's files and may do what the user may. A container that its
-//! program does not trust needs all of these.
+//! What it is not, yet: there is no seccomp filter, no security module, no network but the loopback, and nothing joins a
+//! container that runs. Nothing is restricted that was not asked for: without a [root](Builder::root) who runs in it sees
+//! the machine's files. A cgroup of version 1 is joined before the container's first step, which may take tens of
+//! milliseconds.
+//!
+//! # Names and what is kept
+//! [`Container::builder`] gives a container a name. Before anything is made for it, what will be made is written down in
+//! its state directory, so that [`delete`](Container::delete) removes all of it whenever its maker dies. Any process of the
+//! same user can [`open`](Container::open) it. A [`Created`] one is its maker's alone, and goes with it.
 //!
 //! # Kernels
 //! Linux 5.10 and newer, x86_64 and aarch64; the latter compiles and has not been run. Where clone3, memfd_create or
@@ -41,11 +47,18 @@
 
 mod builder;
 mod error;
+/// The floors of the leaves, under the names that the launcher has for them too.
+mod floors {
+    pub(crate) use skep_caps_sec::floor as caps_sec;
+    pub(crate) use skep_rootfs::floor as rootfs;
+}
 mod handle;
+mod host;
 mod parent;
 mod plan;
 mod report;
 mod spec;
+mod state;
 #[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
 mod wire;
 
@@ -56,9 +69,12 @@ struct Readme;
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
-pub use handle::{Container, Created};
+pub use handle::{Container, Created, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;
 pub use report::Report;
+pub use skep_caps_sec as caps_sec;
+pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
-pub use spec::{Mount, Process, Spec};
+pub use skep_rootfs as rootfs;
+pub use spec::{CapabilityNames, Process, Resources, Spec};

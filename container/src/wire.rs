@@ -8,7 +8,7 @@
 //!    │                             │  clone3 (CLONE_PARENT) ───────►│
 //!    │◄──── Born(pid) + pidfd ─────┤                                │ waits
 //!    │                             ╵ exits                          │
-//!    │  writes id maps                                              │
+//!    │  joins it to its cgroups, writes id maps                     │
 //!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
 //!    │                                                              │ performs its steps
 //!    │◄──────────────────────── Ready ──────────────────────────────┤
@@ -41,8 +41,13 @@ pub const STEPS_MAX: u16 = AT_PLAN;
 /// One message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
-    /// From the launcher: the child exists, under this number in the launcher's pid namespace. Its pidfd comes along.
-    Born(u32),
+    /// From the launcher: the child exists. Its pidfd comes along.
+    Born {
+        /// Its number in the launcher's pid namespace.
+        pid: u32,
+        /// Whether it was born in the cgroup that the launcher was given.
+        in_cgroup: bool,
+    },
     /// From the parent: ids are mapped, perform your steps.
     Go {
         /// Whether the user namespace denies setgroups(2), so that groups cannot be dropped.
@@ -58,8 +63,8 @@ pub enum Frame {
         at: u16,
         /// The kernel's error number.
         errno: u16,
-        /// What the number alone does not tell.
-        detail: Detail,
+        /// What the number alone does not tell: which part of the step, or a [`Detail`] of executing the program.
+        detail: u16,
     },
 }
 
@@ -84,11 +89,11 @@ impl Frame {
     #[must_use]
     pub const fn encode(self) -> [u8; SIZE] {
         let (kind, at, low, high) = match self {
-            Frame::Born(pid) => (1, 0, (pid & 0xffff) as u16, (pid >> 16) as u16),
+            Frame::Born { pid, in_cgroup } => (1, in_cgroup as u16, (pid & 0xffff) as u16, (pid >> 16) as u16),
             Frame::Go { setgroups_denied } => (2, 0, setgroups_denied as u16, 0),
             Frame::Ready => (3, 0, 0, 0),
             Frame::Start => (4, 0, 0, 0),
-            Frame::Failed { at, errno, detail } => (5, at, errno, detail as u16),
+            Frame::Failed { at, errno, detail } => (5, at, errno, detail),
         };
         let ([a, b], [c, d], [e, f]) = (u16::to_le_bytes(at), u16::to_le_bytes(low), u16::to_le_bytes(high));
         [MAGIC, kind, a, b, c, d, e, f]
@@ -103,28 +108,28 @@ impl Frame {
         }
         let (at, low, high) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]), u16::from_le_bytes([e, f]));
         match (kind, at, low, high) {
-            (1, 0, low, high) => Some(Frame::Born(low as u32 | (high as u32) << 16)),
+            (1, born @ (0 | 1), low, high) => {
+                Some(Frame::Born { pid: low as u32 | (high as u32) << 16, in_cgroup: born == 1 })
+            }
             (2, 0, denied @ (0 | 1), 0) => Some(Frame::Go { setgroups_denied: denied == 1 }),
             (3, 0, 0, 0) => Some(Frame::Ready),
             (4, 0, 0, 0) => Some(Frame::Start),
-            (5, at, errno, detail) => match Detail::decode(detail) {
-                Some(detail) => Some(Frame::Failed { at, errno, detail }),
-                None => None,
-            },
+            (5, at, errno, detail) => Some(Frame::Failed { at, errno, detail }),
             _ => None,
         }
     }
 }
 
 impl Detail {
-    const fn decode(value: u16) -> Option<Self> {
-        match value {
-            0 => Some(Detail::None),
-            1 => Some(Detail::Absent),
-            2 => Some(Detail::Interpreter),
-            3 => Some(Detail::Directory),
-            4 => Some(Detail::NoPermission),
-            _ => None,
+    /// The detail of this number; nothing to add for one that is none.
+    #[must_use]
+    pub const fn of(number: u16) -> Self {
+        match number {
+            1 => Detail::Absent,
+            2 => Detail::Interpreter,
+            3 => Detail::Directory,
+            4 => Detail::NoPermission,
+            _ => Detail::None,
         }
     }
 }
@@ -165,7 +170,7 @@ pub enum Broken {
         /// As in [`Frame::Failed`].
         errno: u16,
         /// As in [`Frame::Failed`].
-        detail: Detail,
+        detail: u16,
     },
     /// The other end died where a frame was due.
     Died,
@@ -181,7 +186,7 @@ impl Phase {
     pub const fn receive(self, received: Received) -> Result<Phase, Broken> {
         match (self, received) {
             (_, Received::Frame(Frame::Failed { at, errno, detail })) => Err(Broken::Failed { at, errno, detail }),
-            (Phase::Launching, Received::Frame(Frame::Born(_))) => Ok(Phase::Mapping),
+            (Phase::Launching, Received::Frame(Frame::Born { .. })) => Ok(Phase::Mapping),
             (Phase::Preparing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
             (Phase::Starting, Received::End) => Ok(Phase::Running),
             (_, Received::End) => Err(Broken::Died),
@@ -206,14 +211,11 @@ mod tests {
 
     use super::*;
 
-    const DETAILS: [Detail; 5] =
-        [Detail::None, Detail::Absent, Detail::Interpreter, Detail::Directory, Detail::NoPermission];
-
     fn frames() -> impl Strategy<Value = Frame> {
-        let failed = (any::<u16>(), any::<u16>(), prop::sample::select(&DETAILS))
-            .prop_map(|(at, errno, detail)| Frame::Failed { at, errno, detail });
+        let failed = any::<(u16, u16, u16)>().prop_map(|(at, errno, detail)| Frame::Failed { at, errno, detail });
+        let born = any::<(u32, bool)>().prop_map(|(pid, in_cgroup)| Frame::Born { pid, in_cgroup });
         let go = any::<bool>().prop_map(|setgroups_denied| Frame::Go { setgroups_denied });
-        prop_oneof![any::<u32>().prop_map(Frame::Born), go, Just(Frame::Ready), Just(Frame::Start), failed]
+        prop_oneof![born, go, Just(Frame::Ready), Just(Frame::Start), failed]
     }
 
     proptest! {
@@ -242,17 +244,17 @@ mod tests {
 
     const PHASES: [Phase; 6] =
         [Phase::Launching, Phase::Mapping, Phase::Preparing, Phase::Created, Phase::Starting, Phase::Running];
+    const BORN: Frame = Frame::Born { pid: 7, in_cgroup: false };
     const GO: Frame = Frame::Go { setgroups_denied: false };
-    const FAILED: Frame = Frame::Failed { at: 3, errno: 1, detail: Detail::None };
+    const FAILED: Frame = Frame::Failed { at: 3, errno: 1, detail: 0 };
 
     #[test]
     fn each_phase_takes_what_the_chart_says_and_nothing_else() {
-        for (phase, frame) in PHASES
-            .into_iter()
-            .flat_map(|phase| [Frame::Born(7), GO, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
+        for (phase, frame) in
+            PHASES.into_iter().flat_map(|phase| [BORN, GO, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
-                (Phase::Launching, Frame::Born(_)) => Ok(Phase::Mapping),
+                (Phase::Launching, Frame::Born { .. }) => Ok(Phase::Mapping),
                 (Phase::Preparing, Frame::Ready) => Ok(Phase::Created),
                 _ => Err(Broken::Unexpected),
             };
@@ -263,7 +265,7 @@ mod tests {
     #[test]
     fn a_failure_ends_the_launch_in_every_phase_and_an_end_of_file_in_all_but_the_start() {
         for phase in PHASES {
-            let failed = Broken::Failed { at: 3, errno: 1, detail: Detail::None };
+            let failed = Broken::Failed { at: 3, errno: 1, detail: 0 };
             assert_eq!(phase.receive(Received::Frame(FAILED)), Err(failed), "{phase:?}");
             let expected = if phase == Phase::Starting { Ok(Phase::Running) } else { Err(Broken::Died) };
             assert_eq!(phase.receive(Received::End), expected, "{phase:?}");
@@ -274,7 +276,7 @@ mod tests {
     fn the_parent_speaks_in_two_phases_alone() {
         for (phase, frame) in PHASES
             .into_iter()
-            .flat_map(|phase| [Frame::Born(7), GO, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
+            .flat_map(|phase| [BORN, GO, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
                 (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),

@@ -9,6 +9,7 @@
 )]
 
 mod memory;
+pub mod process;
 mod wire;
 
 use core::arch::naked_asm;
@@ -81,6 +82,11 @@ impl CloneArgs {
     /// A clone with these flags, without an exit signal, on a copy of the stack.
     pub const fn new(flags: u64) -> Self {
         Self { flags, pidfd: 0, rest: [0; 9] }
+    }
+
+    /// The same into the cgroup of this directory, the last word of the structure.
+    pub const fn into_cgroup(flags: u64, directory: i32) -> Self {
+        Self { flags, pidfd: 0, rest: [0, 0, 0, 0, 0, 0, 0, 0, directory as u64] }
     }
 }
 

@@ -4,7 +4,7 @@
 use ns_floor::Errno;
 use ns_floor::sys::{exit_group, nr, syscall};
 
-use crate::wire::{Detail, Frame, SIZE};
+use crate::wire::{Frame, SIZE};
 
 /// The child's and the launcher's end of the wire.
 #[derive(Debug)]
@@ -114,11 +114,18 @@ impl Wire {
 
     /// Reports that the step at `at` failed, and ends.
     pub fn fail(&self, at: u16, errno: Errno) -> ! {
-        self.fail_in_detail(at, errno, Detail::None)
+        self.fail_in_detail(at, errno, 0)
     }
 
-    /// Reports that the step at `at` failed, and why, and ends.
-    pub fn fail_in_detail(&self, at: u16, errno: Errno, detail: Detail) -> ! {
+    /// Closes the wire without a word: another process speaks from here on.
+    pub fn leave(&self) {
+        for fd in [Some(self.socket), self.caller].into_iter().flatten() {
+            ns_floor::sys::close(fd);
+        }
+    }
+
+    /// Reports that the step at `at` failed, and which part of it or why, and ends.
+    pub fn fail_in_detail(&self, at: u16, errno: Errno, detail: u16) -> ! {
         self.send(Frame::Failed { at, errno: errno.0, detail });
         exit_group(1)
     }

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 
 /// A container that is set up: its first process waits, with a few pages of memory, for [`start`](Self::start).
 ///
-/// Dropping it ends the process and reaps it.
+/// Dropping it ends the process, reaps it, and removes everything that was made for the container.
 #[derive(Debug)]
 #[must_use = "dropping it deletes the container"]
 pub struct Created {
@@ -40,8 +40,9 @@ impl Created {
     /// # Errors
     /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed. Nothing is left behind.
     pub fn start(self) -> Result<Container, Error> {
-        let (pid, pidfd, pipes) = self.launched.start()?;
-        Ok(Container::new(pid, pidfd, pipes, self.kill_on_drop))
+        let plan = self.launched.plan();
+        let (name, notes) = (plan.name().map(str::to_owned), plan.notes().to_vec());
+        Ok(Container::started(name, self.launched.start()?, notes, self.kill_on_drop))
     }
 }
 

@@ -2,7 +2,13 @@
 //! What was made: a container before its start, and a running one.
 
 mod created;
+mod delete;
+mod ended;
+mod first;
+mod open;
 mod running;
+mod status;
 
 pub use created::Created;
 pub use running::Container;
+pub use status::Status;

@@ -8,18 +8,29 @@ use std::time::Duration;
 
 use skep_ns::{ExitStatus, Output, PidFd};
 
+use super::ended;
+use super::first::First;
+use super::status::Status;
 use crate::builder::Builder;
 use crate::error::{Error, Object};
+use crate::parent::{Started, Undo};
+use crate::state::StateDir;
 
-/// A container that runs, held by a pidfd of its first process.
+/// A container that runs, or has run, held by a pidfd of its first process.
 ///
-/// Dropping it lets the container run on, as with std's `Child`; [`Builder::kill_on_drop`] changes that.
+/// Dropping it lets the container run on, as with std's `Child`; [`Builder::kill_on_drop`] changes that. One with a name
+/// can be [opened](Self::open) again, by any process of its user, until it is [deleted](Self::delete). What was made for
+/// one without a name is removed when its handle is dropped after its end.
 #[derive(Debug)]
 pub struct Container {
-    pid: u32,
-    pidfd: PidFd,
+    name: Option<String>,
+    pub(super) first: First,
+    /// Whether it was ever started.
+    was_started: bool,
     status: OnceLock<ExitStatus>,
     kill_on_drop: bool,
+    pub(super) undo: Undo,
+    notes: Vec<String>,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<PipeWriter>,
     /// The reading end of the program's standard output, if it is a pipe.
@@ -30,25 +41,94 @@ pub struct Container {
 
 impl Container {
     /// A container without a name: nothing of it is kept when it has ended.
+    ///
+    /// A caller that is killed leaves its cgroup behind, if it has one; give it a name where that matters.
     pub fn anonymous() -> Builder {
-        Builder::new()
+        Builder::new(None)
     }
 
-    pub(crate) fn new(pid: u32, pidfd: PidFd, pipes: skep_ns::Pipes, kill_on_drop: bool) -> Self {
+    /// A container with a name, 1 to 128 of the letters a-z, A-Z, 0-9, _, ., - and +, which no other of its user has.
+    ///
+    /// It is kept under its name, and can be [opened](Self::open) by other processes, until it is
+    /// [deleted](Self::delete): after its end too, and after the death of whoever made it.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder::new(Some(name.into()))
+    }
+
+    pub(super) fn started(name: Option<String>, started: Started, notes: Vec<String>, kill_on_drop: bool) -> Self {
+        let Started { pid, process, pipes, undo } = started;
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
-        Self { pid, pidfd, status: OnceLock::new(), kill_on_drop, stdin, stdout, stderr }
+        let first = First::Found { pid, process };
+        let status = OnceLock::new();
+        Self { name, first, was_started: true, status, kill_on_drop, undo, notes, stdin, stdout, stderr }
+    }
+
+    pub(super) fn opened(name: &str, first: First, was_started: bool, undo: Undo) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            first,
+            was_started,
+            status: OnceLock::new(),
+            kill_on_drop: false,
+            undo,
+            notes: Vec::new(),
+            stdin: None,
+            stdout: None,
+            stderr: None,
+        }
+    }
+
+    /// Its name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(super) fn object(&self) -> Object {
+        Object::Container(self.name.clone())
+    }
+
+    /// What of its description was not applied, where that was left to the machine: a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The first process's number in the caller's pid namespace, to show; to act on it use [`pidfd`](Self::pidfd).
+    ///
+    /// `None` for a container that had ended, or was half made, when it was opened.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.pid
+    pub fn pid(&self) -> Option<u32> {
+        self.first.pid()
     }
 
-    /// The first process itself.
+    /// The first process itself; `None` as for [`pid`](Self::pid).
     #[must_use]
-    pub fn pidfd(&self) -> &PidFd {
-        &self.pidfd
+    pub fn pidfd(&self) -> Option<&PidFd> {
+        self.first.process()
+    }
+
+    /// What it is doing.
+    ///
+    /// # Errors
+    /// What looking at its process or at the lock of its state answers.
+    pub fn status(&self) -> Result<Status, Error> {
+        if self.status.get().is_some() {
+            return Ok(Status::Ended);
+        }
+        match self.first.process() {
+            Some(process) if !process.has_ended().map_err(|error| self.waiting(error))? => Ok(Status::Running),
+            Some(_) => Ok(Status::Ended),
+            None if self.was_started => Ok(Status::Ended),
+            None => {
+                let state = self.undo.state();
+                let is_free = state.map_or(Ok(true), StateDir::lock)?;
+                if is_free {
+                    state.into_iter().for_each(StateDir::unlock);
+                }
+                Ok(if is_free { Status::HalfMade } else { Status::Creating })
+            }
+        }
     }
 
     /// Waits until the first process has ended, and says how; later calls say the same again.
@@ -58,9 +138,12 @@ impl Container {
     /// # Errors
     /// As [`PidFd::wait`].
     pub fn wait(&self) -> Result<ExitStatus, Error> {
-        match self.status.get() {
-            Some(status) => Ok(*status),
-            None => self.pidfd.wait().map(|status| self.remember(status)).map_err(waiting),
+        match (self.status.get(), self.first.process()) {
+            (Some(status), _) => Ok(*status),
+            (None, Some(process)) => {
+                process.wait().map(|status| self.remember(status)).map_err(|error| self.waiting(error))
+            }
+            (None, None) => self.recorded_status(),
         }
     }
 
@@ -69,12 +152,13 @@ impl Container {
     /// # Errors
     /// As [`PidFd::wait`].
     pub fn wait_for(&self, deadline: Duration) -> Result<Option<ExitStatus>, Error> {
-        match self.status.get() {
-            Some(status) => Ok(Some(*status)),
-            None => {
-                let ended = self.pidfd.wait_for(deadline).map_err(waiting)?;
+        match (self.status.get(), self.first.process()) {
+            (Some(status), _) => Ok(Some(*status)),
+            (None, Some(process)) => {
+                let ended = process.wait_for(deadline).map_err(|error| self.waiting(error))?;
                 Ok(ended.map(|status| self.remember(status)))
             }
+            (None, None) => self.recorded_status().map(Some),
         }
     }
 
@@ -88,11 +172,28 @@ impl Container {
 
     /// Keeps a status that is known; of two threads that waited, the other may have been too late to learn it.
     fn remember(&self, status: ExitStatus) -> ExitStatus {
-        if status.is_known() {
-            *self.status.get_or_init(|| status)
-        } else {
-            self.status.get().copied().unwrap_or(status)
+        if !status.is_known() {
+            return self.status.get().copied().or_else(|| self.recorded_status().ok()).unwrap_or(status);
         }
+        *self.status.get_or_init(|| {
+            if let Some(state) = self.undo.state() {
+                // For those who open it later, and cannot ask the kernel any more. They live without it.
+                let _unwritten = ended::write(state, status);
+            }
+            status
+        })
+    }
+
+    /// The status that the parent of the first process has written down, if it could.
+    fn recorded_status(&self) -> Result<ExitStatus, Error> {
+        match self.undo.state() {
+            Some(state) => ended::read(state),
+            None => Ok(ExitStatus::UNKNOWN),
+        }
+    }
+
+    fn waiting(&self, error: skep_ns::Error) -> Error {
+        Error::of_leaf("wait for", self.object(), error)
     }
 
     /// Sends `signal`, 1 to 64, to the first process.
@@ -103,7 +204,8 @@ impl Container {
     /// # Errors
     /// As [`PidFd::signal`].
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
-        self.pidfd.signal(signal).map_err(|error| Error::of_ns("signal", Object::Container(None), error))
+        let process = self.first.demand("signal", || self.object())?;
+        process.signal(signal).map_err(|error| Error::of_leaf("signal", self.object(), error))
     }
 
     /// Ends the first process with `SIGKILL`, and with a pid namespace every other process of the container.
@@ -111,10 +213,12 @@ impl Container {
     /// # Errors
     /// As [`PidFd::kill`].
     pub fn kill(&self) -> Result<(), Error> {
-        if self.status.get().is_some() {
-            return Ok(());
+        match self.first.process() {
+            Some(process) if self.status.get().is_none() => {
+                process.kill().map_err(|error| Error::of_leaf("kill", self.object(), error))
+            }
+            _ => Ok(()),
         }
-        self.pidfd.kill().map_err(|error| Error::of_ns("kill", Object::Container(None), error))
     }
 
     /// Closes the pipe to its standard input, reads its output to the end, waits, and answers all of it.
@@ -124,19 +228,15 @@ impl Container {
     pub fn wait_with_output(mut self) -> Result<Output, Error> {
         let pipes = skep_ns::Pipes { stdin: self.stdin.take(), stdout: self.stdout.take(), stderr: self.stderr.take() };
         let (stdout, stderr) =
-            pipes.read_to_end().map_err(|error| Error::of_ns("read the output of", Object::Container(None), error))?;
+            pipes.read_to_end().map_err(|error| Error::of_leaf("read the output of", self.object(), error))?;
         Ok(Output { status: self.wait()?, stdout, stderr })
     }
-}
-
-fn waiting(error: skep_ns::Error) -> Error {
-    Error::of_ns("wait for", Object::Container(None), error)
 }
 
 impl AsFd for Container {
     /// Readable when the first process has ended: for any event loop.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.first.as_fd()
     }
 }
 
@@ -145,5 +245,10 @@ impl Drop for Container {
         if self.kill_on_drop && self.status.get().is_none() && self.kill().is_ok() {
             let _reaped = self.wait();
         }
+        let mut undo = std::mem::take(&mut self.undo);
+        if self.name.is_none() && !undo.is_empty() && matches!(self.status(), Ok(Status::Ended)) {
+            let _left = undo.run();
+        }
+        undo.forget();
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn write(map: &IdMap, pid: u32, child: &PidFd) -> Result<bool, Error>
         Err(error) => {
             // A dying child's files refuse in ways that say nothing of the map; its death may take a moment to be told.
             has_ended(child, DYING_TAKES)?;
-            Err(Error::of_ns("write the id map of", Object::Container(None), error))
+            Err(Error::of_leaf("write the id map of", Object::Container(None), error))
         }
     }
 }
@@ -44,6 +44,6 @@ fn has_ended(child: &PidFd, patience: Duration) -> Result<(), Error> {
             let why = format!("the child ended before it had done its work: {status}");
             Err(Error::because("create", Object::Container(None), ErrorKind::WrongState, why))
         }
-        Err(error) => Err(Error::of_ns("write the id map of", Object::Container(None), error)),
+        Err(error) => Err(Error::of_leaf("write the id map of", Object::Container(None), error)),
     }
 }

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Driving a plan: start the launcher, answer its child over the wire, and turn a failure into a sentence.
 
-use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes, Spawn, Stdio};
 
 use super::file::{self, Use};
+use super::sentence::sentence;
+use super::undo::Undo;
 use super::wire::ParentWire;
-use super::{ids, launcher};
-use crate::error::{Cause, Error, ErrorKind, Object};
-use crate::plan::{Plan, step::Step};
-use crate::wire::{AT_CLONE, AT_EXEC, AT_PLAN, Broken, Detail, Frame, Received};
+use super::{cgroup, ids, launcher};
+use crate::error::{Error, ErrorKind, Object};
+use crate::plan::{ParentStep, Plan, Stage};
+use crate::spec::Spec;
+use crate::state::{First, Record, StateDir, StateRoot};
+use crate::wire::{AT_CLONE, Broken, Frame, Received};
 
-/// What a launch takes beside the plan: descriptors.
+/// What a launch takes beside the plan: descriptors, and where the container's state is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Launch {
     pub(crate) stdio: [Option<Stdio>; 3],
@@ -24,58 +28,93 @@ pub(crate) struct Launch {
     pub(crate) launcher: Option<PathBuf>,
 }
 
-/// A child that has performed its steps and waits to execute the program. Dropping it ends and reaps the child.
+/// A child that has performed its steps and waits to execute the program. Dropping it ends and reaps the child, and
+/// removes what was made for it.
 #[derive(Debug)]
 pub(crate) struct Launched {
     wire: ParentWire,
     plan: Plan,
-    program: PathBuf,
+    spec: Spec,
     pid: u32,
     child: PidFd,
     /// Whether the child is ours to end: it does not run the program yet, and has not been reaped.
     is_ours: bool,
     pipes: Pipes,
+    // Last: what it removes is in use until the child has ended.
+    undo: Undo,
+}
+
+/// A child that executes the program, and what was made for it.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pid: u32,
+    pub(crate) process: PidFd,
+    pub(crate) pipes: Pipes,
+    pub(crate) undo: Undo,
 }
 
 impl Launch {
     /// Brings `plan` to where the child is ready.
     ///
     /// Everything that is made is owned by a value here: on failure the wire closes, which ends the launcher and the child
-    /// wherever they are, and both are reaped. One gap is left: a launcher that somebody else kills between its clone and
-    /// its word of it takes the child's number with it; that child ends by itself, and is a zombie until the caller ends.
-    pub(crate) fn create(self, plan: Plan, program: OsString) -> Result<Launched, Error> {
-        let program = PathBuf::from(program);
+    /// wherever they are, both are reaped, and the undo stack runs. One gap is left: a launcher that somebody else kills
+    /// between its clone and its word of it takes the child's number with it; that child ends by itself, and is a zombie
+    /// until the caller ends.
+    pub(crate) fn create(self, plan: Plan, spec: Spec, state_root: &Path) -> Result<Launched, Error> {
+        let mut undo = Undo::default();
+        match self.make(plan, spec, state_root, &mut undo) {
+            Ok(mut launched) => {
+                launched.undo = undo;
+                Ok(launched)
+            }
+            Err(error) => Err(undone(error, &mut undo)),
+        }
+    }
+
+    fn make(self, plan: Plan, spec: Spec, state_root: &Path, undo: &mut Undo) -> Result<Launched, Error> {
+        if plan.name().is_some() {
+            perform(&plan, ParentStep::State, || claim(&plan, &spec, state_root, undo))?;
+        }
+        let cgroup = match plan.cgroup() {
+            Some(wanted) => Some(cgroup::make(&plan, wanted, undo)?),
+            None => None,
+        };
         let (wire, far_end) = ParentWire::new().map_err(|errno| descriptors(errno, "make a socket pair for"))?;
-        let mut launcher = self.start(&plan, far_end)?;
+        let mut launcher = perform(&plan, ParentStep::Launch, || self.start(&plan, far_end, cgroup.as_ref()))?;
         let mut launched = match born(wire, &launcher) {
             Ok((wire, pid, child)) => {
                 let pipes = launcher.take_pipes();
-                Launched { wire, plan, program, pid, child, is_ours: true, pipes }
+                Launched { wire, plan, spec, pid, child, is_ours: true, pipes, undo: Undo::default() }
             }
             Err(broken) => {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.
                 let _gone = launcher.kill();
                 let status = launcher.wait().unwrap_or(ExitStatus::UNKNOWN);
-                return Err(sentence(&plan, &program, broken, "launcher", status));
+                return Err(sentence(&plan, &spec, broken, "launcher", status));
             }
         };
-        let prepared = launched.prepare();
+        let prepared = launched.prepare(cgroup.as_ref());
         // The launcher has said all that it had to say, and has ended by itself meanwhile; its status tells nothing more.
         let _ended = launcher.pidfd().wait();
         prepared.map(|()| launched)
     }
 
-    fn start(self, plan: &Plan, far_end: OwnedFd) -> Result<Child, Error> {
+    fn start(self, plan: &Plan, far_end: OwnedFd, cgroup: Option<&Cgroup>) -> Result<Child, Error> {
         let plan_file = plan_file(plan.bytes())?;
         // So that the child knows of the caller's death even if a copy of the caller lives on. It does without where this
         // is refused.
         let caller = PidFd::open(std::process::id()).ok().map(OwnedFd::from);
+        let cgroup = cgroup.and_then(|cgroup| cgroup.v2_fd()).map(|fd| fd.try_clone_to_owned()).transpose();
+        let cgroup = cgroup.map_err(|error| Error::io("start", Object::Named("the launcher"), &error))?;
         let mut spawn = Spawn::new("skep [setup]");
         spawn.env_clear();
         let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
         let free = (3..).filter(|number| !taken.contains(number));
-        for (number, fd) in free.zip([Some(far_end), Some(plan_file), caller].into_iter().flatten()) {
-            spawn.arg(number.to_string()).fd(number, fd);
+        for (number, fd) in free.zip([Some(far_end), Some(plan_file), caller, cgroup]) {
+            match fd {
+                Some(fd) => spawn.arg(number.to_string()).fd(number, fd),
+                None => spawn.arg("-"),
+            };
         }
         let [stdin, stdout, stderr] = self.stdio;
         spawn.stdin(stdin.unwrap_or(Stdio::Inherit));
@@ -85,6 +124,34 @@ impl Launch {
             spawn.fd(number, fd);
         }
         launcher::start(&mut spawn, self.launcher)
+    }
+}
+
+/// Does something that the parent does, unless the plan has it fail on purpose.
+pub(super) fn perform<T>(plan: &Plan, step: ParentStep, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let done = match plan.failure_of(step) {
+        Some(errno) => Err(Error::os("create", plan.object(), errno.into())),
+        None => work(),
+    };
+    done.map_err(|error| error.at(plan.place(Stage::Parent(step)), plan.object()))
+}
+
+/// Claims the container's name, and writes down what is about to be made.
+fn claim(plan: &Plan, spec: &Spec, state_root: &Path, undo: &mut Undo) -> Result<(), Error> {
+    let Some(name) = plan.name() else { return Ok(()) };
+    let Some(state) = StateRoot::make(state_root)?.claim(name)? else {
+        let why = "the name is in use".to_owned();
+        return Err(Error::because("create", plan.object(), ErrorKind::Busy, why));
+    };
+    let state = undo.keep_state(state);
+    Record::intent(spec.clone(), plan.removals()).write(state)
+}
+
+/// Runs the undo stack after a failure. What cannot be undone is said; with a name it can be deleted later.
+fn undone(error: Error, undo: &mut Undo) -> Error {
+    match undo.run() {
+        Ok(()) => error,
+        Err(left) => error.with_hint(format!("something of it is left: {}", crate::Report(&left))),
     }
 }
 
@@ -117,7 +184,7 @@ fn descriptors(errno: Errno, op: &'static str) -> Error {
 /// Waits for the child's birth. On failure the wire is closed.
 fn born(mut wire: ParentWire, launcher: &Child) -> Result<(ParentWire, u32, PidFd), Broken> {
     let (received, fds) = wire.receive_from(launcher.as_fd())?;
-    let Received::Frame(Frame::Born(pid)) = received else { return Err(Broken::Unexpected) };
+    let Received::Frame(Frame::Born { pid, .. }) = received else { return Err(Broken::Unexpected) };
     if let Ok([child, socket]) = <[OwnedFd; 2]>::try_from(fds) {
         wire.go_on_over(socket);
         return Ok((wire, pid, PidFd::from(child)));
@@ -126,7 +193,7 @@ fn born(mut wire: ParentWire, launcher: &Child) -> Result<(ParentWire, u32, PidF
     // another process before that.
     end_by_number(pid);
     const EMFILE: u16 = 24;
-    Err(Broken::Failed { at: AT_CLONE, errno: EMFILE, detail: Detail::None })
+    Err(Broken::Failed { at: AT_CLONE, errno: EMFILE, detail: 0 })
 }
 
 fn end_by_number(pid: u32) {
@@ -150,22 +217,56 @@ impl Launched {
         self.child.as_fd()
     }
 
-    /// Maps ids, lets the child perform its steps, and waits until it has.
-    fn prepare(&mut self) -> Result<(), Error> {
+    /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
+    fn prepare(&mut self, cgroup: Option<&Cgroup>) -> Result<(), Error> {
+        if let Some(cgroup) = cgroup {
+            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid))?;
+        }
         let setgroups_denied = match self.plan.id_map() {
-            Some(map) => ids::write(map, self.pid, &self.child)?,
+            Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child))?,
             None => false,
         };
         self.advance(Frame::Go { setgroups_denied })
     }
 
     /// Has the child execute the program. Answers its process once that has succeeded.
-    pub(crate) fn start(mut self) -> Result<(u32, PidFd, Pipes), Error> {
+    pub(crate) fn start(mut self) -> Result<Started, Error> {
+        match self.execute() {
+            Ok(process) => {
+                self.is_ours = false;
+                let (pipes, undo) = (std::mem::take(&mut self.pipes), std::mem::take(&mut self.undo));
+                if let Some(state) = undo.state() {
+                    state.unlock();
+                }
+                Ok(Started { pid: self.pid, process, pipes, undo })
+            }
+            Err(error) => {
+                self.end();
+                Err(undone(error, &mut self.undo))
+            }
+        }
+    }
+
+    fn execute(&mut self) -> Result<PidFd, Error> {
         // Before there is a program to lose.
         let child = rustix::io::fcntl_dupfd_cloexec(&self.child, 3).map_err(|errno| descriptors(errno, "start"))?;
+        if let Some(state) = self.undo.state() {
+            perform(&self.plan, ParentStep::Record, || self.record(state))?;
+        }
         self.advance(Frame::Start)?;
-        self.is_ours = false;
-        Ok((self.pid, PidFd::from(child), std::mem::take(&mut self.pipes)))
+        Ok(PidFd::from(child))
+    }
+
+    /// Writes down who the first process is: on disk before it executes anything, so that it is found whatever happens to
+    /// the caller then.
+    fn record(&self, state: &StateDir) -> Result<(), Error> {
+        let mut record = Record::intent(self.spec.clone(), self.plan.removals());
+        record.first = First::of(self.pid, &self.child);
+        if record.first.is_none() {
+            let why = "the first process has ended, or the caller has no /proc of its own pid namespace".to_owned();
+            return Err(Error::because("start", self.plan.object(), ErrorKind::WrongState, why));
+        }
+        record.write(state)
     }
 
     /// Says `frame`, and waits for the answer.
@@ -174,14 +275,16 @@ impl Launched {
             Ok(_) => Ok(()),
             Err(broken) => {
                 let status = self.end();
-                Err(sentence(&self.plan, &self.program, broken, "child", status))
+                Err(sentence(&self.plan, &self.spec, broken, "child", status))
             }
         }
     }
 
-    /// Ends the child and reaps it.
+    /// Ends the child and reaps it, if that has not been done.
     fn end(&mut self) -> ExitStatus {
-        self.is_ours = false;
+        if !std::mem::replace(&mut self.is_ours, false) {
+            return ExitStatus::UNKNOWN;
+        }
         // It may have ended by itself; then the status that it had is what the wait answers.
         let _gone = self.child.kill();
         self.child.wait().unwrap_or(ExitStatus::UNKNOWN)
@@ -190,83 +293,6 @@ impl Launched {
 
 impl Drop for Launched {
     fn drop(&mut self) {
-        if self.is_ours {
-            self.end();
-        }
+        self.end();
     }
-}
-
-/// What a tired person wants to know of a launch that broke.
-fn sentence(plan: &Plan, program: &Path, broken: Broken, who: &str, status: ExitStatus) -> Error {
-    let container = Object::Container(None);
-    match broken {
-        Broken::Failed { at: AT_EXEC, errno, detail } => execute_error(program, errno, detail),
-        Broken::Failed { at: AT_CLONE, errno, .. } => clone_error(plan, i32::from(errno)),
-        Broken::Failed { at: AT_PLAN, errno, .. } => Error::os("prepare", container, i32::from(errno)),
-        Broken::Failed { at, errno, .. } => step_error(plan, at, i32::from(errno)),
-        Broken::Died => {
-            let why = format!("the {who} ended before it had done its work: {status}");
-            Error::because("create", container, ErrorKind::WrongState, why)
-        }
-        Broken::Unexpected => {
-            let why = format!("the {who} does not keep to the protocol; is the launcher of another version?");
-            Error::because("create", container, ErrorKind::WrongState, why)
-        }
-    }
-}
-
-fn step_error(plan: &Plan, at: u16, errno: i32) -> Error {
-    let step = plan.steps().nth(at.into());
-    let cause = Cause::Step { place: plan.place(at), source: Box::new(Cause::Os(errno)) };
-    let error = Error::new("create", Object::Container(None), ErrorKind::of_errno(errno), cause);
-    match (step, errno) {
-        (Some(Step::Proc { .. }), 1) => error.with_hint(
-            "a user namespace may mount a proc only where /proc is wholly visible; inside another container parts of it \
-             are covered",
-        ),
-        (Some(Step::ReceiveOnly), 22) => error.with_hint("the caller's root directory is no mount point: it is in a chroot"),
-        (Some(Step::Become { .. }), 22) => error.with_hint("the id is not mapped in the user namespace"),
-        _ => error,
-    }
-}
-
-fn clone_error(plan: &Plan, errno: i32) -> Error {
-    const EPERM: i32 = 1;
-    const ENOSPC: i32 = 28;
-    const EUSERS: i32 = 87;
-    const EMFILE: i32 = 24;
-    let cause = Cause::Step { place: plan.place_of_clone(), source: Box::new(Cause::Os(errno)) };
-    let error = Error::new("create", Object::Container(None), ErrorKind::of_errno(errno), cause);
-    match errno {
-        EPERM if plan.makes_user_namespace() => error.with_hint(
-            "user namespaces are closed to this account: see the sysctls user.max_user_namespaces, \
-             kernel.unprivileged_userns_clone (Debian) and kernel.apparmor_restrict_unprivileged_userns (Ubuntu)",
-        ),
-        EPERM => error.with_hint("namespaces take CAP_SYS_ADMIN; an ordinary user makes a user namespace with them"),
-        ENOSPC | EUSERS => error.with_hint("a limit on namespaces is reached: see the sysctls user.max_*_namespaces"),
-        EMFILE => error.with_hint("the limit on open descriptors of this process is reached (ulimit -n)"),
-        _ => error,
-    }
-}
-
-fn execute_error(program: &Path, errno: u16, detail: Detail) -> Error {
-    let errno = i32::from(errno);
-    let (kind, why) = match (errno, detail) {
-        (_, Detail::Absent) => (ErrorKind::NotFound, "there is no such program in the container"),
-        (_, Detail::Interpreter) => {
-            (ErrorKind::NotFound, "the interpreter or loader that it names is absent in the container")
-        }
-        (_, Detail::Directory) => (ErrorKind::NotExecutable, "it is a directory, not a program"),
-        (_, Detail::NoPermission) => (ErrorKind::NotExecutable, "no execute permission is set on it for this user"),
-        (20, _) => (ErrorKind::NotFound, "a part of its path is not a directory"),
-        (7, _) => {
-            (ErrorKind::Invalid, "its arguments and environment are larger than the kernel takes (execve(2), ARG_MAX)")
-        }
-        (8, _) => {
-            (ErrorKind::NotExecutable, "it is in no format that this kernel executes; a script must begin with #!")
-        }
-        (13, _) => (ErrorKind::Denied, "a directory of its path, a noexec mount or a security module forbids it"),
-        _ => return Error::os("execute", Object::Program(program.into()), errno),
-    };
-    Error::new("execute", Object::Program(program.into()), kind, Cause::Explained(errno, why))
 }

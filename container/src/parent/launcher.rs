@@ -80,7 +80,7 @@ pub(super) fn start(spawn: &mut Spawn, installed: Option<PathBuf>) -> Result<Chi
                 let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
                 tried.push(format!("{}: {cause}", place.name()));
             }
-            done => return done.map_err(|error| Error::of_ns("start", Object::Named("the launcher"), error)),
+            done => return done.map_err(|error| Error::of_leaf("start", Object::Named("the launcher"), error)),
         }
     }
     let why = format!("this machine lets it be executed from no place that was tried:\n{}", tried.join("\n"));

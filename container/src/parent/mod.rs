@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the caller's process does to make a container. It may allocate and fail; nothing it makes is left behind.
 
+mod cgroup;
 pub(crate) mod file;
 mod ids;
 mod launch;
 mod launcher;
+mod sentence;
+mod undo;
 mod wire;
 
-pub(crate) use launch::{Launch, Launched};
+pub(crate) use launch::{Launch, Launched, Started};
 pub use launcher::LAUNCHER;
+pub(crate) use undo::Undo;

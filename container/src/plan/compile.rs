@@ -1,42 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From a description to a plan. Pure: looks at nothing but its arguments.
+//! From a description and the facts of a host to a plan. Pure: looks at nothing but its arguments.
 //!
-//! The order, and why: mounts are cut off from the outside before the first is made; a cgroup namespace is unshared after
-//! the joins, not cloned, since on v1 it is rooted where its maker is; the user is become after everything that needs
-//! root's capabilities; dumpable goes off after the parent has written the id maps, which the wait for `Go` makes sure
-//! of; the death signal comes after the last change of ids, which would clear it; the directory is entered last of all
-//! paths, as the program's user.
+//! The order, and why: the parent claims the name before it makes anything else, and makes the cgroup before there is a
+//! process to limit. In the child, mounts are cut off from the outside before the first is made, and made before the root
+//! is changed, while their sources can be seen; a cgroup namespace is unshared after the joins, not cloned, since on v1 it
+//! is rooted where its maker is; limits on resources and the bounding set need rights that the next step takes away; the
+//! user is become after everything that needs root's capabilities; the other sets follow, since a change of ids clears
+//! them; dumpable goes off after the parent has written the id maps, which the wait for `Go` makes sure of; the death
+//! signal comes after the last change of ids, which would clear it; the init forks when it has no more rights than the
+//! program; the directory is entered last of all paths, as the program's user.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use skep_ns::{NamespaceFlags, NamespaceKind};
+use skep_rootfs::{Setting, Steps};
 
 use super::Plan;
 use super::flatten::PlanBuf;
 use super::step::Step;
 use crate::error::{Error, ErrorKind, Object};
-use crate::spec::{Mount, Spec};
+use crate::host::Host;
+use crate::spec::Spec;
 
 /// What the program's name is looked for in when its environment has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SIGKILL: u32 = 9;
+/// The group of terminals, which devpts is asked to give them.
+const TTY: u32 = 5;
 
 impl Plan {
-    /// Compiles `spec`.
+    /// Compiles `spec` for `host`, under this name if it has one.
     ///
     /// # Errors
-    /// `Invalid` with every problem of the description, each with its place.
-    pub fn compile(spec: &Spec) -> Result<Self, Error> {
-        let problems = spec.problems();
+    /// `Invalid` with every problem of the description, each with its place; with every limit that cannot be applied on
+    /// this host, unless the description leaves that to the host.
+    pub(crate) fn compile(name: Option<&str>, spec: &Spec, host: &Host) -> Result<Self, Error> {
+        let object = || Object::Container(name.map(str::to_owned));
+        let mut problems = spec.problems();
+        problems.extend(host.problems(name, spec));
+        let (cgroup, notes) = match host.cgroup_for(&spec.resources) {
+            Ok(planned) => planned,
+            Err(lacks) => {
+                problems.extend(lacks);
+                (None, Vec::new())
+            }
+        };
         if !problems.is_empty() {
-            return Err(Error::invalid("create", Object::Container(None), problems));
+            return Err(Error::invalid("create", object(), problems));
         }
         let mut plan = PlanBuf::default();
-        mounts(&mut plan, spec);
-        if let Some(name) = &spec.hostname {
-            plan.step(Step::Hostname { name: &text(name) });
+        disk(&mut plan, spec);
+        if let Some(hostname) = &spec.hostname {
+            plan.step(Step::Hostname { name: &text(hostname) });
         }
         if spec.namespaces.contains(NamespaceKind::Net) {
             plan.step(Step::Loopback);
@@ -44,38 +61,61 @@ impl Plan {
         if spec.namespaces.contains(NamespaceKind::Cgroup) {
             plan.step(Step::Unshare { flags: NamespaceFlags::CGROUP.bits() });
         }
+        rights(&mut plan, spec);
         process(&mut plan, spec);
         let clone_flags = spec.namespaces.flags().difference(NamespaceFlags::CGROUP).bits();
-        let flat = plan.finish(clone_flags, c"skep [setup]").ok_or_else(|| {
+        let title = CString::new(format!("{} [setup]", name.unwrap_or("skep"))).unwrap_or_default();
+        let flat = plan.finish(clone_flags, &title).ok_or_else(|| {
             let why = "its description is larger than a plan can be: 4 GiB, 65533 steps".to_owned();
-            Error::because("create", Object::Container(None), ErrorKind::Invalid, why)
+            Error::because("create", object(), ErrorKind::Invalid, why)
         })?;
-        Ok(Self { flat, id_map: spec.namespaces.id_map().cloned() })
+        let id_map = spec.namespaces.id_map().cloned();
+        Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, fail: None })
     }
 }
 
-fn mounts(plan: &mut PlanBuf, spec: &Spec) {
-    if spec.namespaces.contains(NamespaceKind::Mount) {
-        plan.step(Step::ReceiveOnly);
+fn disk(plan: &mut PlanBuf, spec: &Spec) {
+    if !spec.namespaces.contains(NamespaceKind::Mount) {
+        return;
     }
-    for mount in &spec.mounts {
-        match mount {
-            Mount::Bind { source, target } => plan.step(Step::Bind { source: &text(source), target: &text(target) }),
-            Mount::Proc { target } => plan.step(Step::Proc { target: &text(target) }),
-        }
+    let setting = Setting {
+        user_namespace: spec.namespaces.id_map().is_some(),
+        own_net: spec.namespaces.contains(NamespaceKind::Net),
+        own_pid: spec.namespaces.contains(NamespaceKind::Pid),
+        own_ipc: spec.namespaces.contains(NamespaceKind::Ipc),
+        groups_mapped: spec.namespaces.id_map().is_none_or(|map| map.outside_gid(TTY).is_some()),
+    };
+    for step in Steps::new(spec.root.as_ref(), &spec.mounts, setting).iter() {
+        plan.step(Step::Disk(step));
+    }
+}
+
+/// Who the program is and what it may do, in the one order in which the kernel lets it be given up.
+fn rights(plan: &mut PlanBuf, spec: &Spec) {
+    let process = &spec.process;
+    let in_user_namespace = spec.namespaces.id_map();
+    let identity = process.user.or(in_user_namespace.map(|_| (0, 0)));
+    let rights = process.privileges().steps(identity.map(|(uid, _)| uid));
+    for step in rights.before_identity() {
+        plan.step(Step::Right(*step));
+    }
+    if let Some((uid, gid)) = identity {
+        let drop_groups = in_user_namespace.is_none_or(|map| !map.denies_setgroups());
+        plan.step(Step::Become { uid, gid, drop_groups });
+    }
+    for step in rights.after_identity() {
+        plan.step(Step::Right(*step));
     }
 }
 
 fn process(plan: &mut PlanBuf, spec: &Spec) {
     let process = &spec.process;
-    let in_user_namespace = spec.namespaces.id_map();
-    if let Some((uid, gid)) = process.user.or(in_user_namespace.map(|_| (0, 0))) {
-        let drop_groups = in_user_namespace.is_none_or(|map| !map.denies_setgroups());
-        plan.step(Step::Become { uid, gid, drop_groups });
-    }
     plan.step(Step::Undumpable);
     if spec.die_with_caller {
         plan.step(Step::DieWithCaller { signal: SIGKILL });
+    }
+    if spec.init {
+        plan.step(Step::Init);
     }
     if process.new_session {
         plan.step(Step::Session);

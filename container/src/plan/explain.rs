@@ -6,8 +6,8 @@ use std::fmt;
 
 use skep_ns::NamespaceFlags;
 
-use super::Plan;
 use super::step::{Flat, Step};
+use super::{ParentStep, Plan, Stage};
 
 impl Plan {
     /// The plan in words, a line a step: what a dry run prints.
@@ -17,39 +17,52 @@ impl Plan {
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut lines = self.lines_before_steps();
-        lines.extend(self.steps().map(|step| match right(&step) {
-            Some(right) => format!("child: {} ({right})", Words(step)),
-            None => format!("child: {}", Words(step)),
-        }));
-        lines.push(format!("child: execute {}", self.programs().join(", else ")));
-        lines
+        self.stages().into_iter().map(|stage| format!("{}: {}", stage.who(), self.words(stage, true))).collect()
     }
 
-    fn lines_before_steps(&self) -> Vec<String> {
-        let mut lines = vec![
-            "parent: start the launcher from a sealed memfd, with the plan in another".to_owned(),
-            format!("launcher: {}", self.clone_in_words()),
-        ];
-        if let Some(map) = self.id_map() {
-            lines.push(format!("parent: write the id map: {}", map.to_string().trim().replace('\n', ", ")));
+    /// Where a stage stands in the plan, and what it is: "step 4 of 9, in the child: …".
+    pub(crate) fn place(&self, stage: Stage) -> String {
+        let (number, all) = self.number_of(stage);
+        format!("step {number} of {all}, in the {}: {}", stage.who(), self.words(stage, false))
+    }
+
+    /// A stage in words; with the right that it takes, if that is asked for.
+    fn words(&self, stage: Stage, with_right: bool) -> String {
+        match stage {
+            Stage::Parent(step) => self.parent_words(step),
+            Stage::Clone => self.clone_in_words(),
+            Stage::Child(at) => match self.steps().nth(at.into()) {
+                None => "a step it does not know".to_owned(),
+                Some(step) => match right(&step).filter(|_| with_right) {
+                    Some(right) => format!("{} ({right})", Words(step)),
+                    None => Words(step).to_string(),
+                },
+            },
+            Stage::Execute => format!("execute {}", self.programs().join(", else ")),
         }
-        lines
     }
 
-    /// Where the child's step number `at` stands in the plan, and what it is: "step 4 of 9, in the child: …".
-    pub(crate) fn place(&self, at: u16) -> String {
-        let (number, all) = (self.lines_before_steps().len() + usize::from(at) + 1, self.lines().len());
-        let words = self
-            .steps()
-            .nth(at.into())
-            .map_or_else(|| "a step it does not know".to_owned(), |step| Words(step).to_string());
-        format!("step {number} of {all}, in the child: {words}")
-    }
-
-    /// The same for the clone.
-    pub(crate) fn place_of_clone(&self) -> String {
-        format!("step 2 of {}, in the launcher: {}", self.lines().len(), self.clone_in_words())
+    fn parent_words(&self, step: ParentStep) -> String {
+        let name = self.name.as_deref().unwrap_or_default();
+        let cgroup = self.cgroup.as_ref();
+        match step {
+            ParentStep::State => format!("claim the name {name:?}, and write down what will be made"),
+            ParentStep::Cgroup => {
+                let directories = cgroup.iter().flat_map(|cgroup| &cgroup.directories);
+                let directories: Vec<String> = directories.map(|path| path.display().to_string()).collect();
+                format!("make the cgroup {}", directories.join(", "))
+            }
+            ParentStep::Limits => {
+                format!("limit it: {}", cgroup.map(|cgroup| cgroup.limits.to_string()).unwrap_or_default())
+            }
+            ParentStep::Launch => "start the launcher from a sealed memfd, with the plan in another".to_owned(),
+            ParentStep::Join => "join the child to the cgroup, wherever it was not born in it".to_owned(),
+            ParentStep::IdMap => {
+                let map = self.id_map().map(ToString::to_string).unwrap_or_default();
+                format!("write the id map: {}", map.trim().replace('\n', ", "))
+            }
+            ParentStep::Record => "write down who the first process is".to_owned(),
+        }
     }
 
     /// What the launcher does, in words.
@@ -78,17 +91,30 @@ fn namespaces(flags: u64) -> String {
     kinds.map(|kind| kind.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+impl Stage {
+    fn who(self) -> &'static str {
+        match self {
+            Stage::Parent(_) => "parent",
+            Stage::Clone => "launcher",
+            Stage::Child(_) | Stage::Execute => "child",
+        }
+    }
+}
+
 /// The right that a step takes, over the namespace it works in.
 fn right(step: &Step<'_>) -> Option<&'static str> {
     match step {
-        Step::ReceiveOnly | Step::Bind { .. } | Step::Proc { .. } | Step::Hostname { .. } | Step::Unshare { .. } => {
-            Some("CAP_SYS_ADMIN")
-        }
+        Step::Disk(step) => step.right(),
+        Step::Right(step) => step.right(),
+        Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } => Some("CAP_SETUID, CAP_SETGID"),
-        Step::Undumpable | Step::Umask { .. } | Step::Directory { .. } | Step::Session | Step::DieWithCaller { .. } => {
-            None
-        }
+        Step::Undumpable
+        | Step::Init
+        | Step::Umask { .. }
+        | Step::Directory { .. }
+        | Step::Session
+        | Step::DieWithCaller { .. } => None,
     }
 }
 
@@ -98,9 +124,8 @@ struct Words<'a>(Step<'a>);
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Step::ReceiveOnly => f.write_str("cut the way of mounts to the outside"),
-            Step::Bind { source, target } => write!(f, "bind {} to {}", quoted(source), quoted(target)),
-            Step::Proc { target } => write!(f, "mount proc on {}", quoted(target)),
+            Step::Disk(step) => step.fmt(f),
+            Step::Right(step) => step.fmt(f),
             Step::Hostname { name } => write!(f, "set the host name {}", quoted(name)),
             Step::Loopback => f.write_str("bring the loopback interface up"),
             Step::Unshare { flags } => write!(f, "make more namespaces: {}", namespaces(flags)),
@@ -111,6 +136,7 @@ impl fmt::Display for Words<'_> {
             Step::Undumpable => f.write_str("deny others to look into the process"),
             Step::Umask { mask } => write!(f, "set the umask {mask:04o}"),
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
+            Step::Init => f.write_str("stay as init, and go on in a process of its own"),
             Step::Session => f.write_str("lead a session of its own"),
             Step::DieWithCaller { signal } => write!(f, "ask for signal {signal} when the caller's thread ends"),
         }

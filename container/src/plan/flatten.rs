@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::step::{HEADER_WORDS, Header, STEP_WORDS, Span, Step, Texts};
+use super::step::{Flat, HEADER_WORDS, Header, STEP_WORDS, Span, Step, Texts};
 
 /// What is laid out.
 #[derive(Debug, Default)]
@@ -69,10 +69,21 @@ impl PlanBuf {
         let pointers = |offsets: &[u64]| offsets.iter().chain(&[0]).flat_map(|offset| offset.to_ne_bytes()).collect();
         let argv = table(self.argv.len(), pointers(&self.argv))?;
         let envp = table(self.envp.len(), pointers(&self.envp))?;
-        let header = Header { size: u32::try_from(flat.len()).ok()?, clone_flags, name, steps, programs, argv, envp };
-        for (slot, byte) in flat.iter_mut().zip(header.encode().iter().flat_map(|word| word.to_ne_bytes())) {
-            *slot = byte;
-        }
+        let size = u32::try_from(flat.len()).ok()?;
+        let header = Header { size, clone_flags, name, steps, programs, argv, envp, fail: None };
+        write_header(&mut flat, &header);
         Some(flat)
+    }
+}
+
+/// Sets which step fails on purpose in a plan that is laid out already.
+pub(super) fn set_fail(flat: &mut [u8], fail: Option<(u16, u16)>) {
+    let Some(header) = Flat::new(flat).map(|flat| Header { fail, ..flat.header() }) else { return };
+    write_header(flat, &header);
+}
+
+fn write_header(flat: &mut [u8], header: &Header) {
+    for (slot, byte) in flat.iter_mut().zip(header.encode().iter().flat_map(|word| word.to_ne_bytes())) {
+        *slot = byte;
     }
 }

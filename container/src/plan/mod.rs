@@ -7,21 +7,60 @@
 mod compile;
 mod explain;
 mod flatten;
+mod stage;
 #[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
 pub(crate) mod step;
 
+use std::path::PathBuf;
+
+use skep_cgroup::{Layout, Limits};
 use skep_ns::{IdMap, NamespaceFlags};
 
+use crate::error::Object;
+use crate::state::Removal;
+use crate::wire::{AT_CLONE, AT_EXEC};
+pub(crate) use stage::{ParentStep, Stage};
 use step::{Flat, Step};
 
 /// A container's finished plan.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
+    name: Option<String>,
     flat: Vec<u8>,
     id_map: Option<IdMap>,
+    cgroup: Option<CgroupPlan>,
+    notes: Vec<String>,
+    /// A stage that fails on purpose, and the error number.
+    fail: Option<(Stage, u16)>,
+}
+
+/// The cgroup that a plan makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CgroupPlan {
+    pub(crate) layout: Layout,
+    pub(crate) path: PathBuf,
+    /// The directories that it will be, one in each hierarchy that has a part in it.
+    pub(crate) directories: Vec<PathBuf>,
+    pub(crate) limits: Limits,
 }
 
 impl Plan {
+    /// What could not be planned as it was asked for, where the description leaves that to the machine: a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The container's name, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The container, as errors speak of it.
+    pub(crate) fn object(&self) -> Object {
+        Object::Container(self.name.clone())
+    }
+
     /// What the launcher reads.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.flat
@@ -32,15 +71,39 @@ impl Plan {
         self.id_map.as_ref()
     }
 
+    /// What the parent makes before there is a child.
+    pub(crate) fn cgroup(&self) -> Option<&CgroupPlan> {
+        self.cgroup.as_ref()
+    }
+
+    /// What must be removed with the container, whatever of it was made.
+    pub(crate) fn removals(&self) -> Vec<Removal> {
+        let cgroup = self.cgroup.iter().map(|cgroup| Removal::Cgroup { directories: cgroup.directories.clone() });
+        cgroup.collect()
+    }
+
     /// The steps that the child performs.
     pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         let flat = Flat::new(&self.flat);
         (0..).map_while(move |at| flat.and_then(|flat| flat.step(at)))
     }
 
-    /// Whether the child is cloned into a new user namespace.
-    pub(crate) fn makes_user_namespace(&self) -> bool {
-        self.clone_flags().contains(NamespaceFlags::USER)
+    /// Has stage number `number`, counted from 1 as [`explain`](Self::explain) does, fail with `errno` without being tried.
+    pub(crate) fn fail_at(&mut self, number: usize, errno: u16) {
+        let stage = number.checked_sub(1).and_then(|at| self.stages().get(at).copied());
+        self.fail = stage.map(|stage| (stage, errno));
+        let in_child = match stage {
+            Some(Stage::Clone) => Some(AT_CLONE),
+            Some(Stage::Child(at)) => Some(at),
+            Some(Stage::Execute) => Some(AT_EXEC),
+            Some(Stage::Parent(_)) | None => None,
+        };
+        flatten::set_fail(&mut self.flat, in_child.map(|at| (at, errno)));
+    }
+
+    /// The error that a step of the parent is to fail with.
+    pub(crate) fn failure_of(&self, step: ParentStep) -> Option<u16> {
+        self.fail.filter(|(stage, _)| *stage == Stage::Parent(step)).map(|(_, errno)| errno)
     }
 
     fn clone_flags(&self) -> NamespaceFlags {

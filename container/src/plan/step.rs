@@ -2,9 +2,10 @@
 //! A step of a plan, and the flat form in which a plan travels: offsets, no pointers.
 //!
 //! ```text
-//!  header   20 words of 4 bytes: magic, version, size, clone flags (2), name, then offset and count of each table
+//!  header   20 words of 4 bytes: magic, version, size, clone flags (2), name, offset and count of each table, where to
+//!           fail on purpose (3)
 //!  text     strings that end in NUL; the tables after it begin at a multiple of 8
-//!  steps    6 words each: kind, five operands (numbers, or offsets of strings)
+//!  steps    8 words each: whose, kind, six operands (numbers, or offsets of strings)
 //!  programs 1 word each: offset of a path to try
 //!  argv     8 bytes each: offset of a string; ends in 0. Turned into pointers in place by the launcher.
 //!  envp     as argv
@@ -15,32 +16,26 @@
 
 use core::ffi::CStr;
 
+use crate::floors::{caps_sec, rootfs};
+
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
-pub const STEP_WORDS: usize = 6;
+pub const STEP_WORDS: usize = 8;
 
 /// One thing that the child does to become what the plan describes.
+///
+/// What belongs to a leaf is a step of that leaf's floor, and stays one: its words, its rights and its failures are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// Cut propagation of mounts to the outside.
-    ReceiveOnly,
-    /// Make `source` appear at `target` too.
-    Bind {
-        /// What is there already.
-        source: &'a CStr,
-        /// Where it shall be seen.
-        target: &'a CStr,
-    },
-    /// Mount a proc of the new pid namespace.
-    Proc {
-        /// Where.
-        target: &'a CStr,
-    },
+    /// A step of skep-rootfs: what is seen on disk.
+    Disk(rootfs::Step<'a>),
+    /// A step of skep-caps-sec: what may be done.
+    Right(caps_sec::Step),
     /// Set the host name.
     Hostname {
         /// The name, at most 64 bytes.
@@ -64,6 +59,15 @@ pub enum Step<'a> {
     },
     /// Deny others below root to look into this process.
     Undumpable,
+    /// Die when the thread that made the container ends.
+    DieWithCaller {
+        /// The signal to die by.
+        signal: u32,
+    },
+    /// Stay as init, and go on in a process of its own.
+    Init,
+    /// Lead a session without a terminal.
+    Session,
     /// Set the mask of permissions for new files.
     Umask {
         /// The bits to leave out.
@@ -74,13 +78,6 @@ pub enum Step<'a> {
         /// An absolute path.
         path: &'a CStr,
     },
-    /// Lead a session without a terminal.
-    Session,
-    /// Die when the thread that made the container ends.
-    DieWithCaller {
-        /// The signal to die by.
-        signal: u32,
-    },
 }
 
 /// Where strings are kept while a plan is flattened: answers the offset of a text.
@@ -89,40 +86,48 @@ pub trait Texts {
     fn keep(&mut self, text: &CStr) -> u32;
 }
 
+/// Whose a step is: the first word of its flat form.
+const DISK: u32 = 1;
+const RIGHT: u32 = 2;
+const OURS: u32 = 3;
+
 impl<'a> Step<'a> {
     /// The step as words.
     pub fn encode(&self, texts: &mut impl Texts) -> [u32; STEP_WORDS] {
-        match *self {
-            Step::ReceiveOnly => [1, 0, 0, 0, 0, 0],
-            Step::Bind { source, target } => [2, texts.keep(source), texts.keep(target), 0, 0, 0],
-            Step::Proc { target } => [3, texts.keep(target), 0, 0, 0, 0],
-            Step::Hostname { name } => [4, texts.keep(name), 0, 0, 0, 0],
-            Step::Loopback => [5, 0, 0, 0, 0, 0],
-            Step::Unshare { flags } => [6, low(flags), high(flags), 0, 0, 0],
-            Step::Become { uid, gid, drop_groups } => [7, uid, gid, drop_groups as u32, 0, 0],
-            Step::Undumpable => [8, 0, 0, 0, 0, 0],
-            Step::Umask { mask } => [9, mask, 0, 0, 0, 0],
-            Step::Directory { path } => [10, texts.keep(path), 0, 0, 0, 0],
-            Step::Session => [11, 0, 0, 0, 0, 0],
-            Step::DieWithCaller { signal } => [12, signal, 0, 0, 0, 0],
-        }
+        let mut keep = |text: &CStr| texts.keep(text);
+        let (whose, [a, b, c, d, e, f, g]) = match *self {
+            Step::Disk(step) => (DISK, step.encode(&mut keep)),
+            Step::Right(step) => (RIGHT, step.encode(&mut keep)),
+            Step::Hostname { name } => (OURS, [1, keep(name), 0, 0, 0, 0, 0]),
+            Step::Loopback => (OURS, [2, 0, 0, 0, 0, 0, 0]),
+            Step::Unshare { flags } => (OURS, [3, low(flags), high(flags), 0, 0, 0, 0]),
+            Step::Become { uid, gid, drop_groups } => (OURS, [4, uid, gid, drop_groups as u32, 0, 0, 0]),
+            Step::Undumpable => (OURS, [5, 0, 0, 0, 0, 0, 0]),
+            Step::DieWithCaller { signal } => (OURS, [6, signal, 0, 0, 0, 0, 0]),
+            Step::Init => (OURS, [7, 0, 0, 0, 0, 0, 0]),
+            Step::Session => (OURS, [8, 0, 0, 0, 0, 0, 0]),
+            Step::Umask { mask } => (OURS, [9, mask, 0, 0, 0, 0, 0]),
+            Step::Directory { path } => (OURS, [10, keep(path), 0, 0, 0, 0, 0]),
+        };
+        [whose, a, b, c, d, e, f, g]
     }
 
     fn decode(words: [u32; STEP_WORDS], flat: &Flat<'a>) -> Option<Self> {
-        let [kind, a, b, c, ..] = words;
-        Some(match kind {
-            1 => Step::ReceiveOnly,
-            2 => Step::Bind { source: flat.text(a)?, target: flat.text(b)? },
-            3 => Step::Proc { target: flat.text(a)? },
-            4 => Step::Hostname { name: flat.text(a)? },
-            5 => Step::Loopback,
-            6 => Step::Unshare { flags: join(a, b) },
-            7 => Step::Become { uid: a, gid: b, drop_groups: c != 0 },
-            8 => Step::Undumpable,
-            9 => Step::Umask { mask: a },
-            10 => Step::Directory { path: flat.text(a)? },
-            11 => Step::Session,
-            12 => Step::DieWithCaller { signal: a },
+        let [whose, kind, a, b, c, d, e, f] = words;
+        let text = |offset: u32| flat.text(offset);
+        Some(match (whose, kind) {
+            (DISK, _) => Step::Disk(rootfs::Step::decode([kind, a, b, c, d, e, f], &text)?),
+            (RIGHT, _) => Step::Right(caps_sec::Step::decode([kind, a, b, c, d, e, f], &text)?),
+            (OURS, 1) => Step::Hostname { name: flat.text(a)? },
+            (OURS, 2) => Step::Loopback,
+            (OURS, 3) => Step::Unshare { flags: join(a, b) },
+            (OURS, 4) => Step::Become { uid: a, gid: b, drop_groups: c != 0 },
+            (OURS, 5) => Step::Undumpable,
+            (OURS, 6) => Step::DieWithCaller { signal: a },
+            (OURS, 7) => Step::Init,
+            (OURS, 8) => Step::Session,
+            (OURS, 9) => Step::Umask { mask: a },
+            (OURS, 10) => Step::Directory { path: flat.text(a)? },
             _ => return None,
         })
     }
@@ -170,13 +175,19 @@ pub struct Header {
     pub argv: Span,
     /// The program's environment, without the closing null.
     pub envp: Span,
+    /// A step that fails without being tried, and the error number that it fails with: how tests see every step fail.
+    pub fail: Option<(u16, u16)>,
 }
 
 impl Header {
     /// The header as words.
     #[must_use]
     pub const fn encode(&self) -> [u32; HEADER_WORDS] {
-        let Header { size, clone_flags, name, steps, programs, argv, envp } = *self;
+        let Header { size, clone_flags, name, steps, programs, argv, envp, fail } = *self;
+        let (fails, at, errno) = match fail {
+            Some((at, errno)) => (1, at as u32, errno as u32),
+            None => (0, 0, 0),
+        };
         [
             MAGIC,
             VERSION,
@@ -192,9 +203,9 @@ impl Header {
             argv.count,
             envp.offset,
             envp.count,
-            0,
-            0,
-            0,
+            fails,
+            at,
+            errno,
             0,
             0,
             0,
@@ -226,6 +237,10 @@ impl<'a> Flat<'a> {
             programs: span(8)?,
             argv: span(10)?,
             envp: span(12)?,
+            fail: match (at(14)?, u16::try_from(at(15)?), u16::try_from(at(16)?)) {
+                (1, Ok(step), Ok(errno)) => Some((step, errno)),
+                _ => None,
+            },
         };
         Some(Self { bytes, header })
     }

@@ -4,48 +4,64 @@
 //! A [`Spec`] is a value without descriptors: it can be compared, stored and made into a [`Plan`](crate::Plan) again. The
 //! builder makes it; nothing is checked before [`Spec::problems`], which names everything that is wrong at once.
 
+mod capabilities;
+mod text;
 mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use skep_caps_sec::{Privileges, Rlimit};
+use skep_cgroup::Limits;
 use skep_ns::Namespaces;
+use skep_rootfs::{Mounts, RootSpec};
+
+pub use capabilities::CapabilityNames;
 
 /// What a container is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Spec {
+    /// The directory that it sees as `/`; the machine's own root by default.
+    pub root: Option<RootSpec>,
+    /// What is mounted; needs a mount namespace.
+    pub mounts: Mounts,
     /// The namespaces to make, and who is who in the user namespace.
     pub namespaces: Namespaces,
     /// The host name; needs a uts namespace.
     pub hostname: Option<String>,
-    /// What is mounted, in this order; needs a mount namespace.
-    pub mounts: Vec<Mount>,
+    /// What it may use at most.
+    pub resources: Resources,
     /// The program.
     pub process: Process,
+    /// Whether the launcher stays as process 1, reaps what nobody else does and hands signals on to the program; needs a
+    /// pid namespace. Else the program itself is process 1.
+    pub init: bool,
     /// Whether the container dies with the thread that made it.
     pub die_with_caller: bool,
 }
 
-/// A mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a container may use at most, and the cgroup that sees to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub enum Mount {
-    /// What is at `source`, with everything mounted below it, is seen at `target` too.
-    Bind {
-        /// An absolute path that exists.
-        source: PathBuf,
-        /// An absolute path that exists, and is a directory if and only if the source is.
-        target: PathBuf,
-    },
-    /// A proc of the new pid namespace.
-    Proc {
-        /// An absolute path of a directory that exists.
-        target: PathBuf,
-    },
+pub struct Resources {
+    /// The cgroup, from the root of the hierarchy that the caller sees; `skep-NAME` by default, if there are limits.
+    #[serde(with = "text::optional_path")]
+    pub cgroup: Option<PathBuf>,
+    /// The limits.
+    pub limits: Limits,
+    /// Whether a limit that cannot be applied here is left out, and said, rather than an error.
+    pub where_possible: bool,
+}
+
+impl Resources {
+    /// Whether there must be a cgroup.
+    pub(crate) fn wants_cgroup(&self) -> bool {
+        self.cgroup.is_some() || !self.limits.is_empty()
+    }
 }
 
 /// The program of a container.
@@ -54,17 +70,39 @@ pub enum Mount {
 #[non_exhaustive]
 pub struct Process {
     /// A path, or a name without a slash that is looked for on the `PATH` of `env`.
+    #[serde(with = "text")]
     pub program: OsString,
     /// Its arguments, without its name.
+    #[serde(with = "text::list")]
     pub args: Vec<OsString>,
     /// Its environment, all of it; of several values of one variable the last counts.
+    #[serde(with = "text::pairs")]
     pub env: Vec<(OsString, OsString)>,
-    /// Its working directory, an absolute path; where the caller is by default.
+    /// Its working directory, an absolute path; by default `/` where the container has a root of its own, else where the
+    /// caller is.
+    #[serde(with = "text::optional_path")]
     pub directory: Option<PathBuf>,
     /// Its user and group inside; by default root in a new user namespace, else who the caller is.
     pub user: Option<(u32, u32)>,
+    /// Its capabilities; by default what the kernel leaves it.
+    pub capabilities: Option<CapabilityNames>,
+    /// Whether no program that it executes can give it rights that it has not (`no_new_privs`).
+    pub no_new_privileges: bool,
+    /// Its limits on resources of a process, setrlimit(2); the caller's for what is not named.
+    pub rlimits: Vec<Rlimit>,
     /// Its mask of permissions for new files, 0 to 0o777; the caller's by default.
     pub umask: Option<u32>,
     /// Whether it leads a session of its own, without the caller's terminal.
     pub new_session: bool,
+}
+
+impl Process {
+    /// What it may do, as values. Names that are none are left out: they are among the [problems](Spec::problems).
+    pub(crate) fn privileges(&self) -> Privileges {
+        let mut privileges = Privileges::new();
+        privileges.capabilities = self.capabilities.as_ref().and_then(|names| names.parse().ok());
+        privileges.rlimits.clone_from(&self.rlimits);
+        privileges.no_new_privs = self.no_new_privileges;
+        privileges
+    }
 }

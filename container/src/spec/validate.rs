@@ -3,11 +3,12 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use skep_ns::NamespaceKind;
+use skep_rootfs::Mount;
 
-use super::{Mount, Spec};
+use super::{CapabilityNames, Spec};
 
 /// The kernel's limit on host names, in bytes.
 const HOSTNAME_MAX: usize = 64;
@@ -19,10 +20,10 @@ impl Spec {
         let mut found = Problems(Vec::new());
         self.check_namespaces(&mut found);
         self.check_hostname(&mut found);
-        for (at, mount) in self.mounts.iter().enumerate() {
-            self.check_mount(&format!("mounts[{at}]"), mount, &mut found);
-        }
+        self.check_disk(&mut found);
+        self.check_resources(&mut found);
         self.check_process(&mut found);
+        self.check_rights(&mut found);
         found.0
     }
 
@@ -44,21 +45,46 @@ impl Spec {
         found.check_text("hostname", OsStr::new(hostname));
     }
 
-    fn check_mount(&self, place: &str, mount: &Mount, found: &mut Problems) {
-        if !self.namespaces.contains(NamespaceKind::Mount) {
-            found.add(place, "needs a mount namespace: without one it would be seen on the whole machine");
+    fn check_disk(&self, found: &mut Problems) {
+        if let Some(root) = &self.root {
+            found.0.extend(root.problems().iter().map(|problem| format!("root.{problem}")));
+            if !self.namespaces.contains(NamespaceKind::Mount) {
+                found.add("root", "needs a mount namespace: without one it would be the root of the whole machine");
+            }
         }
-        match mount {
-            Mount::Bind { source, target } => {
-                found.check_absolute(&format!("{place}.source"), source);
-                found.check_absolute(&format!("{place}.target"), target);
+        found.0.extend(self.mounts.problems());
+        if self.mounts.is_empty() {
+            return;
+        }
+        if !self.namespaces.contains(NamespaceKind::Mount) {
+            found.add("mounts", "need a mount namespace: without one they would be seen on the whole machine");
+        }
+        if self.mounts.mounts.iter().any(|mount| matches!(mount, Mount::Proc(_)))
+            && !self.namespaces.contains(NamespaceKind::Pid)
+        {
+            found.add("mounts", "a proc needs a pid namespace: without one it shows, and changes, the machine's own");
+        }
+    }
+
+    fn check_resources(&self, found: &mut Problems) {
+        for problem in self.resources.limits.problems() {
+            found.0.push(format!("resources.{problem}"));
+        }
+        if let Some(path) = &self.resources.cgroup {
+            found.check_absolute("resources.cgroup", path);
+            if path.components().any(|part| part == Component::ParentDir) || path == Path::new("/") {
+                found.add("resources.cgroup", format!("{path:?} must name a group below the root, without .."));
             }
-            Mount::Proc { target } => {
-                found.check_absolute(&format!("{place}.target"), target);
-                if !self.namespaces.contains(NamespaceKind::Pid) {
-                    found.add(place, "needs a pid namespace: a proc without one shows, and changes, the machine's own");
-                }
-            }
+        }
+    }
+
+    fn check_rights(&self, found: &mut Problems) {
+        if let Some(Err(problems)) = self.process.capabilities.as_ref().map(CapabilityNames::parse) {
+            found.0.extend(problems.iter().map(|problem| format!("process.capabilities.{problem}")));
+        }
+        found.0.extend(self.process.privileges().problems().iter().map(|problem| format!("process.{problem}")));
+        if self.init && !self.namespaces.contains(NamespaceKind::Pid) {
+            found.add("init", "needs a pid namespace: its work is that of process 1");
         }
     }
 
@@ -136,15 +162,24 @@ mod tests {
 
     use skep_ns::{IdMap, IdRange, Namespaces};
 
-    use crate::spec::{Mount, Spec};
+    use skep_caps_sec::{Resource, Rlimit};
+    use skep_cgroup::Limits;
+    use skep_rootfs::{Bind, Mounts, Proc, RootSpec};
+
+    use crate::spec::{CapabilityNames, Spec};
 
     /// A description in which everything is wrong that can be.
     fn wrong() -> Spec {
         let mut spec = Spec { hostname: Some("h\0".repeat(33)), ..Spec::default() };
         let map = IdMap::new().uid(IdRange::new(0, 5, 2)).uid(IdRange::new(1, 9, 1)).gid(IdRange::new(7, 7, 1));
         spec.namespaces = Namespaces::new().user(map);
-        spec.mounts =
-            vec![Mount::Bind { source: "a".into(), target: "/b\0".into() }, Mount::Proc { target: "proc".into() }];
+        spec.root = Some(RootSpec::new("root"));
+        spec.mounts = Mounts::new().add(Bind::new("a", "/b\0")).add(Proc::new("proc"));
+        spec.resources.limits = Limits::new().pids_max(0);
+        spec.resources.cgroup = Some("/a/../b".into());
+        spec.process.capabilities = Some(CapabilityNames::exactly(vec!["chown".into(), "fly".into()]));
+        spec.process.rlimits = vec![Rlimit::new(Resource::Nofile, 2, 1)];
+        spec.init = true;
         spec.process.args = vec!["good".into(), "b\0d".into()];
         let var = |key: &str, value: &str| (OsString::from(key), OsString::from(value));
         spec.process.env = vec![var("GOOD", "x"), var("", "x"), var("A=B", "x"), var("C", "\0")];
@@ -161,12 +196,15 @@ mod tests {
             "hostname: needs a uts namespace: without one the machine itself would be renamed",
             "hostname: has 66 bytes; the kernel takes 1 to 64",
             "hostname: has a NUL byte",
-            "mounts[0]: needs a mount namespace: without one it would be seen on the whole machine",
-            "mounts[0].source: \"a\" must be an absolute path",
-            "mounts[0].target: \"/b\\0\" has a NUL byte in it, which ends a string for the kernel",
-            "mounts[1]: needs a mount namespace: without one it would be seen on the whole machine",
-            "mounts[1].target: \"proc\" must be an absolute path",
-            "mounts[1]: needs a pid namespace: a proc without one shows, and changes, the machine's own",
+            "root.path \"root\" is not absolute",
+            "root: needs a mount namespace: without one it would be the root of the whole machine",
+            "mounts[0].source \"a\" is not absolute",
+            "mounts[0].target \"/b\\0\" has a NUL byte in it, which ends a string for the kernel",
+            "mounts[1].target \"proc\" is not absolute",
+            "mounts: need a mount namespace: without one they would be seen on the whole machine",
+            "mounts: a proc needs a pid namespace: without one it shows, and changes, the machine's own",
+            "resources.pids.max 0 lets no process start",
+            "resources.cgroup: \"/a/../b\" must name a group below the root, without ..",
             "process.program: is empty",
             "process.args[1]: \"b\\0d\" has a NUL byte in it, which ends a string for the kernel",
             "process.env[1]: \"\" cannot name a variable: it is empty or has a = in it",
@@ -176,6 +214,9 @@ mod tests {
             "process.umask: must be between 0 and 0o777",
             "process.user: user 33 is not in the id map of the user namespace",
             "process.user: group 34 is not in the id map of the user namespace",
+            "process.capabilities.bounding[1]: \"fly\" is not the name of a capability",
+            "process.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
+            "init: needs a pid namespace: its work is that of process 1",
         ];
         let mut problems = wrong().problems();
         // Its text is the name thirty-three times.

@@ -130,7 +130,7 @@ fn dropping_a_container_lets_it_run_on() {
     needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let container = sleeper().start().unwrap();
-        let process = PidFd::open(container.pid()).unwrap();
+        let process = PidFd::open(container.pid().unwrap()).unwrap();
         drop(container);
         assert_eq!(process.wait_for(Duration::from_millis(100)).unwrap(), None);
         process.kill().unwrap();
@@ -143,7 +143,7 @@ fn dropping_a_container_kills_and_reaps_it_where_that_was_asked_for() {
     needs!(userns);
     isolated(|| {
         let container = sleeper().kill_on_drop().start().unwrap();
-        let pid = container.pid();
+        let pid = container.pid().unwrap();
         drop(container);
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
     });

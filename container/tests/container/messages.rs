@@ -45,7 +45,7 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         ("an argument that is too large", Invalid, true_().command("/bin/true", ["x".repeat(200_000)])),
         ("arguments that are too many", Invalid, true_().command("/bin/true", (0..60_000).map(|_| "x".repeat(120)))),
         ("a bind source that is absent", NotFound, true_().bind("/no/such/source", dir.path())),
-        ("a bind of a directory on a file", ErrorKind::Os, true_().bind("/etc", dir.join("plain"))),
+        ("a bind of a directory on a file", Invalid, true_().bind("/etc", dir.join("plain"))),
         ("a directory that is absent", NotFound, true_().current_dir("/no/such/directory")),
         ("a host name that is too long", Invalid, true_().hostname(long)),
         ("an id map that overlaps", Invalid, with(overlapping)),
@@ -116,7 +116,7 @@ fn a_map_that_a_user_may_not_write_is_denied() {
         let error = container("/bin/true").namespaces(set).start().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported), "{}", Report(&error));
         assert!(
-            Report(&error).to_string().starts_with("cannot write the id map of the container\n"),
+            Report(&error).to_string().contains("in the parent: write the id map: u 0 7 10, g 0 7 10\n"),
             "{}",
             Report(&error)
         );

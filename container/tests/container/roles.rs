@@ -22,6 +22,7 @@ fn play() {
         "allocating" => allocating(),
         "starting twice" => start_in_threads(2),
         "starting" => start_in_threads(1),
+        "starting named" => crate::killed::start_named(),
         "heavy" => heavy(|| drop(program("/bin/true", &[]).start().map(|container| container.wait()))),
         "heavy copy" => heavy(copy_and_wait),
         "keeping a secret" => keep_a_secret(false),
@@ -42,13 +43,13 @@ fn nested() -> Namespaces {
 }
 
 /// Says `text` on a line of its own: the harness has begun one.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("\n{text}");
     std::io::stdout().flush().unwrap();
 }
 
 /// Waits for a line, or for the end of whoever would write it.
-fn hear() {
+pub(crate) fn hear() {
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
 }
 
@@ -140,7 +141,7 @@ fn keep_a_secret(by_copy: bool) {
         say(&format!("created {}", created.pid()));
         hear();
         let container = created.start().unwrap();
-        say(&format!("started {}", container.pid()));
+        say(&format!("started {}", container.pid().unwrap()));
         hear();
         container.kill().unwrap();
         container.wait().unwrap();

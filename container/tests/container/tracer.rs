@@ -23,7 +23,19 @@ pub(crate) struct Traced {
 impl Traced {
     /// Starts the role, and traces each of the `count` threads that say they are ready.
     pub(crate) fn start(part: &str, count: usize, options: Options) -> Self {
-        let mut child = role(part).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::start_with(part, count, options, |_| {})
+    }
+
+    /// The same of a role that is told more.
+    pub(crate) fn start_with(
+        part: &str,
+        count: usize,
+        options: Options,
+        tell: impl FnOnce(&mut std::process::Command),
+    ) -> Self {
+        let mut role = role(part);
+        tell(&mut role);
+        let mut child = role.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let threads: Vec<Pid> = (0..count).map(|_| ready(&mut output)).collect();
         for thread in &threads {

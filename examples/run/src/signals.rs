@@ -63,7 +63,7 @@ impl Signals {
             }
             while let Ok(Some(info)) = self.0.read_signal() {
                 let Ok(signal) = u8::try_from(info.ssi_signo) else { continue };
-                if is_deadly(signal) && would_be_dropped(container.pid(), signal) {
+                if is_deadly(signal) && container.pid().is_some_and(|pid| would_be_dropped(pid, signal)) {
                     container.kill()?;
                     container.wait()?;
                     return Ok(Ended::BySignal(signal));

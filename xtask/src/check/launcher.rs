@@ -23,7 +23,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Done, Failure> {
     // Beside the launcher, and of no use to anybody. Not /dev/null: the compiler renames its output into place, and as root
     // it can.
     clippy.arg("-o").arg(out.join("launcher.rmeta")).env("CLIPPY_CONF_DIR", &workspace.root);
-    for floor in ["ns_floor", "rootfs_floor"] {
+    for floor in ["ns_floor", "rootfs_floor", "caps_sec_floor"] {
         clippy.arg("--extern").arg(format!("{floor}={}", out.join(format!("lib{floor}.rlib")).display()));
     }
     let manifest = std::fs::read_to_string(workspace.root.join("Cargo.toml"))?;

@@ -6,11 +6,10 @@ use std::io::IoSlice;
 use rustix::net::SendAncillaryMessage;
 
 use super::*;
-use crate::wire::Detail;
 
 const GO: Frame = Frame::Go { setgroups_denied: false };
-const FAILED: Frame = Frame::Failed { at: 7, errno: 13, detail: Detail::None };
-const BROKEN: Broken = Broken::Failed { at: 7, errno: 13, detail: Detail::None };
+const FAILED: Frame = Frame::Failed { at: 7, errno: 13, detail: 0 };
+const BROKEN: Broken = Broken::Failed { at: 7, errno: 13, detail: 0 };
 
 /// What the other side does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,7 @@ fn play(script: &[Act]) -> (Phase, Option<Broken>) {
 
 #[test]
 fn of_all_conversations_one_alone_gets_to_running() {
-    let chart = [Act::Say(Frame::Born(9)), Act::Say(Frame::Ready), Act::Hang];
+    let chart = [Act::Say(Frame::Born { pid: 9, in_cgroup: true }), Act::Say(Frame::Ready), Act::Hang];
     let acts = &[chart[0], chart[1], chart[2], Act::Say(GO), Act::Say(Frame::Start), Act::Say(FAILED)];
     let scripts = acts.iter().flat_map(|a| acts.iter().flat_map(move |b| acts.iter().map(move |c| [*a, *b, *c])));
     for script in scripts {
@@ -63,7 +62,7 @@ fn of_all_conversations_one_alone_gets_to_running() {
 
 #[test]
 fn a_reported_failure_is_known_with_its_step_wherever_it_comes() {
-    let before = [Act::Say(Frame::Born(9)), Act::Say(Frame::Ready)];
+    let before = [Act::Say(Frame::Born { pid: 9, in_cgroup: true }), Act::Say(Frame::Ready)];
     for count in 0..=before.len() {
         let script = [&before[..count], &[Act::Say(FAILED)]].concat();
         assert_eq!(play(&script).1, Some(BROKEN), "{script:?}");
@@ -74,7 +73,7 @@ fn a_reported_failure_is_known_with_its_step_wherever_it_comes() {
 
 #[test]
 fn what_is_no_frame_is_taken_for_the_death_of_the_other_side() {
-    for bytes in [&[0; SIZE][..], &Frame::Born(9).encode()[..7], b"x"] {
+    for bytes in [&[0; SIZE][..], &Frame::Born { pid: 9, in_cgroup: true }.encode()[..7], b"x"] {
         let (mut wire, far) = ParentWire::new().unwrap();
         say(&far, bytes);
         assert_eq!(wire.receive().unwrap_err(), Broken::Died, "{bytes:?}");
@@ -95,7 +94,7 @@ fn the_parent_is_silent_where_it_is_not_its_turn() {
 #[test]
 fn what_the_parent_says_arrives_in_order_and_a_deaf_other_side_is_no_signal() {
     let (mut wire, far) = ParentWire::new().unwrap();
-    say(&far, &Frame::Born(9).encode());
+    say(&far, &Frame::Born { pid: 9, in_cgroup: true }.encode());
     wire.receive().unwrap();
     wire.send(Frame::Go { setgroups_denied: true }).unwrap();
     let mut bytes = [0; SIZE];
@@ -118,10 +117,10 @@ fn two_descriptors_come_along_closed_on_exec() {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
-    let bytes = Frame::Born(9).encode();
+    let bytes = Frame::Born { pid: 9, in_cgroup: true }.encode();
     rustix::net::sendmsg(&far, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL).unwrap();
     let (received, fds) = wire.receive().unwrap();
-    assert_eq!(received, Received::Frame(Frame::Born(9)));
+    assert_eq!(received, Received::Frame(Frame::Born { pid: 9, in_cgroup: true }));
     assert_eq!(fds.len(), 2);
     for fd in fds {
         assert!(rustix::io::fcntl_getfd(fd).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
@@ -132,7 +131,7 @@ fn two_descriptors_come_along_closed_on_exec() {
 fn a_child_that_died_before_it_was_started_or_read_the_start_is_not_running() {
     for was_sent in [false, true] {
         let (mut wire, far) = ParentWire::new().unwrap();
-        say(&far, &Frame::Born(9).encode());
+        say(&far, &Frame::Born { pid: 9, in_cgroup: true }.encode());
         wire.receive().unwrap();
         wire.send(GO).unwrap();
         say(&far, &Frame::Ready.encode());

@@ -6,11 +6,13 @@ use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
 use crate::builder::Builder;
 use crate::error::ErrorKind;
 use crate::handle::Container;
+use crate::host::Host;
+use crate::plan::Stage;
 use crate::plan::step::Step;
 
 #[track_caller]
 fn compare(name: &str, expected: &str, builder: &Builder) {
-    let explained = builder.plan().unwrap().explain();
+    let explained = builder.plan_for(&Host::default()).unwrap().explain();
     if std::env::var_os("UPDATE").is_some() {
         let path = format!("{}/tests/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
         std::fs::write(path, explained).unwrap();
@@ -75,7 +77,12 @@ fn every_wish_becomes_a_step() {
 
 #[test]
 fn the_death_signal_is_asked_for_after_the_last_change_of_ids() {
-    let plan = Container::anonymous().command("/bin/true", [""; 0]).user(1, 1).die_with_caller().plan().unwrap();
+    let plan = Container::anonymous()
+        .command("/bin/true", [""; 0])
+        .user(1, 1)
+        .die_with_caller()
+        .plan_for(&Host::default())
+        .unwrap();
     let steps: Vec<_> = plan.steps().collect();
     let at = |wanted: fn(&Step<'_>) -> bool| steps.iter().position(wanted).unwrap();
     assert!(at(|step| matches!(step, Step::Become { .. })) < at(|step| matches!(step, Step::DieWithCaller { .. })));
@@ -88,16 +95,16 @@ fn a_step_s_place_is_its_line_in_the_explanation() {
         .hostname("web")
         .proc("/proc")
         .command("/bin/sh", ["-c"])
-        .plan()
+        .plan_for(&Host::default())
         .unwrap();
     let lines = plan.explain();
     for at in 0..u16::try_from(plan.steps().count()).unwrap() {
-        let place = plan.place(at);
+        let place = plan.place(Stage::Child(at));
         let (number, words) = place.strip_prefix("step ").unwrap().split_once(" of 8, in the ").unwrap();
         assert!(lines.contains(&format!("{number:>3}. {words}")), "{place}\n{lines}");
     }
     assert_eq!(
-        plan.place_of_clone(),
+        plan.place(Stage::Clone),
         "step 2 of 8, in the launcher: clone a sibling in new namespaces: mount, uts, ipc, pid, net"
     );
 }
@@ -105,8 +112,8 @@ fn a_step_s_place_is_its_line_in_the_explanation() {
 #[test]
 fn more_steps_than_the_wire_can_name_are_refused() {
     let builder = Container::anonymous().namespaces(Namespaces::new().make([Mount])).command("/bin/true", [""; 0]);
-    let builder = (0..65_532).fold(builder, |builder, _| builder.bind("/a", "/b"));
-    let error = builder.plan().unwrap_err();
+    let builder = (0..65_532).fold(builder, |builder, number| builder.bind("/a", format!("/b{number}")));
+    let error = builder.plan_for(&Host::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(crate::Report(&error).to_string().contains("larger than a plan can be"));
 }

@@ -4,8 +4,10 @@
 use std::ffi::{CStr, CString};
 
 use proptest::prelude::*;
+use skep_rootfs::floor::BindFlags;
 
-use crate::plan::flatten::PlanBuf;
+use crate::floors::{caps_sec, rootfs};
+use crate::plan::flatten::{PlanBuf, set_fail};
 use crate::plan::step::{Flat, HEADER_WORDS, MAGIC, Span, Step, VERSION, relocate};
 use crate::wire::STEPS_MAX;
 
@@ -13,8 +15,8 @@ use crate::wire::STEPS_MAX;
 #[derive(Debug, Clone)]
 enum Owned {
     Plain(Step<'static>),
-    Bind(CString, CString),
-    Proc(CString),
+    Bind(CString, CString, u32),
+    Root(CString),
     Hostname(CString),
     Directory(CString),
 }
@@ -23,8 +25,10 @@ impl Owned {
     fn step(&self) -> Step<'_> {
         match self {
             Owned::Plain(step) => *step,
-            Owned::Bind(source, target) => Step::Bind { source, target },
-            Owned::Proc(target) => Step::Proc { target },
+            Owned::Bind(source, target, attributes) => {
+                Step::Disk(rootfs::Step::Bind { source, target, attributes: *attributes, flags: BindFlags::default() })
+            }
+            Owned::Root(path) => Step::Disk(rootfs::Step::Root { path }),
             Owned::Hostname(name) => Step::Hostname { name },
             Owned::Directory(path) => Step::Directory { path },
         }
@@ -38,14 +42,23 @@ fn texts() -> impl Strategy<Value = CString> {
 fn steps() -> impl Strategy<Value = Owned> {
     let user = (any::<u32>(), any::<u32>(), any::<bool>());
     prop_oneof![
-        prop::sample::select(&[Step::ReceiveOnly, Step::Loopback, Step::Undumpable, Step::Session])
-            .prop_map(Owned::Plain),
+        prop::sample::select(&[
+            Step::Disk(rootfs::Step::ReceiveOnly),
+            Step::Disk(rootfs::Step::Pivot),
+            Step::Right(caps_sec::Step::NoNewPrivs),
+            Step::Loopback,
+            Step::Undumpable,
+            Step::Init,
+            Step::Session
+        ])
+        .prop_map(Owned::Plain),
+        any::<u64>().prop_map(|keep| Owned::Plain(Step::Right(caps_sec::Step::DropBounding { keep }))),
         any::<u64>().prop_map(|flags| Owned::Plain(Step::Unshare { flags })),
         user.prop_map(|(uid, gid, drop_groups)| Owned::Plain(Step::Become { uid, gid, drop_groups })),
         any::<u32>().prop_map(|mask| Owned::Plain(Step::Umask { mask })),
         any::<u32>().prop_map(|signal| Owned::Plain(Step::DieWithCaller { signal })),
-        (texts(), texts()).prop_map(|(source, target)| Owned::Bind(source, target)),
-        texts().prop_map(Owned::Proc),
+        (texts(), texts(), 0..16_u32).prop_map(|(source, target, attributes)| Owned::Bind(source, target, attributes)),
+        texts().prop_map(Owned::Root),
         texts().prop_map(Owned::Hostname),
         texts().prop_map(Owned::Directory),
     ]
@@ -107,6 +120,17 @@ proptest! {
     }
 
     #[test]
+    fn where_a_plan_fails_on_purpose_is_read_back(parts in parts(), fail: Option<(u16, u16)>) {
+        let mut bytes = parts.flatten();
+        let before = Flat::new(&bytes).unwrap().header();
+        prop_assert_eq!(before.fail, None);
+        set_fail(&mut bytes, fail);
+        let after = Flat::new(&bytes).unwrap().header();
+        prop_assert_eq!(after.fail, fail);
+        prop_assert_eq!(after.steps, before.steps);
+    }
+
+    #[test]
     fn random_bytes_are_read_without_harm(mut bytes in prop::collection::vec(any::<u8>(), 0..300), is_plan: bool) {
         if is_plan && bytes.len() >= HEADER_WORDS * 4 {
             let size = u32::try_from(bytes.len()).unwrap();
@@ -150,10 +174,23 @@ fn read_everything(bytes: &mut [u8]) {
     let header = flat.header();
     for at in (0..200).chain([u16::MAX - 1, u16::MAX]) {
         match flat.step(at) {
-            Some(Step::Bind { source, target }) => [source, target].into_iter().for_each(within),
-            Some(Step::Proc { target: text } | Step::Hostname { name: text } | Step::Directory { path: text }) => {
-                within(text)
+            Some(Step::Disk(rootfs::Step::Bind { source, target, .. })) => {
+                [source, target].into_iter().for_each(within);
             }
+            Some(Step::Disk(
+                rootfs::Step::Mount { target, options, .. } | rootfs::Step::Dev { target, options, .. },
+            )) => {
+                [target, options].into_iter().for_each(within);
+            }
+            Some(
+                Step::Disk(
+                    rootfs::Step::Root { path: text }
+                    | rootfs::Step::Mask { target: text }
+                    | rootfs::Step::ReadOnly { target: text },
+                )
+                | Step::Hostname { name: text }
+                | Step::Directory { path: text },
+            ) => within(text),
             _ => {}
         }
     }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel's half of the init: fork, signals, reaping, and giving back what the launcher held.
+
+use ns_floor::Errno;
+use ns_floor::sys::{nr, syscall};
+
+use crate::step::Flat;
+
+/// The mask of signals that this process had.
+#[derive(Debug)]
+pub struct Mask(u64);
+
+impl Mask {
+    /// Blocks all signals that can be blocked.
+    pub fn block_all() -> Self {
+        Self(set_mask(u64::MAX))
+    }
+
+    /// Puts the mask back.
+    pub fn restore(self) {
+        set_mask(self.0);
+    }
+}
+
+fn set_mask(new: u64) -> u64 {
+    const SIG_SETMASK: usize = 2;
+    let mut old = 0_u64;
+    let args = [SIG_SETMASK, (&raw const new).expose_provenance(), (&raw mut old).expose_provenance(), 8, 0, 0];
+    // SAFETY: the kernel reads and writes 8 bytes each at live locals; with these arguments it cannot fail.
+    let _ = unsafe { syscall(nr::RT_SIGPROCMASK, args) };
+    old
+}
+
+/// Copies this process, which has a few pages and one thread. Answers 0 in the copy, else its number.
+pub fn fork() -> Result<i32, Errno> {
+    const SIGCHLD: usize = 17;
+    // SAFETY: without flags both processes have memory of their own; a null stack goes on with a copy of the present one.
+    unsafe { syscall(nr::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) }.map(|pid| pid as i32)
+}
+
+/// A signal that came.
+#[derive(Debug, Clone, Copy)]
+pub struct Signal {
+    /// Its number.
+    pub number: i32,
+    /// Whether the kernel sent it by itself, as for a key of the terminal.
+    pub from_kernel: bool,
+}
+
+/// Waits for any signal; all of them are blocked.
+pub fn wait_for_signal() -> Signal {
+    const SI_KERNEL: i32 = 0x80;
+    let all = u64::MAX;
+    /// `siginfo_t` has 128 bytes; number, error number and code come first.
+    const INFO_WORDS: usize = 32;
+    loop {
+        let mut info = [0_i32; INFO_WORDS];
+        let args = [(&raw const all).expose_provenance(), info.as_mut_ptr().expose_provenance(), 0, 8, 0, 0];
+        // SAFETY: the kernel reads 8 bytes at a live local and writes one siginfo_t into another of its size.
+        if let Ok(number) = unsafe { syscall(nr::RT_SIGTIMEDWAIT, args) } {
+            let [_, _, code, ..] = info;
+            return Signal { number: number as i32, from_kernel: code == SI_KERNEL };
+        }
+    }
+}
+
+/// Sends a signal to a child. One that has ended meanwhile gets none.
+pub fn signal(pid: i32, number: i32) {
+    // SAFETY: no pointer. The number is that of a child that has not been reaped: it is nobody else's.
+    let _ = unsafe { syscall(nr::KILL, [pid as usize, number as usize, 0, 0, 0, 0]) };
+}
+
+/// How a process ended, as wait(2) tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Status(i32);
+
+impl Status {
+    /// The exit code, or 128 and the signal's number.
+    pub const fn shell_code(self) -> i32 {
+        match self.0 & 0x7f {
+            0 => (self.0 >> 8) & 0xff,
+            signal => 128 | signal,
+        }
+    }
+}
+
+/// A child that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// Its number, which is free from now on.
+    pub pid: i32,
+    /// How.
+    pub status: Status,
+}
+
+/// Reaps a child that has ended, if there is one. Does not wait.
+pub fn reap() -> Option<Ended> {
+    const WNOHANG_WALL: usize = 1 | 0x4000_0000;
+    let mut status = 0_i32;
+    let any = -1_isize as usize;
+    // SAFETY: the kernel writes one number into a live local.
+    match unsafe { syscall(nr::WAIT4, [any, (&raw mut status).expose_provenance(), WNOHANG_WALL, 0, 0, 0]) } {
+        Ok(0) | Err(_) => None,
+        Ok(pid) => Some(Ended { pid: pid as i32, status: Status(status) }),
+    }
+}
+
+/// Closes every descriptor.
+pub fn close_all() {
+    // SAFETY: no pointer; the launcher keeps nothing behind a descriptor from here on.
+    if unsafe { syscall(nr::CLOSE_RANGE, [0, u32::MAX as usize, 0, 0, 0, 0]) }.is_err() {
+        // Before Linux 5.9, or refused by a filter. Those that the program was given may have any number below the usual
+        // limit, and what steps hand on has low ones.
+        for fd in 0..0x1_0000 {
+            ns_floor::sys::close(fd);
+        }
+    }
+}
+
+/// Gives back the pages of the plan, with the program's arguments and environment in them.
+pub fn unmap(plan: &Flat<'static>) {
+    let size = plan.header().size as usize;
+    // SAFETY: the mapping of `map`, which nothing reads any more: the caller serves signals from here on, and never returns.
+    let _ = unsafe { syscall(nr::MUNMAP, [plan.address(), size, 0, 0, 0, 0]) };
+}

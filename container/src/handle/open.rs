@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Finding containers that somebody else has made.
+
+use std::path::Path;
+
+use super::first::First;
+use super::running::Container;
+use crate::error::{Error, ErrorKind, Object};
+use crate::parent::Undo;
+use crate::state::{Record, StateRoot};
+
+impl Container {
+    /// Opens the container of this name, whoever has made it: running, ended, or half made.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none of this name in the caller's state directory; `Invalid` if its record is damaged.
+    /// # Privileges
+    /// Those of its maker: the state directory is its maker's alone.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        Self::open_in(&StateRoot::default_path(), name)
+    }
+
+    /// As [`open`](Self::open), of a container that was made with this [`state_root`](crate::Builder::state_root).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in(state_root: &Path, name: &str) -> Result<Self, Error> {
+        let object = || Object::Container(Some(name.to_owned()));
+        if let Some(problem) = crate::state::problem_of(name) {
+            return Err(Error::invalid("open", object(), vec![problem]));
+        }
+        let state = StateRoot::open(state_root)?.map(|root| root.find(name)).transpose()?.flatten();
+        let Some(state) = state else {
+            let why = format!("there is none of this name in {}", state_root.display());
+            return Err(Error::because("open", object(), ErrorKind::NotFound, why));
+        };
+        let record = Record::read(&state)?;
+        let (recorded, removals) = match record {
+            Some(record) => (record.first, record.removals),
+            None => (None, Vec::new()),
+        };
+        let first = match recorded.as_ref().and_then(|first| Some((first.pid(), first.find()?))) {
+            Some((pid, process)) => First::Found { pid, process },
+            None => First::gone()?,
+        };
+        Ok(Self::opened(name, first, recorded.is_some(), Undo::of(Some(state), removals)))
+    }
+
+    /// The names of all containers in the caller's state directory, sorted.
+    ///
+    /// # Errors
+    /// What reading the directory answers.
+    pub fn names() -> Result<Vec<String>, Error> {
+        Self::names_in(&StateRoot::default_path())
+    }
+
+    /// As [`names`](Self::names), in another state directory.
+    ///
+    /// # Errors
+    /// As [`names`](Self::names).
+    pub fn names_in(state_root: &Path) -> Result<Vec<String>, Error> {
+        StateRoot::open(state_root)?.map_or(Ok(Vec::new()), |root| root.names())
+    }
+}

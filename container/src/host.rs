@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a plan depends on beside the description: the facts of this host, looked up before anything is made.
+
+use std::path::{Path, PathBuf};
+
+use skep_caps_sec::Cap;
+use skep_cgroup::{Lack, Layout};
+
+use crate::error::{Error, Object};
+use crate::plan::CgroupPlan;
+use crate::spec::{Resources, Spec};
+use crate::state::StateRoot;
+
+/// The facts of a host that matter to one description. What it does not need is not looked up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Host {
+    /// Where cgroups are, and what of the limits cannot be applied there, if any are asked for.
+    pub(crate) cgroups: Option<Cgroups>,
+    /// The newest capability that the kernel knows, if any are named.
+    pub(crate) last_cap: Option<Cap>,
+    /// What is wrong with the files that the description names, a sentence each.
+    pub(crate) files: Vec<String>,
+    /// Whether the name is in use.
+    pub(crate) name_is_used: bool,
+}
+
+/// The cgroups of a host, looked at for one description.
+#[derive(Debug, Clone)]
+pub(crate) struct Cgroups {
+    pub(crate) layout: Layout,
+    /// Where the container's own would be.
+    pub(crate) path: PathBuf,
+    pub(crate) lacks: Vec<Lack>,
+}
+
+impl Host {
+    /// Looks at this host. Changes nothing.
+    pub(crate) fn probe(name: Option<&str>, spec: &Spec, state_root: &Path) -> Result<Self, Error> {
+        let mut host = Self::default();
+        if spec.resources.wants_cgroup() {
+            let failed = |error| Error::of_leaf("find the cgroups of", Object::Named("this machine"), error);
+            let layout = Layout::detect().map_err(failed)?;
+            let path = spec.resources.cgroup.clone().unwrap_or_else(|| default_cgroup(name));
+            // A path that is none is among the description's own problems.
+            let lacks = layout.assess(&path, &spec.resources.limits).unwrap_or_default();
+            host.cgroups = Some(Cgroups { layout, path, lacks });
+        }
+        if spec.process.capabilities.is_some() {
+            host.last_cap = Cap::last().ok();
+        }
+        host.files = files(spec);
+        if let Some(name) = name
+            && crate::state::problem_of(name).is_none()
+            && let Some(root) = StateRoot::open(state_root)?
+        {
+            host.name_is_used = root.find(name)?.is_some();
+        }
+        Ok(host)
+    }
+
+    /// What of the description cannot be had on this host, a sentence each that begins with the place.
+    pub(crate) fn problems(&self, name: Option<&str>, spec: &Spec) -> Vec<String> {
+        let mut found: Vec<String> = name.and_then(crate::state::problem_of).into_iter().collect();
+        if self.name_is_used {
+            found
+                .push(format!("name: {:?} is in use: delete that container, or take another name", name.unwrap_or("")));
+        }
+        found.extend(self.files.iter().cloned());
+        if let (Some(last), Some(names)) = (self.last_cap, &spec.process.capabilities)
+            && let Ok(sets) = names.parse()
+        {
+            let unknown = sets.unknown_to(last);
+            if !unknown.is_empty() {
+                found.push(format!("process.capabilities: this kernel does not know {unknown}"));
+            }
+        }
+        found
+    }
+
+    /// The cgroup to make, and what it will not do; an error with every limit that cannot be applied here.
+    pub(crate) fn cgroup_for(&self, resources: &Resources) -> Result<(Option<CgroupPlan>, Vec<String>), Vec<String>> {
+        let Some(Cgroups { layout, path, lacks }) = &self.cgroups else { return Ok((None, Vec::new())) };
+        if !lacks.is_empty() && !resources.where_possible {
+            return Err(lacks.iter().map(|lack| format!("resources: {lack}")).collect());
+        }
+        let notes = lacks.iter().map(ToString::to_string).collect();
+        let limits = resources.limits.without(lacks);
+        let cannot_be_made = lacks.iter().any(|lack| lack.limit().is_none());
+        if cannot_be_made || (limits.is_empty() && resources.cgroup.is_none()) {
+            return Ok((None, notes));
+        }
+        let directories = layout.directories(path, limits.controllers());
+        Ok((Some(CgroupPlan { layout: layout.clone(), path: path.clone(), directories, limits }), notes))
+    }
+}
+
+/// Directly below the root of each hierarchy: no directory of ours is left over when the last container has gone.
+fn default_cgroup(name: Option<&str>) -> PathBuf {
+    PathBuf::from(match name {
+        Some(name) => format!("/skep-{name}"),
+        None => format!("/skep-anonymous-{:016x}", token()),
+    })
+}
+
+/// What is wrong with the root directory.
+fn files(spec: &Spec) -> Vec<String> {
+    let Some(root) = &spec.root else { return Vec::new() };
+    match std::fs::metadata(&root.path) {
+        Ok(found) if found.is_dir() => Vec::new(),
+        Ok(_) => vec![format!("root.path: {:?} is not a directory", root.path)],
+        Err(error) => vec![format!("root.path: {:?}: {error}", root.path)],
+    }
+}
+
+/// A number that nobody guesses; where the kernel has none to give yet, one that is at least nobody else's now.
+fn token() -> u64 {
+    let mut bytes = [0; 8];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK) {
+        Ok(8) => u64::from_ne_bytes(bytes),
+        _ => {
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            (now.tv_sec.cast_unsigned() << 32) ^ now.tv_nsec.cast_unsigned() ^ u64::from(std::process::id())
+        }
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The cgroup of a container: made and limited before there is a process, joined by the child before it does anything.
+
+use skep_cgroup::Cgroup;
+
+use super::launch::perform;
+use super::undo::Undo;
+use crate::error::Error;
+use crate::plan::{CgroupPlan, ParentStep, Plan};
+use crate::state::Removal;
+
+/// Makes the planned cgroup, with its limits.
+pub(super) fn make(plan: &Plan, wanted: &CgroupPlan, undo: &mut Undo) -> Result<Cgroup, Error> {
+    let failed = |error| Error::of_leaf("create", plan.object(), error);
+    let cgroup = perform(plan, ParentStep::Cgroup, || {
+        undo.push(Removal::Cgroup { directories: wanted.directories.clone() });
+        Cgroup::create_with(&wanted.layout, &wanted.path, wanted.limits.controllers()).map_err(failed)
+    })?;
+    if !wanted.limits.is_empty() {
+        perform(plan, ParentStep::Limits, || cgroup.apply(&wanted.limits).map_err(failed))?;
+    }
+    Ok(cgroup)
+}
+
+/// Joins the child, wherever it was not born in the cgroup: the hierarchies of version 1, and that of version 2 where the
+/// kernel refused to clone into it.
+pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32) -> Result<(), Error> {
+    cgroup.add(pid).map_err(|error| Error::of_leaf("create", plan.object(), error))
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a tired person wants to know of a launch that broke: eight bytes of the child, made a sentence.
+
+use std::path::Path;
+
+use skep_ns::ExitStatus;
+
+use crate::error::{Cause, Error, ErrorKind, Object};
+use crate::plan::step::Step;
+use crate::plan::{Plan, Stage};
+use crate::spec::Spec;
+use crate::wire::{AT_CLONE, AT_EXEC, AT_PLAN, Broken, Detail};
+
+/// The error for a launch that broke, said by or about `who`, which ended by `status`.
+pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, status: ExitStatus) -> Error {
+    match broken {
+        Broken::Failed { at: AT_EXEC, errno, detail } => {
+            execute_error(Path::new(&spec.process.program), errno, Detail::of(detail))
+        }
+        Broken::Failed { at: AT_CLONE, errno, .. } => clone_error(plan, i32::from(errno)),
+        Broken::Failed { at: AT_PLAN, errno, .. } => Error::os("prepare", plan.object(), i32::from(errno)),
+        Broken::Failed { at, errno, detail } => step_error(plan, at, i32::from(errno), detail),
+        Broken::Died => {
+            let why = format!("the {who} ended before it had done its work: {status}");
+            Error::because("create", plan.object(), ErrorKind::WrongState, why)
+        }
+        Broken::Unexpected => {
+            let why = format!("the {who} does not keep to the protocol; is the launcher of another version?");
+            Error::because("create", plan.object(), ErrorKind::WrongState, why)
+        }
+    }
+}
+
+fn step_error(plan: &Plan, at: u16, errno: i32, part: u16) -> Error {
+    let (cause, hint) = match plan.steps().nth(at.into()) {
+        Some(Step::Disk(step)) => leaf(step.part(part), step.hint(part, errno).map(str::to_owned), errno),
+        Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
+        Some(Step::Become { .. }) if errno == 22 => {
+            (Cause::Os(errno), Some("the id is not mapped in the user namespace".to_owned()))
+        }
+        _ => (Cause::Os(errno), None),
+    };
+    let cause = Cause::Step { place: plan.place(Stage::Child(at)), source: Box::new(cause) };
+    let error = Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// A leaf's words for the part of a step that failed.
+fn leaf(part: Option<String>, hint: Option<String>, errno: i32) -> (Cause, Option<String>) {
+    let cause = match part {
+        Some(part) => Cause::Part { part, errno },
+        None => Cause::Os(errno),
+    };
+    (cause, hint)
+}
+
+fn clone_error(plan: &Plan, errno: i32) -> Error {
+    const EPERM: i32 = 1;
+    const ENOSPC: i32 = 28;
+    const EUSERS: i32 = 87;
+    const EMFILE: i32 = 24;
+    let cause = Cause::Step { place: plan.place(Stage::Clone), source: Box::new(Cause::Os(errno)) };
+    let error = Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause);
+    match errno {
+        EPERM if plan.makes_user_namespace() => error.with_hint(
+            "user namespaces are closed to this account: see the sysctls user.max_user_namespaces, \
+             kernel.unprivileged_userns_clone (Debian) and kernel.apparmor_restrict_unprivileged_userns (Ubuntu)",
+        ),
+        EPERM => error.with_hint("namespaces take CAP_SYS_ADMIN; an ordinary user makes a user namespace with them"),
+        ENOSPC | EUSERS => error.with_hint("a limit on namespaces is reached: see the sysctls user.max_*_namespaces"),
+        EMFILE => error.with_hint("the limit on open descriptors of this process is reached (ulimit -n)"),
+        _ => error,
+    }
+}
+
+fn execute_error(program: &Path, errno: u16, detail: Detail) -> Error {
+    let errno = i32::from(errno);
+    let (kind, why) = match (errno, detail) {
+        (_, Detail::Absent) => (ErrorKind::NotFound, "there is no such program in the container"),
+        (_, Detail::Interpreter) => {
+            (ErrorKind::NotFound, "the interpreter or loader that it names is absent in the container")
+        }
+        (_, Detail::Directory) => (ErrorKind::NotExecutable, "it is a directory, not a program"),
+        (_, Detail::NoPermission) => (ErrorKind::NotExecutable, "no execute permission is set on it for this user"),
+        (20, _) => (ErrorKind::NotFound, "a part of its path is not a directory"),
+        (7, _) => {
+            (ErrorKind::Invalid, "its arguments and environment are larger than the kernel takes (execve(2), ARG_MAX)")
+        }
+        (8, _) => {
+            (ErrorKind::NotExecutable, "it is in no format that this kernel executes; a script must begin with #!")
+        }
+        (13, _) => (ErrorKind::Denied, "a directory of its path, a noexec mount or a security module forbids it"),
+        _ => return Error::os("execute", Object::Program(program.into()), errno),
+    };
+    Error::new("execute", Object::Program(program.into()), kind, Cause::Explained(errno, why))
+}

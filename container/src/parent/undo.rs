@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The undo stack: what was made for a container outside of its processes, and is removed with it.
+//!
+//! Each removal is on the stack, and in the intent on disk, before what it removes is made: so it may find nothing, or a
+//! part, and neither is a failure. Deleting a container whose maker was killed runs the same removals from the record.
+
+use std::time::Duration;
+
+use skep_cgroup::Cgroup;
+
+use crate::error::{Error, Object};
+use crate::state::{Removal, StateDir};
+
+/// How long removing may take: a killed process in the kernel's hands may need a while to die.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Removals, last in, first out; the state goes when nothing else is left. Dropping it runs it.
+#[derive(Debug, Default)]
+pub(crate) struct Undo {
+    state: Option<StateDir>,
+    removals: Vec<Removal>,
+}
+
+impl Undo {
+    /// The stack of a container with this record.
+    pub(crate) fn of(state: Option<StateDir>, removals: Vec<Removal>) -> Self {
+        Self { state, removals }
+    }
+
+    /// The state directory, once there is one. From here on it is removed with everything else.
+    pub(crate) fn keep_state(&mut self, state: StateDir) -> &StateDir {
+        self.state.insert(state)
+    }
+
+    pub(crate) fn state(&self) -> Option<&StateDir> {
+        self.state.as_ref()
+    }
+
+    /// Has `removal` be done. To be called before what it removes is made.
+    pub(crate) fn push(&mut self, removal: Removal) {
+        self.removals.push(removal);
+    }
+
+    /// Whether there is anything to undo.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.is_none() && self.removals.is_empty()
+    }
+
+    /// Removes everything. What could not be removed stays on the stack, and the state with it.
+    ///
+    /// # Errors
+    /// The first failure; the rest is tried all the same.
+    pub(crate) fn run(&mut self) -> Result<(), Error> {
+        let mut failure = None;
+        let mut left = Vec::new();
+        while let Some(removal) = self.removals.pop() {
+            if let Err(error) = removal.run() {
+                failure = failure.or(Some(error));
+                left.insert(0, removal);
+            }
+        }
+        self.removals = left;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if let Some(state) = &self.state {
+            state.remove()?;
+        }
+        self.state = None;
+        Ok(())
+    }
+
+    /// Lets go of everything: it stays.
+    pub(crate) fn forget(mut self) -> (Option<StateDir>, Vec<Removal>) {
+        (self.state.take(), std::mem::take(&mut self.removals))
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        // There is nobody to tell. A container with a name has it all in its record still.
+        let _left = self.run();
+    }
+}
+
+impl Removal {
+    fn run(&self) -> Result<(), Error> {
+        match self {
+            Removal::Cgroup { directories } => {
+                let failed = |error| Error::of_leaf("remove the cgroup of", Object::Container(None), error);
+                let cgroup = Cgroup::from_directories(directories).map_err(failed)?;
+                cgroup.kill().map_err(failed)?;
+                cgroup.remove_within(PATIENCE).map_err(failed)
+            }
+        }
+    }
+}

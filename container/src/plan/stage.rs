@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The stages of a plan: what each of the three rooms does, in the one order in which it is done, numbered and failed.
+
+use skep_ns::NamespaceFlags;
+
+use super::Plan;
+
+/// One stage of making and starting a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Something that the caller's process does.
+    Parent(ParentStep),
+    /// The launcher clones the child.
+    Clone,
+    /// The child performs a step of this number, counted from 0.
+    Child(u16),
+    /// The child executes the program.
+    Execute,
+}
+
+/// What only the parent may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ParentStep {
+    /// Claim the name, and write down what is about to be made.
+    State,
+    /// Make the cgroup.
+    Cgroup,
+    /// Apply its limits.
+    Limits,
+    /// Start the launcher.
+    Launch,
+    /// Join the child to the cgroup.
+    Join,
+    /// Write the child's id maps.
+    IdMap,
+    /// Write down who the child is.
+    Record,
+}
+
+impl Plan {
+    /// Every stage, in order.
+    pub(crate) fn stages(&self) -> Vec<Stage> {
+        let parent = |wanted: bool, step: ParentStep| wanted.then_some(Stage::Parent(step));
+        let cgroup = self.cgroup.as_ref();
+        let mut stages: Vec<Stage> = [
+            parent(self.name.is_some(), ParentStep::State),
+            parent(cgroup.is_some(), ParentStep::Cgroup),
+            parent(cgroup.is_some_and(|cgroup| !cgroup.limits.is_empty()), ParentStep::Limits),
+            parent(true, ParentStep::Launch),
+            Some(Stage::Clone),
+            parent(cgroup.is_some(), ParentStep::Join),
+            parent(self.id_map.is_some(), ParentStep::IdMap),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        stages.extend((0..).zip(self.steps()).map(|(at, _)| Stage::Child(at)));
+        stages.extend(parent(self.name.is_some(), ParentStep::Record));
+        stages.push(Stage::Execute);
+        stages
+    }
+
+    /// The number of a stage, counted from 1 as people do, and how many there are.
+    pub(crate) fn number_of(&self, stage: Stage) -> (usize, usize) {
+        let stages = self.stages();
+        (stages.iter().position(|each| *each == stage).map_or(0, |at| at + 1), stages.len())
+    }
+
+    /// Whether the child is cloned into a new user namespace.
+    pub(crate) fn makes_user_namespace(&self) -> bool {
+        self.clone_flags().contains(NamespaceFlags::USER)
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The launcher as init: it reaps, hands signals on, ends as the program does, and is nobody's door.
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use needs::{isolated_for, needs};
+use skep::ns::Stdio;
+
+use crate::common::{DEADLINE, shell, status, text_of};
+
+#[test]
+fn the_program_is_process_2_of_an_init_that_has_no_more_rights() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        let mut container = shell("read line").init().stdin(Stdio::Piped).start().unwrap();
+        let init = container.pid().unwrap();
+        assert_eq!(status(init, "Name"), "skep [init]");
+        assert_eq!(status(init, "NSpid").split_whitespace().last(), Some("1"));
+        let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
+        let program = children.trim();
+        assert_eq!(status(program, "NSpid").split_whitespace().last(), Some("2"));
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Uid", "Gid", "Groups"] {
+            assert_eq!(status(init, set), status(program, set), "{set}");
+        }
+        // Nothing of the caller, and nothing of the program: its output would not end for who reads it.
+        if crate::common::is_root() {
+            assert_eq!(std::fs::read_dir(format!("/proc/{init}/fd")).unwrap().count(), 0);
+            let maps = std::fs::read_to_string(format!("/proc/{init}/maps")).unwrap();
+            assert!(!maps.contains("memfd:skep-plan"), "{maps}");
+        }
+        drop(container.stdin.take());
+        container.wait().unwrap();
+    });
+}
+
+#[test]
+fn the_init_ends_as_its_program_does() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        for (script, code) in
+            [("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
+        {
+            let ended = shell(script).init().start().unwrap().wait().unwrap();
+            assert_eq!(ended.code(), Some(code), "{script}: {ended}");
+        }
+    });
+}
+
+#[test]
+fn ten_thousand_orphans_are_reaped() {
+    needs!(userns, program("busybox"));
+    isolated_for(Duration::from_secs(600), || {
+        // Each subshell leaves a child behind that outlives it. None may be left as a zombie of process 1 at the end.
+        let script = "i=0; while [ $i -lt 100 ]; do
+                j=0; while [ $j -lt 100 ]; do (: & ); j=$((j+1)); done
+                i=$((i+1))
+            done
+            while grep -l '^State:.*Z' /proc/[0-9]*/status 2>/dev/null; do :; done | wc -l > /dev/null
+            echo done";
+        assert_eq!(text_of(shell(script).init()), "done\n");
+    });
+}
+
+#[test]
+fn signals_are_handed_on_to_the_program() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        // SIGWINCH is one that the kernel drops where nobody has a handler; an unhandled SIGTERM would be dropped by a
+        // program that is process 1 itself.
+        let script = "trap 'echo usr1' USR1; trap 'echo winch' WINCH; trap 'echo term; exit 9' TERM; echo ready
+            while :; do sleep 0.01; done";
+        let mut container = shell(script).init().stdout(Stdio::Piped).start().unwrap();
+        let mut lines = BufReader::new(container.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+        for (signal, word) in [(10, "usr1"), (28, "winch"), (10, "usr1"), (15, "term")] {
+            container.signal(signal).unwrap();
+            assert_eq!(lines.next().as_deref(), Some(word));
+        }
+        assert_eq!(container.wait().unwrap().code(), Some(9));
+    });
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_under_an_init_is_an_error_all_the_same() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        let error = crate::common::program("/no/such/program", &[]).init().start().unwrap_err();
+        assert_eq!(error.kind(), skep::ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn a_program_that_closes_its_output_early_is_heard_to_the_end_of_it() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        let mut container = shell("echo last; exec >&- 2>&-; read line")
+            .init()
+            .stdin(Stdio::Piped)
+            .stdout(Stdio::Piped)
+            .start()
+            .unwrap();
+        let mut said = String::new();
+        // Ends although init and program live on.
+        std::io::Read::read_to_string(&mut container.stdout.take().unwrap(), &mut said).unwrap();
+        assert_eq!(said, "last\n");
+        assert!(container.try_wait().unwrap().is_none());
+        drop(container.stdin.take());
+        container.wait().unwrap();
+    });
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The whole road: a container in a root of its own, with limits, rights and mounts, as root and as a user; and what is
+//! said when it is described wrongly.
+
+use std::fs;
+
+use needs::{Scratch, isolated, isolated_for, needs, token};
+use skep::caps_sec::{Resource, Rlimit};
+use skep::cgroup::{Bytes, Limits, MIB, Quota};
+use skep::ns::Namespaces;
+use skep::rootfs::{Bind, Mounts, Tmpfs};
+use skep::{Builder, Container, ErrorKind, Report};
+
+use crate::common::{DEADLINE, is_root, text_of};
+use crate::tree::{Tree, cgroups_called};
+
+fn limits() -> Limits {
+    Limits::new().memory_max(64 * MIB).pids_max(32).cpu(Quota::millicpus(500))
+}
+
+fn limited(builder: Builder) -> Builder {
+    if is_root() { builder.limits(limits()) } else { builder.limits_where_possible(limits()) }
+}
+
+#[test]
+fn a_container_sees_its_own_root_and_nothing_of_the_machine_s() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        let script = "ls /; hostname; echo $$; pwd; cat /proc/1/comm; ls /dev/null /dev/pts/ptmx /dev/shm; id -u
+            grep -c ' - ' /proc/self/mountinfo > /tmp/count; ls /proc | grep '^[0-9]*$' | sort -n | head -1";
+        let out = text_of(tree.shell(script));
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines[..6], ["bin", "dev", "etc", "proc", "sys", "tmp"]);
+        assert_eq!(lines[6..10], ["hive", "1", "/", "sh"], "{out}");
+        // No way up: the old root is gone, not only hidden.
+        let mounts = text_of(tree.shell("cat /proc/self/mountinfo"));
+        for line in mounts.lines() {
+            let at = line.split(' ').nth(4).unwrap();
+            assert!(
+                ["/", "/proc", "/dev", "/sys"].iter().any(|top| at == *top || at.starts_with(&format!("{top}/"))),
+                "{line}"
+            );
+        }
+    });
+}
+
+#[test]
+fn the_same_container_is_root_s_and_a_user_s() {
+    needs!(userns, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let mounts = Mounts::standard()
+            .add(Tmpfs::new("/run").size(1 << 20).mode(0o755).create_target())
+            .add(Bind::new(tree.root().join("etc"), "/mnt").read_only().create_target());
+        let builder = || {
+            limited(
+                tree.named("same", "touch /mnt/x 2>/dev/null || echo read-only; touch /run/x /tmp/x && echo written"),
+            )
+            .mounts(mounts.clone())
+            .capabilities(["chown"])
+            .rlimit(Rlimit::new(Resource::Nofile, 100, 100))
+            .no_new_privileges()
+            .init()
+        };
+        let container =
+            builder().stdout(skep::ns::Stdio::Piped).start().unwrap_or_else(|error| panic!("{}", Report(&error)));
+        if !is_root() {
+            println!("notes: {:#?}", container.notes());
+        }
+        let out = container.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "read-only\nwritten\n");
+        tree.open("same").unwrap().delete().unwrap();
+    });
+}
+
+#[test]
+fn limits_are_those_of_the_cgroup_that_the_container_is_in() {
+    needs!(root, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let container =
+            limited(tree.named("limits", "sleep 1000")).start().unwrap_or_else(|error| panic!("{}", Report(&error)));
+        let groups = cgroups_called(&tree.name("limits"));
+        assert!(!groups.is_empty());
+        let read = |file: &str| groups.iter().find_map(|group| fs::read_to_string(group.join(file)).ok());
+        let memory = read("memory.max").or_else(|| read("memory.limit_in_bytes")).unwrap();
+        assert_eq!(memory.trim(), (64 << 20).to_string());
+        assert_eq!(read("pids.max").unwrap().trim(), "32");
+        let own = fs::read_to_string(format!("/proc/{}/cgroup", container.pid().unwrap())).unwrap();
+        assert!(own.lines().filter(|line| line.ends_with(&tree.name("limits"))).count() >= 1, "{own}");
+        container.delete().unwrap();
+        assert!(cgroups_called(&tree.name("limits")).is_empty());
+    });
+}
+
+#[test]
+fn the_eleventh_process_is_refused() {
+    needs!(root, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; sleep 1000 & echo not reached";
+        let container = tree.named("pids", script).limits(Limits::new().pids_max(10)).stderr(skep::ns::Stdio::Piped);
+        let out = container.stdout(skep::ns::Stdio::Piped).start().unwrap().wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "");
+        assert!(String::from_utf8_lossy(&out.stderr).contains("fork"), "{out:?}");
+        tree.open("pids").unwrap().delete().unwrap();
+    });
+}
+
+#[test]
+fn what_a_user_cannot_limit_is_said_and_demanding_it_is_an_error() {
+    needs!(user, userns, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let plan = tree.named("user", "true").limits_where_possible(limits()).plan().unwrap();
+        if plan.notes().is_empty() {
+            // A cgroup is delegated to this account: then there is nothing to be said.
+            return;
+        }
+        assert!(plan.notes().iter().all(|note| note.contains("cannot be")), "{:?}", plan.notes());
+        for limit in ["cpu.quota", "memory.max", "pids.max"] {
+            assert!(plan.notes().iter().any(|note| note.starts_with(limit)), "{limit}: {:?}", plan.notes());
+        }
+        let error = tree.named("user", "true").limits(limits()).start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{}", Report(&error));
+        assert_eq!(error.problems().len(), plan.notes().len(), "{}", Report(&error));
+    });
+}
+
+#[test]
+fn capabilities_are_exactly_those_named() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        let out = text_of(
+            tree.shell("grep ^Cap /proc/self/status; grep NoNew /proc/self/status")
+                .capabilities(["chown", "CAP_KILL"])
+                .no_new_privileges(),
+        );
+        let value = |set: &str| {
+            let line = out.lines().find(|line| line.starts_with(set)).unwrap_or_else(|| panic!("{out}"));
+            u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap()
+        };
+        let wanted = 1 | 1 << 5;
+        assert_eq!(["CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"].map(value), [wanted, wanted, wanted, 0, 0]);
+        assert_eq!(value("NoNewPrivs"), 1);
+    });
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_and_nothing_is_touched() {
+    needs!(userns, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let dir = Scratch::new();
+        let states = dir.join("states");
+        let error = Container::builder("a/b")
+            .state_root(&states)
+            .namespaces(Namespaces::new().make(crate::common::FIVE))
+            .root("/no/such/root")
+            .mounts(Mounts::new().add(Tmpfs::new("/proc/../etc")))
+            .limits(Limits::new().memory_max(Bytes::new(1024)))
+            .capabilities(["chown", "fly"])
+            .command("/bin/true", [""; 0])
+            .create()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let report = Report(&error).to_string();
+        for words in ["'/'", "/no/such/root", "leaves the root", "memory", "1 MiB", "\"fly\"", "name: "] {
+            assert!(report.contains(words), "{words} is not in\n{report}");
+        }
+        assert!(!states.exists());
+        assert!(cgroups_called(token()).is_empty());
+        println!("{report}");
+    });
+}
