@@ -15,27 +15,15 @@ pub(crate) fn load(paths: &[String]) -> Vec<String> {
 
 fn load_one(path: &Path) -> Result<(), String> {
     let file = File::open(path).map_err(|error| format!("cannot open the module {}: {error}", path.display()))?;
-    match rustix::system::finit_module(&file, c"", flags(path)) {
+    match rustix::system::finit_module(&file, c"", 0) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(format!("cannot load the module {}: {errno}", path.display())),
     }
 }
 
-/// A compressed module is opened up by the kernel itself (Linux 5.17).
-fn flags(path: &Path) -> i32 {
-    const MODULE_INIT_COMPRESSED_FILE: i32 = 4;
-    if path.extension().is_some_and(|end| end == "ko") { 0 } else { MODULE_INIT_COMPRESSED_FILE }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_compressed_module_is_told_by_its_name() {
-        assert_eq!(flags(Path::new("/a.b/veth.ko")), 0);
-        assert_eq!(flags(Path::new("/a/veth.ko.xz")), 4);
-    }
 
     #[test]
     fn a_module_that_is_absent_is_named() {

@@ -23,6 +23,7 @@ const FLAVOUR: &str = "-cloud-amd64";
 #[serde(deny_unknown_fields)]
 struct Table {
     modules: Vec<String>,
+    on_demand: Vec<String>,
     kernel: BTreeMap<String, Line>,
 }
 
@@ -55,9 +56,10 @@ pub(super) fn names(word: &str) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// The modules that tests use.
-pub(super) fn wanted_modules() -> Result<Vec<String>, Failure> {
-    Ok(table()?.modules)
+/// The modules that tests use: those to load before them, and those that are only to be there.
+pub(super) fn wanted_modules() -> Result<(Vec<String>, Vec<String>), Failure> {
+    let table = table()?;
+    Ok((table.modules, table.on_demand))
 }
 
 fn table() -> Result<Table, Failure> {
@@ -75,7 +77,7 @@ impl Kernel {
             Some(release) => release,
             None => download(&line.package, &directory)?,
         };
-        Self::read(name, &release, &directory.join("unpacked"))
+        Self::read(name, &release, &directory.join("root"))
     }
 
     fn read(name: &str, release: &str, root: &Path) -> Result<Self, Failure> {
@@ -93,7 +95,7 @@ impl Kernel {
 
 /// What is unpacked already: the file is written last.
 fn release_in(directory: &Path) -> Option<String> {
-    fs::read_to_string(directory.join("release")).ok()
+    fs::read_to_string(directory.join("root.release")).ok()
 }
 
 /// Downloads and unpacks the newest package of this prefix; the answer is the kernel's release.
@@ -109,7 +111,7 @@ fn download(prefix: &str, directory: &Path) -> Result<String, Failure> {
         }
     };
     println!("downloading {package}");
-    let (packed, root) = (directory.join("packed"), directory.join("unpacked"));
+    let (packed, root) = (directory.join("packed"), directory.join("root"));
     for path in [&packed, &root] {
         // What an earlier command has not finished.
         let _absent = fs::remove_dir_all(path);
@@ -121,11 +123,19 @@ fn download(prefix: &str, directory: &Path) -> Result<String, Failure> {
     for entry in fs::read_dir(&packed)? {
         cargo::output(Command::new("dpkg-deb").arg("--extract").arg(entry?.path()).arg(&root))?;
     }
+    unpack_modules(&root)?;
     let release = package.trim_start_matches("linux-image-").to_owned();
     cargo::output(tools::command("depmod").arg("--basedir").arg(&root).arg(&release))?;
     fs::remove_dir_all(&packed)?;
-    fs::write(directory.join("release"), &release)?;
+    fs::write(directory.join("root.release"), &release)?;
     Ok(release)
+}
+
+/// Makes plain modules of compressed ones, once: the guest would take seconds for it at every boot.
+fn unpack_modules(root: &Path) -> Result<(), Failure> {
+    let mut find = tools::command("find");
+    find.arg(root.join("lib/modules")).args(["-name", "*.ko.xz", "-exec"]);
+    cargo::output(find.arg(tools::command("xz").get_program()).args(["--decompress", "--", "{}", "+"])).map(|_| ())
 }
 
 /// The newest package that apt can bring.
@@ -165,6 +175,6 @@ mod tests {
         assert_eq!(names("all").unwrap(), ["6.1", "6.12"]);
         assert_eq!(names("6.12").unwrap(), ["6.12"]);
         assert!(names("5.10").unwrap_err().to_string().ends_with("it has 6.1, 6.12"));
-        assert!(wanted_modules().unwrap().iter().any(|name| name == "overlay"));
+        assert!(wanted_modules().unwrap().0.iter().any(|name| name == "overlay"));
     }
 }

@@ -50,14 +50,16 @@ impl Payload {
     pub(super) fn pack(&self, kernel: &Kernel, options: &Options, room: &Room) -> Result<Packed, Failure> {
         let tree = Tree::minimal(&room.join("tree"))?;
         self.bring_built(&tree, options)?;
-        let wanted = kernel::wanted_modules()?;
+        let (wanted, on_demand) = kernel::wanted_modules()?;
         let order = kernel.modules.order(&wanted);
-        for file in &order.files {
+        let later = kernel.modules.order(&on_demand);
+        for file in order.files.iter().chain(&later.files) {
             let guest = format!("{}/{file}", kernel.modules_guest);
             tree.file(&kernel.modules_host.join(file), Path::new(&guest))?;
         }
         self.bring_lists(&tree, kernel)?;
-        let job = self.job(kernel, options, &order.files, &order.absent);
+        let absent = [order.absent, later.absent].concat();
+        let job = self.job(kernel, options, &order.files, &absent);
         tree.write(job::PATH, &serde_json::to_vec(&job)?, 0o644)?;
         let packed = Packed { initial: room.join("initial"), disk: room.join("disk") };
         fs::write(&packed.initial, self.initial(kernel)?)

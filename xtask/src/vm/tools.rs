@@ -8,11 +8,13 @@ use crate::debian;
 use crate::failure::Failure;
 
 /// Each with its Debian package.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 7] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("mkfs.ext4", "e2fsprogs"),
     ("depmod", "kmod"),
     ("dpkg-deb", "dpkg"),
+    ("find", "findutils"),
+    ("xz", "xz-utils"),
     ("setpriv", "util-linux"),
 ];
 
