@@ -39,7 +39,7 @@ fn listen(reader: PipeReader, port: Arc<Port>) -> JoinHandle<()> {
         let mut reader = BufReader::new(reader);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-            port.send(&Frame::Output(String::from_utf8_lossy(&line).into_owned()));
+            port.send(&Frame::of_line(String::from_utf8_lossy(&line).into_owned()));
             line.clear();
         }
     })

@@ -5,6 +5,7 @@
 //! guest                                            host
 //!   Ready     mounts made, modules loaded  ──────►  prints what this machine is; the boot's time ends here
 //!   Output    the command's lines          ──────►  prints them
+//!   Progress  those that it marks          ──────►  keeps the last of them, to show where a hung machine was
 //!   Beat      every few seconds            ──────►  knows that the guest's kernel and its PID 1 still run
 //!   Ended     the command's status         ──────►  its own status; the guest powers off
 //!   Failed    instead of any of these      ──────►  an error
@@ -12,6 +13,8 @@
 //! Each line begins with the nonce of this run: a line of anything else is told apart.
 
 use serde::{Deserialize, Serialize};
+
+use crate::job::PROGRESS;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ pub enum Frame {
     Ready(Facts),
     /// A part of what the command has printed.
     Output(String),
+    /// A line that the command has marked: what it was at, if nothing follows.
+    Progress(String),
     /// A sign of life.
     Beat,
     /// The command has ended.
@@ -53,6 +58,15 @@ pub enum End {
 }
 
 impl Frame {
+    /// The frame of a line that the command has printed.
+    #[must_use]
+    pub fn of_line(line: String) -> Self {
+        match line.strip_prefix(PROGRESS) {
+            Some(rest) => Self::Progress(rest.trim_end().to_owned()),
+            None => Self::Output(line),
+        }
+    }
+
     /// The frame's line, with its end.
     #[must_use]
     pub fn line(&self, nonce: &str) -> String {
@@ -78,11 +92,20 @@ mod tests {
         let facts = Facts { kernel: "6.1".into(), lacks: vec!["a\nb".into()], ..Facts::default() };
         let output = Frame::Output("two\nlines \"quoted\"\r\n".into());
         let ends = [End::Exit(3), End::Signal(9)].map(Frame::Ended);
-        for frame in [Frame::Ready(facts), output, Frame::Beat, Frame::Failed("why".into())].into_iter().chain(ends) {
+        let progress = Frame::Progress("test a ... ok".into());
+        for frame in
+            [Frame::Ready(facts), output, progress, Frame::Beat, Frame::Failed("why".into())].into_iter().chain(ends)
+        {
             let line = frame.line("n1");
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{line:?}");
             assert_eq!(Frame::parse(&line, "n1"), Some(frame));
         }
+    }
+
+    #[test]
+    fn only_a_marked_line_is_progress() {
+        assert_eq!(Frame::of_line(format!("{PROGRESS}test a ... ok\n")), Frame::Progress("test a ... ok".into()));
+        assert_eq!(Frame::of_line("a\u{1e}b\n".into()), Frame::Output("a\u{1e}b\n".into()));
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub const PORT: &str = "skep";
 /// The parameter of the kernel's command line that carries the nonce.
 pub const NONCE: &str = "skep.nonce";
 
+/// Before a line of the command that is of interest only if nothing follows it: a record separator, which nobody types.
+pub const PROGRESS: char = '\u{1e}';
+
 /// Which cgroup hierarchies are mounted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

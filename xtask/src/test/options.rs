@@ -16,7 +16,8 @@ const HELP: &str = "usage: cargo xtask test [OPTION…] [FILTER…]
   --machine NAME         the machine of xtask/machines.toml that --strict goes by (plain)
   --deny-syscall A,B     these system calls answer ENOSYS to every test (A=EPERM for another error)
   --fallbacks            once for each call that has a fallback, with that call denied
-  --patience SECONDS     how long one test program may run (600)
+  --patience SECONDS     how long a test program may print nothing (600)
+  --progress             pass on what a test program prints as it comes, marked, as `cargo xtask vm` wants it
   -p, --package CRATE    the tests of this package alone (again for more)
   --binary PATH          this built test program instead of the workspace's (again for more)
   --built FILE           what this list names, built elsewhere, as `cargo xtask vm` writes it";
@@ -35,7 +36,7 @@ const FALLBACKS: [&str; 10] = [
     "mount_setattr",
 ];
 
-/// How long one test program may run, if nothing else is said.
+/// How long a test program may print nothing, if nothing else is said.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What the command line asks for.
@@ -50,6 +51,7 @@ pub(super) struct Options {
     pub(super) binaries: Vec<PathBuf>,
     pub(super) built: Option<PathBuf>,
     pub(super) patience: Duration,
+    pub(super) progress: bool,
     pub(super) filters: Vec<String>,
 }
 
@@ -65,6 +67,7 @@ impl Options {
                 }
                 Arg::Long("ring") => options.rings.push(ring(&arguments.value()?.string()?)?),
                 Arg::Long("strict") => options.strict = true,
+                Arg::Long("progress") => options.progress = true,
                 Arg::Long("fallbacks") => options.fallbacks = true,
                 Arg::Long("machine") => options.machine = arguments.value()?.string()?,
                 Arg::Long("deny-syscall") => options.denied = Some(arguments.value()?.string()?),

@@ -119,6 +119,7 @@ fn show(frame: &Frame, kernel: &Kernel, options: &Options) {
             let mut out = std::io::stdout();
             let _heard = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         }
-        Frame::Beat | Frame::Ended(_) | Frame::Failed(_) => {}
+        Frame::Progress(line) if options.verbose => println!("{line}"),
+        Frame::Progress(_) | Frame::Beat | Frame::Ended(_) | Frame::Failed(_) => {}
     }
 }

@@ -24,6 +24,9 @@ Runs the tests, or COMMAND, as root of a virtual machine with a kernel of Debian
   --verbose                  the kernel's own messages too
   -p, --package CRATE        the tests of this package alone (again for more)";
 
+/// How long a test program may print nothing: no test takes so long, not even here.
+const PATIENCE: Duration = Duration::from_mins(5);
+
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Options {
@@ -123,9 +126,9 @@ impl Options {
     /// The arguments of `xtask` in the machine.
     pub(super) fn test_arguments(&self, kernel: &str, built: &str) -> Vec<String> {
         let machine = self.machine.clone().unwrap_or_else(|| format!("vm-{kernel}-{}", self.cgroup));
-        // Before the machine's own deadline: what hangs is then named, and the tests behind it run.
-        let patience = (self.deadline / 2).as_secs().to_string();
-        let words = ["test", "--built", built, "--machine", &machine, "--patience", &patience];
+        // Well before the machine's own deadline: what hangs is then named, and the tests behind it run.
+        let patience = PATIENCE.min(self.deadline / 3).as_secs().to_string();
+        let words = ["test", "--built", built, "--machine", &machine, "--progress", "--patience", &patience];
         let mut words = words.map(str::to_owned).to_vec();
         words.extend(self.test.iter().cloned());
         words
@@ -150,7 +153,10 @@ mod tests {
         let options = read(&[]).unwrap();
         assert_eq!((options.kernel.as_str(), options.cgroup), ("all", Shape::V2));
         let words = options.test_arguments("6.1", "/b");
-        assert_eq!(words.join(" "), "test --built /b --machine vm-6.1-v2 --patience 900 --ring user --ring root");
+        assert_eq!(
+            words.join(" "),
+            "test --built /b --machine vm-6.1-v2 --progress --patience 300 --ring user --ring root"
+        );
         assert!(options.package_arguments().contains(&"--exclude"));
     }
 
@@ -173,7 +179,9 @@ mod tests {
         assert_eq!(options.package_arguments(), ["-p", "skep-ns"]);
         let words = options.test_arguments("6.12", "/b").join(" ");
         assert!(
-            words.ends_with("--machine vm-6.12-v1 --patience 900 --ring root --strict --deny-syscall clone3 name"),
+            words.ends_with(
+                "--machine vm-6.12-v1 --progress --patience 300 --ring root --strict --deny-syscall clone3 name"
+            ),
             "{words}"
         );
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The watch: listens to a machine until it ends, and judges what came of it.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(super) struct Patience {
 pub(super) struct Record {
     pub(super) facts: Option<Facts>,
     pub(super) end: Option<End>,
+    /// What its command was at, the last lines.
+    progress: VecDeque<String>,
     failed: Option<String>,
     /// Why it was killed.
     late: Option<String>,
@@ -29,7 +32,7 @@ pub(super) struct Record {
     pub(super) whole: Duration,
 }
 
-/// How many of the console's lines an error shows.
+/// How many lines of the console and of the command an error shows.
 const LAST_LINES: usize = 25;
 
 /// Listens until the machine has ended, or has run out of patience. What its command prints is given to `print`.
@@ -83,7 +86,9 @@ impl Record {
             }
             Frame::Ended(end) => self.end = Some(end),
             Frame::Failed(why) => self.failed = Some(why),
-            Frame::Output(_) | Frame::Beat => {}
+            Frame::Output(text) => self.remember(text.trim_end()),
+            Frame::Progress(line) => self.remember(&line),
+            Frame::Beat => {}
         }
     }
 
@@ -100,7 +105,19 @@ impl Record {
             (.., Some(End::Signal(signal))) => format!("the command was ended by signal {signal}"),
             (.., None) => "the machine ended before its command did".to_owned(),
         };
-        Err(format!("{sentence}\n--- the last lines of its console ---\n{}\n--- end ---", last_lines(console)))
+        let mut text = sentence;
+        if !self.progress.is_empty() {
+            let lines: Vec<&str> = self.progress.iter().map(String::as_str).collect();
+            text.push_str(&format!("\n--- the last lines of its command ---\n{}", lines.join("\n")));
+        }
+        Err(format!("{text}\n--- the last lines of its console ---\n{}\n--- end ---", last_lines(console)))
+    }
+
+    fn remember(&mut self, line: &str) {
+        if self.progress.len() == LAST_LINES {
+            self.progress.pop_front();
+        }
+        self.progress.push_back(line.to_owned());
     }
 }
 
@@ -146,6 +163,17 @@ mod tests {
         assert!(late.judge("").unwrap_err().contains("has hung, and was killed"));
         let failed = Record { failed: Some("cannot read the job".into()), ..ended(Some(End::Exit(0))) };
         assert!(failed.judge("").unwrap_err().starts_with("cannot read the job\n"));
+    }
+
+    #[test]
+    fn a_late_machine_shows_what_its_command_was_at() {
+        let mut record = Record { late: Some("the machine has hung".into()), ..Record::default() };
+        let start = Instant::now();
+        (0..100).for_each(|number| record.take(Frame::Progress(format!("test {number} ... ok")), start));
+        record.take(Frame::Output("and this\n".into()), start);
+        let text = record.judge("").unwrap_err();
+        assert!(text.contains("test 99 ... ok\nand this\n--- the last lines of its console"), "{text}");
+        assert_eq!(text.matches(" ... ok").count(), LAST_LINES - 1);
     }
 
     #[test]
