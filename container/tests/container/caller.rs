@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use caps::CapSet;
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
 use nix::sys::signal::{SigSet, Signal};
 use skep::Container;
 use skep::ns::{IdMap, Namespaces};
@@ -73,7 +73,7 @@ fn a_thousand_starts_change_nothing(namespaces: &Namespaces) {
     fs::write("/proc/self/oom_score_adj", "123").unwrap();
     let kept = fs::File::open("/proc/self/status").unwrap();
     let before = State::now();
-    for number in 0..1000 {
+    for number in 0..rounds(1000) {
         let builder = Container::anonymous().namespaces(namespaces.clone()).command("/bin/true", [""; 0]);
         let container = builder.start().unwrap_or_else(|error| panic!("{number}: {}", skep::Report(&error)));
         assert!(container.wait().unwrap().success(), "{number}");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
 use nix::sys::ptrace::Options;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -35,7 +35,8 @@ fn kill_at(part: &str, threads: usize, at: usize) -> bool {
     stops == at
 }
 
-fn kill_everywhere(part: &str, threads: usize, stride: usize) {
+fn kill_everywhere(part: &str, threads: usize) {
+    let stride = usize::try_from(100 / rounds(100)).unwrap();
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
     let mut at = 1;
     while kill_at(part, threads, at) {
@@ -49,11 +50,11 @@ fn kill_everywhere(part: &str, threads: usize, stride: usize) {
 #[test]
 fn a_caller_killed_at_any_system_call_of_a_start_leaves_no_process() {
     needs!(userns);
-    isolated_for(Duration::from_secs(300), || kill_everywhere("starting", 1, 1));
+    isolated_for(Duration::from_secs(300), || kill_everywhere("starting", 1));
 }
 
 #[test]
 fn a_caller_killed_with_two_starts_in_flight_leaves_no_process() {
     needs!(userns);
-    isolated_for(Duration::from_secs(300), || kill_everywhere("starting twice", 2, 1));
+    isolated_for(Duration::from_secs(300), || kill_everywhere("starting twice", 2));
 }

@@ -74,7 +74,7 @@ fn allocating() {
         }
     };
     let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(allocate)).collect();
-    for number in 0..400 {
+    for number in 0..needs::rounds(400) {
         let line = outcome(|| shell("exit 5").start()?.wait());
         assert_eq!(line, "ended: exit code 5", "start {number}");
     }

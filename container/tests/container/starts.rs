@@ -4,7 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
 
 use crate::common::{role, shell};
 
@@ -39,8 +39,8 @@ fn four_hundred_starts_from_a_tokio_runtime_with_several_threads() {
     });
 }
 
-async fn fifty(task: usize) {
-    for number in 0..50 {
+async fn fifty(task: u32) {
+    for number in 0..rounds(50) {
         let code = i32::try_from(task + number).unwrap();
         let container = shell(&format!("exit {code}")).start().unwrap();
         let status = loop {

@@ -86,7 +86,7 @@ fn without_clone3_200_starts_change_nothing_of_the_caller() {
     under("clone3", || {
         let held = caller::become_unusual();
         let before = caller::look();
-        (0..200).for_each(|_| start_true());
+        (0..needs::rounds(200)).for_each(|_| start_true());
         assert_same(&before, &caller::look());
         drop(held);
     });

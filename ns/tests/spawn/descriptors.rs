@@ -131,7 +131,7 @@ fn any_arrangement_of_descriptors_arrives() {
         // Sources and targets from the same few numbers, so that most collide; 0 to 2 are targets too.
         let target = || prop_oneof![8 => 0..14_i32, 1 => 400..404_i32];
         let moves = proptest::collection::vec((3..14_i32, target()), 0..9);
-        let config = Config { cases: 120, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: needs::rounds(120), failure_persistence: None, ..Config::default() };
         let result = TestRunner::new(config).run(&moves, |moves| {
             let mut spawn = quiet();
             let mut expected: BTreeMap<i32, PathBuf> = (0..3).map(|number| (number, "/dev/null".into())).collect();

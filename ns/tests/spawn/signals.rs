@@ -35,7 +35,7 @@ pub(crate) fn a_program_begins_with_a_clean_slate() {
 pub(crate) fn no_handler_of_the_caller_runs_in_a_child() {
     rustix::process::setpgid(None, None).unwrap();
     raw::handle(libc::SIGURG);
-    beside(1, || raw::signal_group(libc::SIGURG), || (0..400).for_each(|_| start_true()));
+    beside(1, || raw::signal_group(libc::SIGURG), || (0..needs::rounds(400)).for_each(|_| start_true()));
     let (here, elsewhere) = raw::handled();
     assert!(here > 0, "no signal came");
     assert_eq!(elsewhere, 0, "the handler ran in a child, in memory that is the caller's");
@@ -58,7 +58,7 @@ fn waiting_and_reading_go_on_after_a_signal() {
         let this = raw::this_thread();
         let hail = || raw::signal_thread(this, libc::SIGURG);
         beside(1, hail, || {
-            for _ in 0..50 {
+            for _ in 0..needs::rounds(50) {
                 assert_eq!(sh("exit 3").status().unwrap().code(), Some(3));
                 let out = sh("echo out; echo err >&2; exit 4").output().unwrap();
                 assert_eq!((out.stdout.as_slice(), out.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-use needs::{isolated, isolated_for};
+use needs::{isolated, isolated_for, rounds};
 use skep_ns::{Child, ExitStatus, Request, Spawn};
 
 use crate::support::{assert_same, beside, caller, in_second_life, live_again, said, sh, start_true};
@@ -32,7 +32,7 @@ fn starts_beside_8_allocating_threads_neither_hang_nor_fail() {
         return;
     }
     isolated_for(DEADLINE, || {
-        beside(8, allocate, || (0..400).for_each(|_| start_true()));
+        beside(8, allocate, || (0..rounds(400)).for_each(|_| start_true()));
     });
 }
 
@@ -84,7 +84,7 @@ fn starts_from_the_workers_of_a_tokio_runtime_neither_hang_nor_fail() {
             let wait = tokio::task::spawn_blocking(move || child.wait().unwrap());
             (at, wait.await.unwrap().code())
         };
-        let started: Vec<_> = (0..400).map(|at: u32| runtime.spawn(start((at % 251) as u8))).collect();
+        let started: Vec<_> = (0..rounds(400)).map(|at: u32| runtime.spawn(start((at % 251) as u8))).collect();
         for task in started {
             let (at, code) = runtime.block_on(task).unwrap();
             assert_eq!(code, Some(i32::from(at)));
@@ -116,7 +116,7 @@ fn each_of_8_threads_gets_the_output_and_the_status_of_its_own_200_programs() {
         let before = caller::descriptors();
         thread::scope(|scope| {
             for thread in 0..8 {
-                scope.spawn(move || (0..200).for_each(|at| start_that_says(thread * 200 + at)));
+                scope.spawn(move || (0..rounds(200)).for_each(|at| start_that_says(thread * 200 + at)));
             }
         });
         assert_same(&before, &caller::descriptors());

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use needs::{isolated_for, isolated_unboxed_for, needs};
+use needs::{isolated_for, isolated_unboxed_for, needs, rounds};
 use skep_ns::{ErrorKind, Spawn, Stdio};
 
 use crate::support::{assert_same, caller, in_second_life, live_again, sh, start_true};
@@ -15,11 +15,11 @@ fn thousand_starts_and_200_failures_change_nothing() {
     let held = caller::become_unusual();
     let before = caller::look();
     assert_eq!(before["oom_score_adj"], "123\n");
-    for _ in 0..1000 {
+    for _ in 0..rounds(1000) {
         start_true();
     }
     assert_same(&before, &caller::look());
-    for at in 0..200 {
+    for at in 0..rounds(200) {
         fail(at);
     }
     assert_same(&before, &caller::look());

@@ -34,7 +34,8 @@
 //!
 //! The crate reads these variables, which `cargo xtask test` sets: `SKEP_LEDGER` (the ledger's path), `SKEP_RING`
 //! (`pure` makes every need of a privilege unmet), `SKEP_DENIED` (calls that are denied), `SKEP_RUN_TOKEN` (the start of
-//! every [`token`]), `SKEP_BIN_DIR` (where [`bin`] looks first).
+//! every [`token`]), `SKEP_BIN_DIR` (where [`bin`] looks first), `SKEP_ROUNDS` (how many percent of its [`rounds()`] a test
+//! does).
 
 #![allow(
     clippy::panic,
@@ -52,6 +53,7 @@ mod machine;
 pub mod need;
 mod process;
 mod program;
+mod rounds;
 mod scratch;
 mod sys;
 mod token;
@@ -61,6 +63,7 @@ pub use filter::deny;
 pub use isolation::{isolated, isolated_for, isolated_unboxed, isolated_unboxed_for};
 pub use need::Need;
 pub use program::bin;
+pub use rounds::rounds;
 pub use scratch::Scratch;
 pub use token::token;
 

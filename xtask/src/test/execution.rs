@@ -25,6 +25,7 @@ pub(super) fn run_binary(place: &Place, binary: &TestBinary, options: &Options) 
     let path = ledger.with_extension("output");
     let file = File::create(&path).map_err(|error| format!("cannot make {}: {error}", path.display()))?;
     let mut command = place.command(binary);
+    command.env("SKEP_ROUNDS", options.rounds.to_string());
     command.arg("--test-threads=2").args(&options.filters).stdin(Stdio::null());
     // One file for both streams, and not pipes: what a test leaves running would hold them open.
     command.stdout(file.try_clone()?).stderr(file).process_group(0);

@@ -18,6 +18,7 @@ const HELP: &str = "usage: cargo xtask test [OPTION…] [FILTER…]
   --fallbacks            once for each call that has a fallback, with that call denied
   --patience SECONDS     how long a test program may print nothing (600)
   --progress             pass on what a test program prints as it comes, marked, as `cargo xtask vm` wants it
+  --rounds PERCENT       do this part of what tests repeat to be sure, for a slow machine (100)
   -p, --package CRATE    the tests of this package alone (again for more)
   --binary PATH          this built test program instead of the workspace's (again for more)
   --built FILE           what this list names, built elsewhere, as `cargo xtask vm` writes it";
@@ -52,13 +53,14 @@ pub(super) struct Options {
     pub(super) built: Option<PathBuf>,
     pub(super) patience: Duration,
     pub(super) progress: bool,
+    pub(super) rounds: u32,
     pub(super) filters: Vec<String>,
 }
 
 impl Options {
     /// Reads the command line; `None` when it asked for help, which has been printed.
     pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Option<Self>, Failure> {
-        let mut options = Self { machine: "plain".to_owned(), patience: PATIENCE, ..Self::default() };
+        let mut options = Self { machine: "plain".to_owned(), patience: PATIENCE, rounds: 100, ..Self::default() };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Short('h') | Arg::Long("help") => {
@@ -67,6 +69,7 @@ impl Options {
                 }
                 Arg::Long("ring") => options.rings.push(ring(&arguments.value()?.string()?)?),
                 Arg::Long("strict") => options.strict = true,
+                Arg::Long("rounds") => options.rounds = arguments.value()?.parse()?,
                 Arg::Long("progress") => options.progress = true,
                 Arg::Long("fallbacks") => options.fallbacks = true,
                 Arg::Long("machine") => options.machine = arguments.value()?.string()?,
@@ -78,6 +81,9 @@ impl Options {
                 Arg::Value(filter) => options.filters.push(filter.string()?),
                 other => return Err(other.unexpected().into()),
             }
+        }
+        if !(1..=100).contains(&options.rounds) {
+            return Err(Usage::new("--rounds is a percentage: a number from 1 to 100").into());
         }
         if options.fallbacks && options.denied.is_some() {
             return Err(Usage::new("--fallbacks and --deny-syscall each say what is denied: give one of them").into());
@@ -147,7 +153,8 @@ mod tests {
         assert_eq!(options.denials(), [None]);
         assert_eq!(options.package_arguments(), ["--workspace"]);
         assert!(options.with_doctests());
-        assert_eq!(options.patience, PATIENCE);
+        assert_eq!((options.patience, options.rounds), (PATIENCE, 100));
+        assert_eq!(read(&["--rounds", "10"]).unwrap().unwrap().rounds, 10);
         assert_eq!(read(&["--patience", "7"]).unwrap().unwrap().patience, Duration::from_secs(7));
     }
 
@@ -167,6 +174,7 @@ mod tests {
         let options = read(&["--fallbacks"]).unwrap().unwrap();
         assert_eq!(options.denials().len(), FALLBACKS.len());
         assert!(read(&["--fallbacks", "--deny-syscall", "clone3"]).is_err());
+        assert!(read(&["--rounds", "0"]).is_err() && read(&["--rounds", "101"]).is_err());
     }
 
     #[test]

@@ -80,6 +80,9 @@ impl Tally {
             println!("{label}: {passed} passed, {failed} failed, {skipped} not run");
         }
         self.not_run.iter().for_each(|line| println!("{line}"));
+        if options.rounds < 100 {
+            println!("what tests repeat to be sure: {} percent of it (--rounds)", options.rounds);
+        }
         println!("{}", self.summary());
         println!("{}", self.last_line());
         let failures = self.failures.len();
