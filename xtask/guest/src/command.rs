@@ -27,7 +27,8 @@ pub(crate) fn run(job: &Job, port: &Arc<Port>) -> Result<End, Failure> {
     drop(command);
     let listener = listen(reader, Arc::clone(port));
     let end = wait(i32::try_from(child.id())?)?;
-    // What the command has left would hold the pipe open. As PID 1 this is all but ourselves.
+    // What the command has left would hold the pipe open. This is all but ourselves and PID 1: only the
+    // machine's end is left to do.
     kill(Pid::from_raw(-1), Signal::SIGKILL)
         .or_else(|errno| if errno == nix::Error::ESRCH { Ok(()) } else { Err(errno) })?;
     let _all_heard = listener.join();

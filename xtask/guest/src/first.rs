@@ -7,16 +7,19 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use guest::job;
+use guest::job::{self, System};
 use rustix::mount::MountFlags;
 
-use crate::{Failure, modules, mounts};
+use crate::{Failure, modules, mounts, second};
 
 /// The disk, and how long its driver may take to show it.
 const DISK: &str = "/dev/vda";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Makes the disk the root and executes its own copy there; returns when that fails.
+/// Where systemd is looked for, as every distribution has it.
+const SYSTEMD: &str = "/sbin/init";
+
+/// Makes the disk the root and executes its own copy there, or systemd; returns when that fails.
 pub(crate) fn run() -> Result<(), Failure> {
     mounts::first()?;
     let list = fs::read(job::BOOT_MODULES).map_err(|error| format!("cannot read {}: {error}", job::BOOT_MODULES))?;
@@ -28,8 +31,12 @@ pub(crate) fn run() -> Result<(), Failure> {
     let root = Path::new("/root");
     mounts::on(DISK, "ext4", root, MountFlags::empty(), c"")?;
     mounts::switch_root(root)?;
-    let error = Command::new(job::PROGRAM).arg("init").env_clear().exec();
-    Err(format!("cannot execute {}: {error}", job::PROGRAM).into())
+    let (program, arguments) = match second::read_job()?.system {
+        System::Systemd => (SYSTEMD, &[][..]),
+        System::Minimal | System::Tree => (job::PROGRAM, &["init"][..]),
+    };
+    let error = Command::new(program).args(arguments).env_clear().exec();
+    Err(format!("cannot execute {program}: {error}").into())
 }
 
 fn wait_for(path: &Path) -> Result<(), Failure> {

@@ -57,9 +57,24 @@ impl fmt::Display for Shape {
     }
 }
 
+/// What the guest is made of beside our programs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// Programs of the host's; our own program is PID 1.
+    #[default]
+    Minimal,
+    /// A small Debian; our own program is PID 1.
+    Tree,
+    /// The same with systemd as PID 1, and our program a unit of it.
+    Systemd,
+}
+
 /// What the guest does between its boot and its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
+    /// Who is PID 1.
+    pub system: System,
     /// Which cgroup hierarchies to mount.
     pub cgroup: Shape,
     /// Module files on the disk, what others depend on first.

@@ -15,23 +15,48 @@ use crate::{Failure, cgroups, command, modules, mounts};
 /// How often the host hears that we still run.
 const PULSE: Duration = Duration::from_secs(2);
 
+/// What this program is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// PID 1: what a machine has, it makes.
+    Init,
+    /// A unit of systemd, which has made it.
+    Unit,
+}
+
 /// Does the job, and says what came of it.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(part: Part) -> Result<(), Failure> {
     let port = Arc::new(Port::open()?);
-    let done = work(&port);
+    let done = work(part, &port);
     if let Err(failure) = &done {
         port.send(&Frame::Failed(failure.to_string()));
     }
     Ok(())
 }
 
-fn work(port: &Arc<Port>) -> Result<(), Failure> {
+/// Reads the job from the disk.
+pub(crate) fn read_job() -> Result<Job, Failure> {
     let text = fs::read(job::PATH).map_err(|error| format!("cannot read the job {}: {error}", job::PATH))?;
-    let job: Job = serde_json::from_slice(&text).map_err(|error| format!("cannot understand the job: {error}"))?;
+    serde_json::from_slice(&text).map_err(|error| format!("cannot understand the job: {error}").into())
+}
+
+fn work(part: Part, port: &Arc<Port>) -> Result<(), Failure> {
+    let job = read_job()?;
     beat(Arc::clone(port));
     let mut lacks = job.lacks.clone();
     lacks.extend(modules::load(&job.modules));
-    lacks.extend(mounts::second());
+    if part == Part::Init {
+        lacks.extend(prepare(&job)?);
+    }
+    port.send(&Frame::Ready(facts(lacks)));
+    let end = command::run(&job, port)?;
+    port.send(&Frame::Ended(end));
+    Ok(())
+}
+
+/// Makes what a machine has; the answer is a sentence for each thing that this one cannot have.
+fn prepare(job: &Job) -> Result<Vec<String>, Failure> {
+    let mut lacks = mounts::second();
     for (target, path) in
         [("/proc/self/fd", "/dev/fd"), ("fd/0", "/dev/stdin"), ("fd/1", "/dev/stdout"), ("fd/2", "/dev/stderr")]
     {
@@ -40,10 +65,7 @@ fn work(port: &Arc<Port>) -> Result<(), Failure> {
     lacks.extend(cgroups::mount(job.cgroup)?);
     mounts::share_all()?;
     lacks.extend(loopback().err().map(|failure| failure.to_string()));
-    port.send(&Frame::Ready(facts(lacks)));
-    let end = command::run(&job, port)?;
-    port.send(&Frame::Ended(end));
-    Ok(())
+    Ok(lacks)
 }
 
 fn beat(port: Arc<Port>) {

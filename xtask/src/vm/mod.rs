@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! kernel.rs   Debian's package, unpacked below target/vm      ┐
-//! tree.rs     programs, libraries, built tests, xtask itself  ├─► qemu.rs ─ port ─► watch.rs: output, and a judgement
+//! tree.rs     programs (or bootstrap.rs: a Debian tree), tests    ├─► qemu.rs ─ port ─► watch.rs: output, and a judgement
 //! cpio.rs     the guest's PID 1 and the modules of the disk   ┘
 //! ```
 //! In the machine `xtask test` runs what was built here: rings, ledger and counts are the same as everywhere. Nothing is
 //! installed but the tools, and what a run makes is gone with it; see `room.rs`.
 
+mod bootstrap;
 mod cpio;
 mod kernel;
 mod library;
@@ -43,10 +44,10 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         return Ok(());
     };
     let names = kernel::names(&options.kernel)?;
-    tools::ensure()?;
+    tools::ensure(options.system)?;
     let workspace = Workspace::load()?;
-    let payload = Payload::build(&options, &workspace)?;
     let vm = workspace.target.join("vm");
+    let payload = Payload::build(&options, &workspace, &vm)?;
     let mut failures = Vec::new();
     let mut lines = Vec::new();
     for name in &names {
@@ -85,13 +86,14 @@ fn run_machine(kernel: &Kernel, options: &Options, payload: &Payload, vm: &Path)
     let packed = payload.pack(kernel, options, &room)?;
     let packing = start.elapsed();
     let nonce = room::random();
-    let parameters = qemu::parameters(&nonce, options.verbose);
+    let parameters = qemu::parameters(&nonce, options);
     let mut machine = Machine::start(qemu::Parts {
         kernel: &kernel.image,
         initial: &packed.initial,
         disk: &packed.disk,
         console: room.join("console"),
         parameters,
+        memory: options.memory,
     })?;
     let boot = Duration::from_mins(2).min(options.deadline);
     let patience = Patience { boot, silence: Duration::from_mins(1), whole: options.deadline };

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use guest::job::Shape;
+use guest::job::{Shape, System};
 use lexopt::{Arg, ValueExt};
 
 use crate::failure::{Failure, Usage};
@@ -15,11 +15,15 @@ Runs the tests, or COMMAND, as root of a virtual machine with a kernel of Debian
 
   --kernel 6.1|6.12|all      a kernel of xtask/kernels.toml (all)
   --cgroup v2|v1|hybrid      the cgroup hierarchies that are mounted (v2)
+  --tree                     a small Debian tree, made by debootstrap and kept, instead of programs of this machine
+  --systemd                  that tree with systemd as its PID 1
   --ring pure|user|root      this ring alone (again for more; user and root)
   --strict                   a test that ran nowhere for a need that the machine does not declare is a failure
   --machine NAME             the machine of xtask/machines.toml that --strict goes by (vm-KERNEL-CGROUP)
   --deny-syscall A,B         these system calls answer ENOSYS to every test
   --fallbacks                once for each call that has a fallback, with that call denied
+  --memory GIB               the memory of the machine (2)
+  --rounds PERCENT           do this part of what tests repeat to be sure (10: everything is slow here)
   --deadline SECONDS         how long one machine may run (1800)
   --verbose                  the kernel's own messages too
   -p, --package CRATE        the tests of this package alone (again for more)";
@@ -33,9 +37,12 @@ pub(super) struct Options {
     /// The name of a kernel, or `all`.
     pub(super) kernel: String,
     pub(super) cgroup: Shape,
+    pub(super) system: System,
     pub(super) deadline: Duration,
     pub(super) verbose: bool,
     pub(super) machine: Option<String>,
+    rounds: String,
+    pub(super) memory: u32,
     packages: Vec<String>,
     /// What is left to `cargo xtask test` in the machine.
     test: Vec<String>,
@@ -48,9 +55,12 @@ impl Default for Options {
         Self {
             kernel: "all".to_owned(),
             cgroup: Shape::V2,
+            system: System::Minimal,
             deadline: Duration::from_mins(30),
             verbose: false,
             machine: None,
+            rounds: "10".to_owned(),
+            memory: 2,
             packages: Vec::new(),
             test: Vec::new(),
             command: None,
@@ -79,9 +89,14 @@ impl Options {
                 }
                 Arg::Long("kernel") => options.kernel = arguments.value()?.string()?,
                 Arg::Long("cgroup") => options.cgroup = shape(&arguments.value()?.string()?)?,
+                Arg::Long("tree") if options.system == System::Minimal => options.system = System::Tree,
+                Arg::Long("tree") => {}
+                Arg::Long("systemd") => options.system = System::Systemd,
                 Arg::Long("deadline") => options.deadline = Duration::from_secs(arguments.value()?.parse()?),
                 Arg::Long("verbose") => options.verbose = true,
                 Arg::Long("machine") => options.machine = Some(arguments.value()?.string()?),
+                Arg::Long("memory") => options.memory = arguments.value()?.parse()?,
+                Arg::Long("rounds") => options.rounds = arguments.value()?.string()?,
                 Arg::Short('p') | Arg::Long("package") => options.packages.push(arguments.value()?.string()?),
                 Arg::Long("ring") => rings.push(arguments.value()?.string()?),
                 Arg::Long("strict") => options.test.push("--strict".to_owned()),
@@ -129,7 +144,8 @@ impl Options {
         // Well before the machine's own deadline: what hangs is then named, and the tests behind it run.
         let patience = PATIENCE.min(self.deadline / 3).as_secs().to_string();
         let words = ["test", "--built", built, "--machine", &machine, "--progress", "--patience", &patience];
-        let mut words = words.map(str::to_owned).to_vec();
+        let words = [&words[..], &["--rounds", &self.rounds]].concat();
+        let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
         words.extend(self.test.iter().cloned());
         words
     }
@@ -155,7 +171,7 @@ mod tests {
         let words = options.test_arguments("6.1", "/b");
         assert_eq!(
             words.join(" "),
-            "test --built /b --machine vm-6.1-v2 --progress --patience 300 --ring user --ring root"
+            "test --built /b --machine vm-6.1-v2 --progress --patience 300 --rounds 10 --ring user --ring root"
         );
         assert!(options.package_arguments().contains(&"--exclude"));
     }
@@ -180,9 +196,20 @@ mod tests {
         let words = options.test_arguments("6.12", "/b").join(" ");
         assert!(
             words.ends_with(
-                "--machine vm-6.12-v1 --progress --patience 300 --ring root --strict --deny-syscall clone3 name"
+                "--machine vm-6.12-v1 --progress --patience 300 --rounds 10 --ring root --strict --deny-syscall clone3 name"
             ),
             "{words}"
+        );
+    }
+
+    #[test]
+    fn systemd_comes_with_its_tree() {
+        let system = |words: &[&str]| read(words).unwrap().system;
+        assert_eq!(system(&[]), System::Minimal);
+        assert_eq!(system(&["--tree"]), System::Tree);
+        assert_eq!(
+            (system(&["--tree", "--systemd"]), system(&["--systemd", "--tree"])),
+            (System::Systemd, System::Systemd)
         );
     }
 

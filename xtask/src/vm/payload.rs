@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use guest::job::{self, Job};
+use guest::job::{self, Job, System};
 
+use super::bootstrap;
 use super::cpio::Archive;
 use super::kernel::{self, Kernel};
 use super::library;
@@ -24,11 +25,28 @@ const BUILT: &str = "/usr/lib/skep-guest/built.json";
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Our program as a unit of systemd: it has a part of the hierarchy to itself, and nothing ends it but itself.
+const UNIT_PATH: &str = "/etc/systemd/system/skep-guest.service";
+const UNIT: &str = "[Unit]
+Description=the job of cargo xtask vm
+
+[Service]
+Type=exec
+ExecStart=/usr/lib/skep-guest/guest unit
+StandardOutput=journal+console
+Delegate=yes
+TasksMax=infinity
+OOMPolicy=continue
+KillMode=none
+";
+
 /// What was built, and from where.
 #[derive(Debug)]
 pub(super) struct Payload {
     built: Built,
     root: PathBuf,
+    /// The Debian tree, where one is asked for.
+    base: Option<PathBuf>,
 }
 
 /// What a machine boots from.
@@ -40,15 +58,23 @@ pub(super) struct Packed {
 
 impl Payload {
     /// Builds the tests, and the workspace's programs in any case.
-    pub(super) fn build(options: &Options, workspace: &Workspace) -> Result<Self, Failure> {
+    pub(super) fn build(options: &Options, workspace: &Workspace, vm: &Path) -> Result<Self, Failure> {
+        let base = if options.system == System::Minimal { None } else { Some(bootstrap::debian(vm)?) };
         let built =
             if options.command.is_some() { Built::programs()? } else { Built::build(&options.package_arguments())? };
-        Ok(Self { built, root: workspace.root.clone() })
+        Ok(Self { built, root: workspace.root.clone(), base })
     }
 
     /// Packs the two files for one kernel.
     pub(super) fn pack(&self, kernel: &Kernel, options: &Options, room: &Room) -> Result<Packed, Failure> {
-        let tree = Tree::minimal(&room.join("tree"))?;
+        let tree = match &self.base {
+            None => Tree::minimal(&room.join("tree"))?,
+            Some(base) => Tree::debian(&room.join("tree"), base)?,
+        };
+        if options.system == System::Systemd {
+            tree.write(UNIT_PATH, UNIT.as_bytes(), 0o644)?;
+            tree.link(UNIT_PATH, "/etc/systemd/system/multi-user.target.wants/skep-guest.service")?;
+        }
         self.bring_built(&tree, options)?;
         let (wanted, on_demand) = kernel::wanted_modules()?;
         let order = kernel.modules.order(&wanted);
@@ -103,6 +129,7 @@ impl Payload {
         };
         let variables = [("PATH", format!("{PATH}:{}", programs.display())), ("HOME", "/root".to_owned())];
         Job {
+            system: options.system,
             cgroup: options.cgroup,
             modules: modules.iter().map(|file| format!("{}/{file}", kernel.modules_guest)).collect(),
             lacks: absent.iter().map(|name| format!("the kernel has no module {name}")).collect(),

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use guest::job;
+use guest::job::{self, Shape, System};
 
+use super::options::Options;
 use super::tools;
 use crate::failure::Failure;
 
@@ -20,6 +21,8 @@ pub(super) struct Parts<'a> {
     pub(super) disk: &'a Path,
     pub(super) console: PathBuf,
     pub(super) parameters: String,
+    /// In GiB.
+    pub(super) memory: u32,
 }
 
 /// A machine that runs; ends with this value.
@@ -82,7 +85,8 @@ fn command(parts: &Parts<'_>) -> Command {
     // Qemu dies with us, however we end.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "SIGKILL", "--"]).arg(tools::command("qemu-system-x86_64").get_program());
-    command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G"]);
+    command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m"]);
+    command.arg(format!("{}G", parts.memory));
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
     command.arg("-kernel").arg(parts.kernel).arg("-initrd").arg(parts.initial);
     command.arg("-append").arg(&parts.parameters);
@@ -101,7 +105,7 @@ fn escaped(path: &Path) -> String {
 }
 
 /// The kernel's command line.
-pub(super) fn parameters(nonce: &str, verbose: bool) -> String {
+pub(super) fn parameters(nonce: &str, options: &Options) -> String {
     let mut words = vec![
         "console=ttyS0",
         // Nobody waits for a machine that is broken: it ends at once, and qemu with it.
@@ -119,11 +123,28 @@ pub(super) fn parameters(nonce: &str, verbose: bool) -> String {
         "random.trust_cpu=on",
         "apparmor=1",
         "lsm=landlock,lockdown,yama,safesetid,integrity,apparmor,bpf",
-        if verbose { "loglevel=7" } else { "loglevel=4" },
+        if options.verbose { "loglevel=7" } else { "loglevel=4" },
     ];
+    if options.system == System::Systemd {
+        words.extend(systemd(options.cgroup));
+    }
     let nonce = format!("{}={nonce}", job::NONCE);
     words.push(&nonce);
     words.join(" ")
+}
+
+/// What systemd is told: its hierarchies, which newer ones refuse unless it is said twice, and nobody logs in.
+fn systemd(shape: Shape) -> Vec<&'static str> {
+    let mut words = vec!["systemd.getty_auto=no", "systemd.show_status=no"];
+    words.extend(match shape {
+        Shape::V2 => vec!["systemd.unified_cgroup_hierarchy=1"],
+        Shape::V1 => vec!["systemd.legacy_systemd_cgroup_controller=1"],
+        Shape::Hybrid => vec!["systemd.legacy_systemd_cgroup_controller=0"],
+    });
+    if shape != Shape::V2 {
+        words.extend(["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]);
+    }
+    words
 }
 
 #[cfg(test)]
@@ -137,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_kernel_is_told_the_nonce_and_to_end_when_it_breaks() {
-        let line = parameters("n1", false);
+        let line = parameters("n1", &Options::default());
         for word in ["skep.nonce=n1", "panic=-1", "apparmor=1", "loglevel=4"] {
             assert!(line.split(' ').any(|found| found == word), "{word}");
         }

@@ -7,6 +7,8 @@ use std::process::Command;
 use crate::debian;
 use crate::failure::Failure;
 
+use guest::job::System;
+
 /// Each with its Debian package.
 const TOOLS: [(&str, &str); 7] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
@@ -19,8 +21,9 @@ const TOOLS: [(&str, &str); 7] = [
 ];
 
 /// Sees to it that the tools are there: root installs what is missing, others are told.
-pub(super) fn ensure() -> Result<(), Failure> {
-    let missing: Vec<&(&str, &str)> = TOOLS.iter().filter(|(program, _)| path(program).is_none()).collect();
+pub(super) fn ensure(system: System) -> Result<(), Failure> {
+    let more: &[(&str, &str)] = if system == System::Minimal { &[] } else { &[("debootstrap", "debootstrap")] };
+    let missing: Vec<&(&str, &str)> = TOOLS.iter().chain(more).filter(|(program, _)| path(program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -11,116 +11,47 @@ use crate::cargo;
 use crate::failure::Failure;
 
 /// Programs that tests call by name, from the host; those that it lacks are left out, and `needs!` names them there.
-const PROGRAMS: [&str; 87] = [
-    "awk",
-    "basename",
-    "bash",
-    "busybox",
-    "cat",
-    "chgrp",
-    "chmod",
-    "chown",
-    "chroot",
-    "chrt",
-    "cmp",
-    "comm",
-    "cp",
-    "cut",
-    "dash",
-    "date",
-    "dd",
-    "df",
-    "diff",
-    "dirname",
-    "dmesg",
-    "du",
-    "env",
-    "expr",
-    "false",
-    "find",
-    "findmnt",
-    "flock",
-    "getcap",
-    "grep",
-    "groups",
-    "gzip",
-    "head",
-    "hostname",
-    "id",
-    "ip",
-    "kill",
-    "ldconfig",
-    "ln",
-    "losetup",
-    "ls",
-    "lsmod",
-    "lsns",
-    "mkdir",
-    "mkfifo",
-    "mkfs.ext4",
-    "mknod",
-    "mktemp",
-    "modprobe",
-    "mount",
-    "mountpoint",
-    "mv",
-    "newgidmap",
-    "newuidmap",
-    "nft",
-    "nproc",
-    "nsenter",
-    "od",
-    "pgrep",
-    "pivot_root",
-    "prlimit",
-    "ps",
-    "pwd",
-    "readlink",
-    "realpath",
-    "rm",
-    "rmdir",
-    "sed",
-    "seq",
-    "setcap",
-    "setpriv",
-    "setsid",
-    "sh",
-    "sleep",
-    "sort",
-    "stat",
-    "strace",
-    "stty",
-    "sync",
-    "sysctl",
-    "tail",
-    "tar",
-    "tee",
-    "test",
-    "timeout",
-    "touch",
-    "tr",
+const PROGRAMS: &str = "
+    aa-exec apparmor_parser awk basename bash blkid bridge busybox capsh cat chgrp chmod chown chroot chrt cmp
+    comm cp cut dash date dd df diff dirname dmesg du echo env expr false find findmnt flock fusermount3 getcap
+    grep groups gzip head hostname id ip kill ldconfig ln losetup ls lsmod lsns mkdir mkfifo mkfs.btrfs
+    mkfs.ext4 mkfs.xfs mknod mksquashfs mktemp modprobe mount mountpoint mv newgidmap newuidmap nft nproc
+    nsenter od pgrep ping pivot_root printenv printf prlimit ps pwd readlink realpath rm rmdir sed seq setcap
+    setpriv setsid sh sleep sort ss stat strace stty sync sysctl tail tar tc tee test timeout touch tr true tty
+    umount uname uniq unshare wc which whoami xargs yes
+";
+
+/// The account of the user ring.
+const ACCOUNT: [(&str, &str); 4] = [
+    ("passwd", "skep-test:x:1000:1000::/nonexistent:/usr/sbin/nologin\n"),
+    ("group", "skep-test:x:1000:\n"),
+    ("subuid", "skep-test:100000:65536\n"),
+    ("subgid", "skep-test:100000:65536\n"),
 ];
 
-const MORE: [&str; 17] = [
-    "true", "tty", "umount", "uname", "uniq", "unshare", "wc", "which", "whoami", "xargs", "yes", "printf", "echo",
-    "ss", "bridge", "tc", "printenv",
-];
-
-/// The account of the user ring, and what a system's accounts are looked up in.
-const ETC: [(&str, &str); 9] = [
+/// What a system's accounts are looked up in, where there is nothing yet.
+const ETC: [(&str, &str); 7] = [
     (
         "passwd",
         "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/usr/sbin:/usr/sbin/nologin\n\
-         skep-test:x:1000:1000::/nonexistent:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n",
+         nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n",
     ),
-    ("group", "root:x:0:\ndaemon:x:1:\ntty:x:5:\nskep-test:x:1000:\nnogroup:x:65534:\n"),
-    ("subuid", "skep-test:100000:65536\n"),
-    ("subgid", "skep-test:100000:65536\n"),
+    ("group", "root:x:0:\ndaemon:x:1:\ntty:x:5:\nnogroup:x:65534:\n"),
     ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
     ("hosts", "127.0.0.1 localhost skep-guest\n::1 localhost\n"),
     ("hostname", "skep-guest\n"),
     ("os-release", "ID=skep-guest\nNAME=\"the guest of cargo xtask vm\"\n"),
     ("machine-id", "5cef0000000000000000000000000001\n"),
+];
+
+/// What a Debian tree has otherwise.
+const ETC_DEBIAN: [(&str, &str); 4] = [
+    ("hosts", "127.0.0.1 localhost skep-guest\n::1 localhost\n"),
+    ("hostname", "skep-guest\n"),
+    // With one, systemd takes the machine for one that has been set up.
+    ("machine-id", "5cef0000000000000000000000000001\n"),
+    // Debian's clears /tmp at every boot: what was built may be there.
+    ("tmpfiles.d/tmp.conf", ""),
 ];
 
 /// A directory that becomes a disk.
@@ -133,9 +64,23 @@ impl Tree {
     /// A tree of the host's own programs.
     pub(super) fn minimal(root: &Path) -> Result<Self, Failure> {
         let tree = Self { root: root.to_owned() };
-        for directory in
-            ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "dev", "proc", "sys", "run", "root", "var"]
-        {
+        for directory in [
+            "usr/bin",
+            "usr/sbin",
+            "usr/lib",
+            "usr/lib64",
+            "etc",
+            "dev",
+            "proc",
+            "sys",
+            "run",
+            "root",
+            "var/lib",
+            "mnt",
+            "home",
+            "opt",
+            "srv",
+        ] {
             room::make(&tree.root.join(directory))?;
         }
         // One place for programs and one for libraries, whatever path they are called by.
@@ -149,10 +94,29 @@ impl Tree {
             fs::set_permissions(tree.root.join(directory), fs::Permissions::from_mode(0o1777))?;
         }
         for (name, text) in ETC {
-            tree.write(&format!("/etc/{name}"), text.as_bytes(), 0o644)?;
+            let account = ACCOUNT.iter().find(|(file, _)| *file == name).map_or("", |(_, lines)| lines);
+            tree.write(&format!("/etc/{name}"), format!("{text}{account}").as_bytes(), 0o644)?;
         }
-        for name in PROGRAMS.iter().chain(&MORE) {
+        for (name, lines) in ACCOUNT.iter().filter(|(name, _)| name.starts_with("sub")) {
+            tree.write(&format!("/etc/{name}"), lines.as_bytes(), 0o644)?;
+        }
+        for name in PROGRAMS.split_whitespace() {
             tree.program_by_name(name)?;
+        }
+        Ok(tree)
+    }
+
+    /// A tree of Debian's, from the one that is kept at `base`.
+    pub(super) fn debian(root: &Path, base: &Path) -> Result<Self, Failure> {
+        let tree = Self { root: root.to_owned() };
+        // Second names of the same files: whatever is written here takes the place of a name, and leaves the file.
+        cargo::output(tools::command("cp").args(["--archive", "--link", "--"]).arg(base).arg(root))?;
+        for (name, lines) in ACCOUNT {
+            let known = fs::read_to_string(base.join("etc").join(name)).unwrap_or_default();
+            tree.write(&format!("/etc/{name}"), format!("{known}{lines}").as_bytes(), 0o644)?;
+        }
+        for (name, text) in ETC_DEBIAN {
+            tree.write(&format!("/etc/{name}"), text.as_bytes(), 0o644)?;
         }
         Ok(tree)
     }
@@ -170,10 +134,19 @@ impl Tree {
         }
     }
 
-    /// Brings a program and its libraries to where they are on the host.
+    /// Brings a program and its libraries to where they are on the host; what the tree has there already is left.
     pub(super) fn program(&self, path: &Path) -> Result<(), Failure> {
+        if self.inside(path).exists() {
+            return Ok(());
+        }
         self.file(path, path)?;
         self.libraries(path)
+    }
+
+    /// Makes a symbolic link.
+    pub(super) fn link(&self, target: &str, path: &str) -> Result<(), Failure> {
+        let to = self.place(Path::new(path))?;
+        symlink(target, &to).map_err(|error| format!("cannot link {} to {target}: {error}", to.display()).into())
     }
 
     /// Brings a program of ours without what only a debugger reads: that is most of it.
