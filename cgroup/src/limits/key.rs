@@ -90,7 +90,7 @@ impl Key {
     }
 }
 
-/// What is set, as people read it: "memory.max 512M, pids.max 128"; nothing if nothing is.
+/// What is set, as people read it: "memory.max 512 MiB, pids.max 128"; nothing if nothing is.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, Setting { key, value }) in self.settings().iter().enumerate() {
