@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Directories: opened name by name, never through a symbolic link.
+//! Directories: opened name by name, never through a symbolic link, and below a mount point never into another mount.
+//!
+//! A mount on top of a group may be the root of its own hierarchy: who went through it to kill, or to remove, would do so
+//! to the whole machine.
 
 use std::ffi::{CString, OsStr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstatfs, openat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstatfs, openat, openat2};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::layout::Version;
@@ -18,17 +22,23 @@ const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 /// What is passed on the way needs the right to search alone.
 const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Below a mount point.
+const WITHIN: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_XDEV);
+
 /// `CGROUP_SUPER_MAGIC` and `CGROUP2_SUPER_MAGIC` of linux/magic.h.
 const MAGIC_V1: u64 = 0x0027_e0eb;
 const MAGIC_V2: u64 = 0x6367_7270;
 
 /// Opens a directory by its absolute path; a symbolic link anywhere in it is ELOOP or ENOTDIR.
 pub(crate) fn open_absolute(path: &Path) -> Result<OwnedFd, Errno> {
-    let root = retry_on_intr(|| openat(CWD, c"/", PASS, Mode::empty()))?;
-    descend(root.as_fd(), path::parts(path))
+    let mut here = retry_on_intr(|| openat(CWD, c"/", PASS, Mode::empty()))?;
+    for name in path::parts(path) {
+        here = retry_on_intr(|| openat(&here, name, PASS, Mode::empty()))?;
+    }
+    open_child(here.as_fd(), OsStr::new("."))
 }
 
-/// Opens a directory below another, name by name.
+/// Opens a directory below another, name by name; one that is behind another mount is EXDEV.
 pub(crate) fn descend(from: BorrowedFd<'_>, names: impl Iterator<Item: AsRef<OsStr>>) -> Result<OwnedFd, Errno> {
     let mut here: Option<OwnedFd> = None;
     for name in names {
@@ -37,15 +47,34 @@ pub(crate) fn descend(from: BorrowedFd<'_>, names: impl Iterator<Item: AsRef<OsS
             return Err(Errno::INVAL);
         }
         let above = here.as_ref().map_or(from, |here| here.as_fd());
-        here = Some(retry_on_intr(|| openat(above, name, PASS, Mode::empty()))?);
+        here = Some(open_within(above, name, PASS)?);
     }
     let above = here.as_ref().map_or(from, |here| here.as_fd());
-    retry_on_intr(|| openat(above, c".", OPEN, Mode::empty()))
+    open_child(above, OsStr::new("."))
 }
 
-/// Opens the directory of this name.
+/// Opens the directory of this name; one that is another mount is EXDEV.
 pub(crate) fn open_child(above: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
-    retry_on_intr(|| openat(above, name, OPEN, Mode::empty()))
+    open_within(above, name, OPEN)
+}
+
+fn open_within(above: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    match retry_on_intr(|| openat2(above, name, flags, Mode::empty(), WITHIN)) {
+        // A seccomp profile may refuse the newer call.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let below = retry_on_intr(|| openat(above, name, flags, Mode::empty()))?;
+            if mount_id(above)? == mount_id(below.as_fd())? { Ok(below) } else { Err(Errno::XDEV) }
+        }
+        opened => opened,
+    }
+}
+
+/// The number of the mount that the directory was opened by, as mountinfo has it.
+pub(crate) fn mount_id(directory: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", directory.as_raw_fd()))
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
+    id.ok_or(Errno::IO)
 }
 
 /// Opens the directory above. Groups do not move to other parents: it is the one that was passed on the way down.

@@ -48,13 +48,18 @@ impl Cgroup {
     ///
     /// # Errors
     /// Those of [`add`](Self::add); `Invalid` for a descriptor that is no pidfd; `NotFound` if the process has ended, or is
-    /// in a pid namespace that does not reach ours.
+    /// in a pid namespace that does not reach ours; `WrongState` if `/proc` is another pid namespace's.
     /// # Kernel
     /// Linux 5.3 for pidfds.
     #[doc(alias = "pidfd")]
     pub fn add_pidfd(&self, pidfd: impl AsFd) -> Result<(), Error> {
         let pidfd = pidfd.as_fd();
         let object = || Object::Descriptor(pidfd.as_raw_fd());
+        // The numbers in /proc are those of the pid namespace that it was mounted for.
+        if std::fs::read_link("/proc/self").ok() != Some(std::process::id().to_string().into()) {
+            let why = "/proc is not that of this pid namespace: the process' number cannot be looked up";
+            return Err(Error::explained(OP, object(), ErrorKind::WrongState, 0, why));
+        }
         let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
             .map_err(|error| Error::os(OP, object(), error.raw_os_error().unwrap_or_default()))?;
         let number = text.lines().find_map(|line| line.strip_prefix("Pid:")).map(|number| number.trim().parse());
@@ -85,7 +90,13 @@ fn explain(directory: &Directory, pid: u32, errno: Errno) -> Error {
     let raw = errno.raw_os_error();
     let v2 = directory.version() == Version::V2;
     match errno {
-        Errno::NODEV | Errno::NOENT => Error::explained(OP, object, ErrorKind::NotFound, raw, "the group was removed"),
+        Errno::NODEV | Errno::NOENT if directory.is_gone() => {
+            Error::explained(OP, object, ErrorKind::NotFound, raw, "the group was removed")
+        }
+        Errno::NOENT if v2 => {
+            let why = "the hierarchy is mounted with nsdelegate: no process moves in or out of our cgroup namespace";
+            Error::explained(OP, object, ErrorKind::Denied, raw, why)
+        }
         Errno::BUSY if v2 => {
             let why = "the group gives controllers to groups below it, and so may have no processes of its own";
             Error::explained(OP, object, ErrorKind::Busy, raw, why).with_hint("add it to a group below")

@@ -250,6 +250,10 @@ fn failure(at: &Path, errno: Errno) -> Error {
                 "a group above has as many groups below it as it may have (cgroup.max.descendants, cgroup.max.depth)";
             Error::explained(OP, object, ErrorKind::Exhausted, raw, why)
         }
+        Errno::XDEV => {
+            let why = "another mount is on top of it, and is not gone through";
+            Error::explained(OP, object, ErrorKind::WrongState, raw, why)
+        }
         Errno::LOOP | Errno::NOTDIR => {
             Error::explained(OP, object, ErrorKind::WrongState, raw, "something on the way is not a directory")
         }

@@ -10,7 +10,7 @@ use super::create::{open_root, place};
 use super::{Cgroup, Directory};
 use crate::dir;
 use crate::error::{Error, ErrorKind, Object};
-use crate::layout::{Hierarchy, Layout, Version};
+use crate::layout::{Hierarchy, Layout};
 use crate::path::{self, GroupPath};
 
 const OP: &str = "open";
@@ -62,8 +62,8 @@ impl Cgroup {
     /// still the one that was stored is for the caller to know.
     ///
     /// # Errors
-    /// `Invalid`, with every problem, for a path that is not absolute, does not lead down, is not on a cgroup file system,
-    /// or is the root of a hierarchy: those are never killed or removed. `Denied` where a directory may not be searched.
+    /// `Invalid`, with every problem, for a path that is not absolute, does not lead down, is in no hierarchy, behind another
+    /// mount, or is the root of a hierarchy: those are never killed or removed. `Denied` where a directory may not be searched.
     pub fn from_directories<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
         let layout = Layout::detect()?;
         let mut problems = Vec::new();
@@ -105,25 +105,28 @@ fn reopen(layout: &Layout, path: &Path) -> Result<Option<Directory>, Refused> {
     if !path.has_root() || path::parts(path).any(|part| part == ".." || part == ".") {
         return Err(problem("is not the absolute path of a group"));
     }
-    let fd = match dir::open_absolute(path) {
-        Ok(fd) => fd,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP | Errno::NOTDIR) => return Err(problem("is not a directory")),
-        Err(errno) => return Err(errno.into()),
+    let Some((hierarchy, below)) = home(layout, path) else {
+        return match dir::open_absolute(path) {
+            Err(Errno::NOENT) => Ok(None),
+            _ => Err(problem("is in no cgroup hierarchy that is in view")),
+        };
     };
-    let Some(version) = dir::version(fd.as_fd())? else { return Err(problem("is not on a cgroup file system")) };
-    let (hierarchy, below) =
-        home(layout, version, path).ok_or_else(|| problem("is in no hierarchy that is in view"))?;
-    let place = Path::new("/").join(below);
-    match GroupPath::new(OP, &place) {
-        Ok(place) => Ok(Some(Directory::new(fd, hierarchy, &place))),
-        Err(_) => Err(problem("is the root of a hierarchy")),
+    let Ok(place) = GroupPath::new(OP, &Path::new("/").join(below)) else {
+        return Err(problem("is the root of a hierarchy"));
+    };
+    let root = dir::open_absolute(hierarchy.mount_point())?;
+    match dir::descend(root.as_fd(), place.parts()) {
+        Ok(fd) => Ok(Some(Directory::new(fd, hierarchy, &place))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::LOOP | Errno::NOTDIR) => Err(problem("is not a directory")),
+        Err(Errno::XDEV) => Err(problem("is behind another mount")),
+        Err(errno) => Err(errno.into()),
     }
 }
 
 /// The hierarchy whose mount point is the nearest above, and the path below it.
-fn home<'a>(layout: &'a Layout, version: Version, path: &Path) -> Option<(&'a Hierarchy, PathBuf)> {
-    let above = layout.hierarchies().iter().filter(|found| found.version() == version);
+fn home<'a>(layout: &'a Layout, path: &Path) -> Option<(&'a Hierarchy, PathBuf)> {
+    let above = layout.hierarchies().iter();
     let above = above.filter_map(|found| Some((found, path.strip_prefix(found.mount_point()).ok()?.to_owned())));
     above.max_by_key(|(found, _)| found.mount_point().as_os_str().len())
 }

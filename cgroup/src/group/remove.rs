@@ -79,6 +79,8 @@ impl Directory {
         // Under our name there may be a group of somebody else's by now.
         match statat(&above, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) if found.st_ino == fstat(self.fd())?.st_ino => gone_is_fine(rmdir(above.as_fd(), name)),
+            // Or a mount is on top of ours.
+            Ok(_) if !self.is_gone() => Err(Errno::BUSY),
             Ok(_) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno),
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dev, accessat, fstat, major, minor};
+use rustix::fs::{AtFlags, accessat};
 use rustix::io::Errno;
 
 use super::text::{self, Mount};
@@ -45,12 +45,8 @@ fn read(path: &str) -> Result<Vec<u8>, Error> {
 
 /// Whether the mount is what one finds at its mount point: another may be on top of it.
 fn is_visible(mount: &Mount) -> bool {
-    let device = dir::open_absolute(&mount.point).and_then(|found| fstat(&found)).map(|stat| device(stat.st_dev));
-    device == Ok(mount.device)
-}
-
-fn device(number: Dev) -> (u32, u32) {
-    (major(number), minor(number))
+    // By the mount and not by its file system: what is on top may be another part of the same hierarchy.
+    dir::open_absolute(&mount.point).and_then(|found| dir::mount_id(found.as_fd())) == Ok(mount.id)
 }
 
 /// Adds what the directories tell.

@@ -144,6 +144,36 @@ fn a_hierarchy_of_systemds_alone_beside_version_2_makes_no_hybrid() {
     assert_eq!((layout.kind(), layout.hierarchies().len()), (LayoutKind::V2, 2));
 }
 
+#[test]
+fn directories_are_the_tracking_one_then_each_that_a_controller_takes() {
+    use Controller::{Cpu, Cpuacct, Hugetlb, Io, Memory, Pids};
+    let said = |layout: &Layout, path: &str, controllers: &[Controller]| -> Vec<String> {
+        let found = layout.directories(path, controllers.iter().copied());
+        found.iter().map(|path| path.display().to_string()).collect()
+    };
+    let legacy = layout(LEGACY.0, LEGACY.1);
+    assert_eq!(said(&legacy, "/web/1", &[]), ["/sys/fs/cgroup/freezer/web/1"]);
+    assert_eq!(
+        // cpu and cpuacct share one; there is no io, and making the group would fail.
+        said(&legacy, "web", &[Cpu, Memory, Cpuacct, Io]),
+        [
+            "/sys/fs/cgroup/freezer/web",
+            "/sys/fs/cgroup/cpu,cpuacct/user.slice/web",
+            "/sys/fs/cgroup/memory/user.slice/user-0.slice/session-1.scope/web",
+        ]
+    );
+    let hybrid = layout(HYBRID.0, HYBRID.1);
+    assert_eq!(said(&hybrid, "/web", &[Pids, Hugetlb]), ["/sys/fs/cgroup/unified/web", "/sys/fs/cgroup/pids/web"]);
+    let one = layout(DEBIAN_12.0, DEBIAN_12.1);
+    assert_eq!(
+        said(&one, "web", &[Cpu, Cpuacct, Memory]),
+        ["/sys/fs/cgroup/user.slice/user-1000.slice/session-3.scope/web"]
+    );
+    for path in ["", "/", "..", "a/../b"] {
+        assert!(said(&hybrid, path, &[Pids]).is_empty());
+    }
+}
+
 /// Docker on a machine with version 1, which binds our own group of each hierarchy and makes no cgroup namespace.
 #[test]
 fn a_bound_subtree_has_our_own_group_as_its_root() {
@@ -212,7 +242,7 @@ fn escaped_names_and_odd_lines_are_read() {
 32 31 0:29 /a\\040b /mnt/with\\040space\\134and\\011tab rw shared:1 master:2 unbindable - cgroup cgroup rw,memory
 
 nonsense
-33 31 x:y / /mnt/bad rw - cgroup cgroup rw,pids
+x 31 0:33 / /mnt/bad rw - cgroup cgroup rw,pids
 34 31 0:30 / /mnt/none rw - cgroup
 35 31 0:31 / /mnt/debug rw - cgroup cgroup rw,debug
 ";
@@ -248,6 +278,20 @@ proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(mountinfo in any::<Vec<u8>>(), cgroup in any::<Vec<u8>>()) {
         let _read = hierarchies(&mounts(&mountinfo), &cgroup);
+    }
+
+    #[test]
+    fn a_text_that_lies_leads_nowhere_but_below_the_mount_point(
+        root in "(/[a.]{0,3}){0,3}", own in "(/[a.]{0,3}){0,3}", path in "/?([ab.]{0,3}/?){0,3}",
+    ) {
+        let layout = layout(
+            &format!("31 22 0:26 {root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+            &format!("0::{own}\n"),
+        );
+        for directory in layout.directories(&path, []) {
+            prop_assert!(directory.starts_with("/sys/fs/cgroup") && directory.as_os_str() != "/sys/fs/cgroup");
+            prop_assert!(directory.components().all(|part| part != std::path::Component::ParentDir));
+        }
     }
 
     #[test]

@@ -14,9 +14,9 @@ use crate::path;
 /// A mounted hierarchy, as a line of `/proc/self/mountinfo` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
+    /// Its number, by which it is told from one on top of it.
+    pub(super) id: u64,
     pub(super) version: Version,
-    /// Major and minor number, by which a mount is told from one on top of it.
-    pub(super) device: (u32, u32),
     pub(super) root: PathBuf,
     pub(super) point: PathBuf,
     /// The options of the hierarchy: controllers, "name=…" and others.
@@ -105,8 +105,8 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// "31 23 0:28 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct".
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let device = std::str::from_utf8(fields.nth(2)?).ok()?.split_once(':')?;
-    let root = unescape(fields.next()?);
+    let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+    let root = unescape(fields.nth(2)?);
     let point = unescape(fields.next()?);
     // Behind the mount's options come tags, as many as there are, and a hyphen.
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
@@ -117,7 +117,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     };
     let options = String::from_utf8_lossy(fields.nth(1).unwrap_or_default()).into_owned();
     let options = options.split(',').map(str::to_owned).collect();
-    Some(Mount { version, device: (device.0.parse().ok()?, device.1.parse().ok()?), root, point, options })
+    Some(Mount { id, version, root, point, options })
 }
 
 /// "4:cpu,cpuacct:/user.slice"; the path is the rest of the line, colons included.
