@@ -133,6 +133,11 @@ fn write_errno(f: &mut fmt::Formatter<'_>, errno: i32) -> fmt::Result {
     }
 }
 
+/// The same, for a sentence.
+pub(crate) fn errno_in_words(errno: i32) -> String {
+    Cause::Os(errno).to_string()
+}
+
 impl Error {
     /// A refusal of the kernel.
     pub(crate) fn os(op: &'static str, object: Object, errno: i32) -> Self {

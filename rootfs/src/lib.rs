@@ -41,8 +41,11 @@ mod error;
 #[doc(hidden)]
 pub mod floor;
 mod mounts;
+mod root;
 mod steps;
+mod sys;
 
 pub use error::{Error, ErrorKind, Object};
 pub use mounts::{Attributes, Bind, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Proc, Sysfs, Tmpfs};
+pub use root::Root;
 pub use steps::{RootSpec, Setting, Steps, Stop};

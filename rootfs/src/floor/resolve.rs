@@ -80,10 +80,27 @@ pub fn place(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
 /// # Errors
 /// As [`place`].
 pub fn walk(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
+    walk_seeing(root, path, links, &mut |_, _| Ok(()))
+}
+
+/// The same, and whoever asks is told of each name before it is opened: of the directory that it is in, as a path from the
+/// root without links, and of the name. An error of theirs ends the walk.
+///
+/// # Errors
+/// As [`place`].
+pub fn walk_seeing(
+    root: i32,
+    path: &CStr,
+    links: Links,
+    seen: &mut impl FnMut(&[u8], &[u8]) -> Result<(), Errno>,
+) -> Result<Fd, Errno> {
+    if path.is_empty() {
+        return Err(Errno::NOENT);
+    }
     let mut path = Text::of(path.to_bytes())?;
     for _ in 0..TURNS {
         let mut turn = Text::new();
-        if let Some(fd) = walk_down(root, &path, links, &mut turn)? {
+        if let Some(fd) = walk_down(root, path.bytes(), links, &mut turn, seen)? {
             return Ok(fd);
         }
         path = turn;
@@ -92,31 +109,54 @@ pub fn walk(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
 }
 
 /// Walks until a link or a "..": then `turn` is the path as it is with that taken out of it.
-fn walk_down(root: i32, path: &Text, links: Links, turn: &mut Text) -> Result<Option<Fd>, Errno> {
+fn walk_down(
+    root: i32,
+    path: &[u8],
+    links: Links,
+    turn: &mut Text,
+    seen: &mut impl FnMut(&[u8], &[u8]) -> Result<(), Errno>,
+) -> Result<Option<Fd>, Errno> {
     let mut here = sys::openat(root, c".", open::PATH, 0)?;
     // What was walked, and within it where the last name begins.
     let mut done = Text::new();
     let mut parent = 0;
-    let mut names = components(path.bytes());
-    while let Some(name) = names.next() {
-        if name == b".." {
+    let mut rest = path;
+    while let Some((name, after)) = first_name(rest) {
+        rest = after;
+        if matches!(name, b"." | b"..") {
+            // The kernel looks whether there is a way through, also where it leads back.
+            sys::openat(here.number(), c".", open::PATH | open::DIRECTORY, 0)?;
+            if name == b"." {
+                continue;
+            }
             turn.push(done.bytes().get(..parent).unwrap_or_default())?;
-            return rest(turn, names);
+            turn.push(rest)?;
+            return Ok(None);
         }
+        seen(done.bytes(), name)?;
         let next = sys::openat(here.number(), Text::of(name)?.as_c_str(), open::PATH | open::NOFOLLOW, 0)?;
         if sys::fstat(next.number())?.is_symlink() {
             if links == Links::Refuse || sys::fstatfs(next.number())?.0 == PROC_SUPER_MAGIC {
                 return Err(Errno::LOOP);
             }
             target_of(&next, &done, turn)?;
-            return rest(turn, names);
+            turn.push(rest)?;
+            return Ok(None);
         }
         parent = done.bytes().len();
         done.push(b"/")?;
         done.push(name)?;
         here = next;
     }
-    Ok(Some(here))
+    if path.ends_with(b"/") { directory(here) } else { Ok(here) }.map(Some)
+}
+
+/// The first name of a path, and what is behind it, with its slashes.
+fn first_name(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let slashes = path.iter().take_while(|byte| **byte == b'/').count();
+    let path = path.get(slashes..)?;
+    let len = path.iter().take_while(|byte| **byte != b'/').count();
+    if len == 0 { None } else { path.split_at_checked(len) }
 }
 
 /// Where a link leads that stands in the directory `done`.
@@ -129,16 +169,6 @@ fn target_of(link: &Fd, done: &Text, turn: &mut Text) -> Result<(), Errno> {
     }
     turn.push(b"/")?;
     turn.push(target)
-}
-
-/// What is still to be walked, behind the turn.
-#[allow(single_use_lifetimes, reason = "an item of `impl Iterator` cannot be left to inference")]
-fn rest<'a>(turn: &mut Text, names: impl Iterator<Item = &'a [u8]>) -> Result<Option<Fd>, Errno> {
-    for name in names {
-        turn.push(b"/")?;
-        turn.push(name)?;
-    }
-    Ok(None)
 }
 
 /// The place that `path` names in `root`; what is absent of it is made, a name at a time, each in the directory before it.

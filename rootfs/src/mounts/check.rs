@@ -130,6 +130,11 @@ fn problems_of_path(path: &Path, place: &str, problems: &mut Vec<String>) -> boo
     fine
 }
 
+/// Whether a path is one of the root, and not the root itself.
+pub(crate) fn is_in_root(path: &Path) -> bool {
+    problems_of_path(path, "", &mut Vec::new())
+}
+
 /// What is wrong with any path.
 pub(crate) fn path_problems(path: &Path) -> Vec<String> {
     let bytes = path.as_os_str().as_bytes();
@@ -170,7 +175,7 @@ fn problems_below_proc(mount: &Mount, place: &str, problems: &mut Vec<String>) {
 }
 
 /// The path without "." and doubled slashes.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use attributes::Attributes;
 pub use bind::Bind;
-pub(crate) use check::path_problems;
+pub(crate) use check::{is_in_root, path_problems, plain};
 pub use devices::{Dev, Devpts};
 pub use plain::{Mqueue, Sysfs};
 pub use proc::{HidePid, Proc};

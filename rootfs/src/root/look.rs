@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Looking before anything is done: whether mounts can be made in a root, as far as that can be seen.
+//!
+//! Targets are walked as the floor walks them, a name at a time. Where a name is one that an earlier mount of the list lies
+//! over, or makes, the walk ends: what will be below it is not there yet.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno as Number;
+use rustix::fs::{Access, AtFlags, FileType, accessat, fstat, statat};
+
+use super::{Root, text};
+use crate::error::{Error, Object, errno_in_words};
+use crate::floor::Errno;
+use crate::floor::resolve::{self, Links};
+use crate::mounts::{Bind, Mount, Mounts, is_in_root, path_problems, plain};
+use crate::sys;
+
+impl Root {
+    /// Whether `mounts` make sense, and can be made here as far as that can be seen: [`Mounts::problems`] and
+    /// [`problems_of`](Self::problems_of). Nothing is changed.
+    ///
+    /// # Errors
+    /// `Invalid`, with every problem ([`Error::problems`]).
+    pub fn check(&self, mounts: &Mounts) -> Result<(), Error> {
+        let mut problems = mounts.problems();
+        problems.extend(self.problems_of(mounts));
+        let object = || Object::Path(self.path().to_owned());
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid("mount in", object(), problems)) }
+    }
+
+    /// What this machine and this root lack for `mounts`, a sentence each: sources that are absent, targets that are absent
+    /// and cannot or shall not be made, files where directories are needed or the other way round, links below /proc, /sys
+    /// and /dev. Nothing is changed.
+    ///
+    /// What an earlier mount of the list decides is no problem, nor what this account may not look at: who performs the
+    /// mounts may be allowed more. What is wrong whatever the machine is is told by [`Mounts::problems`] alone.
+    #[must_use]
+    pub fn problems_of(&self, mounts: &Mounts) -> Vec<String> {
+        let mut look = Look { root: self, later: HashSet::new(), problems: Vec::new() };
+        for (at, mount) in mounts.mounts.iter().enumerate() {
+            look.mount(&format!("mounts[{at}]"), mount);
+        }
+        for (list, paths) in [("read_only", &mounts.read_only), ("masked", &mounts.masked)] {
+            for (at, path) in paths.iter().enumerate().filter(|(_, path)| is_in_root(path)) {
+                if let Found::Refused(why) = look.find(&plain(path)) {
+                    look.problems.push(format!("{list}[{at}] {path:?} {why}"));
+                }
+            }
+        }
+        look.problems
+    }
+}
+
+/// What is at a path of the root.
+enum Found {
+    /// Something, and where it is without links.
+    There { fd: OwnedFd, at: PathBuf, directory: bool },
+    /// Nothing: this is absent, a path without links.
+    Absent(PathBuf),
+    /// Nothing, and nothing can be: its way leads through something that is no directory.
+    Through(PathBuf),
+    /// It cannot be told yet, or not by us.
+    Unknown,
+    /// No step will take it, and why.
+    Refused(String),
+}
+
+/// What shall be mounted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Directory,
+    File,
+    Unknown,
+    /// Nothing, and that is in order.
+    Nothing,
+}
+
+struct Look<'a> {
+    root: &'a Root,
+    /// What mounts so far lie over, or make: paths in the root, as they are written and without links.
+    later: HashSet<PathBuf>,
+    problems: Vec<String>,
+}
+
+impl Look<'_> {
+    fn mount(&mut self, place: &str, mount: &Mount) {
+        let source = match mount {
+            Mount::Bind(bind) => self.source(place, bind),
+            _ => Source::Directory,
+        };
+        let target = mount.target();
+        if source == Source::Nothing || !is_in_root(target) {
+            return;
+        }
+        let path = plain(target);
+        let problem = match self.find(&path) {
+            Found::There { at, directory, .. } => {
+                let problem = mismatch(mount, source, directory);
+                self.later.insert(at);
+                problem
+            }
+            Found::Absent(_) if mount.creates_target() => self.making(&path),
+            Found::Absent(at) if at == path => {
+                Some("does not exist in the root, and is not to be made: create_target()".to_owned())
+            }
+            Found::Absent(at) => {
+                Some(format!("does not exist in the root, nor does {at:?}, and is not to be made: create_target()"))
+            }
+            Found::Through(at) => Some(format!("leads through {at:?}, which is no directory")),
+            Found::Refused(why) => Some(why),
+            Found::Unknown => None,
+        };
+        self.problems.extend(problem.map(|problem| format!("{place}.target {target:?} {problem}")));
+        self.later.insert(path);
+    }
+
+    fn source(&mut self, place: &str, bind: &Bind) -> Source {
+        let Bind { source, optional, .. } = bind;
+        if !path_problems(source).is_empty() || self.is_later(source) {
+            return Source::Unknown;
+        }
+        let errno = match fs::metadata(source) {
+            Ok(found) if found.is_dir() => return Source::Directory,
+            Ok(_) => return Source::File,
+            Err(error) => error.raw_os_error().unwrap_or_default(),
+        };
+        let problem = match Number::from_raw(errno) {
+            Number::ENOENT if *optional => return Source::Nothing,
+            Number::EACCES | Number::EPERM => return Source::Unknown,
+            Number::ENOENT if fs::symlink_metadata(source).is_ok() => "is a link that leads nowhere".to_owned(),
+            Number::ENOENT => "does not exist".to_owned(),
+            Number::ENOTDIR => "leads through something that is no directory".to_owned(),
+            _ => format!("cannot be looked at: {}", errno_in_words(errno)),
+        };
+        self.problems.push(format!("{place}.source {source:?} {problem}"));
+        Source::Unknown
+    }
+
+    /// Whether a path of this machine lies in the root, where a mount so far will be.
+    fn is_later(&self, source: &Path) -> bool {
+        let source = plain(source);
+        let inside = source.strip_prefix(plain(self.root.path())).ok();
+        inside.is_some_and(|path| Path::new("/").join(path).ancestors().any(|above| self.later.contains(above)))
+    }
+
+    /// What is at a path of the root.
+    fn find(&self, path: &Path) -> Found {
+        let links = Links::for_target(&text(path).unwrap_or_default());
+        let (mut at, mut later) = (PathBuf::from("/"), false);
+        let walked = text(path).and_then(|path| {
+            resolve::walk_seeing(self.root.number(), &path, links, &mut |directory, name| {
+                at = if directory.is_empty() { "/".into() } else { OsStr::from_bytes(directory).into() };
+                at.push(OsStr::from_bytes(name));
+                later = self.later.contains(&at);
+                if later { Err(Errno::STALE) } else { Ok(()) }
+            })
+        });
+        match walked.map(sys::owned) {
+            Ok(fd) => {
+                let (found, top) = (fstat(&fd), fstat(&self.root.fd));
+                let (Ok(found), Ok(top)) = (found, top) else { return Found::Unknown };
+                if (found.st_dev, found.st_ino) == (top.st_dev, top.st_ino) {
+                    return Found::Refused("leads to the root itself".to_owned());
+                }
+                Found::There { fd, at, directory: FileType::from_raw_mode(found.st_mode) == FileType::Directory }
+            }
+            Err(_) if later => Found::Unknown,
+            Err(Errno::NOENT) => Found::Absent(at),
+            Err(Errno::ACCES | Errno::PERM) => Found::Unknown,
+            Err(Errno::NOTDIR) => Found::Through(at.parent().unwrap_or(&at).to_owned()),
+            Err(Errno::LOOP) if links == Links::Refuse => Found::Refused(format!(
+                "leads through the link {at:?}: nothing is mounted through links below /proc, /sys and /dev of a root"
+            )),
+            Err(Errno::LOOP) => Found::Refused("leads through too many links, or through one of a proc".to_owned()),
+            Err(Errno(errno)) => Found::Refused(format!("cannot be looked at: {}", errno_in_words(errno.into()))),
+        }
+    }
+
+    /// Why a path that is absent cannot be made, if it cannot.
+    fn making(&mut self, path: &Path) -> Option<String> {
+        let above: Vec<&Path> = path.ancestors().collect();
+        // The deepest directory of it that there is; what is below that is made, a name at a time.
+        let mut here = (None, PathBuf::from("/"));
+        for prefix in above.into_iter().rev().skip(1) {
+            match self.find(prefix) {
+                Found::There { fd, at, .. } => here = (Some(fd), at),
+                Found::Absent(_) => {
+                    let (fd, mut at) = here;
+                    let fd = fd.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+                    let name = prefix.file_name().unwrap_or_default();
+                    if statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                        return Some(format!("cannot be made: {:?} is a link that leads nowhere", at.join(name)));
+                    }
+                    if accessat(fd, ".", Access::WRITE_OK, AtFlags::empty()) == Err(rustix::io::Errno::ROFS) {
+                        return Some(format!("cannot be made: {at:?} is on a read-only file system"));
+                    }
+                    let rest = path.strip_prefix(prefix).ok()?;
+                    for name in std::iter::once(name).chain(rest.iter()) {
+                        at.push(name);
+                        self.later.insert(at.clone());
+                    }
+                    return None;
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// What is wrong with mounting this there.
+fn mismatch(mount: &Mount, source: Source, directory: bool) -> Option<String> {
+    let kind = match mount {
+        Mount::Bind(Bind { source: path, .. }) => match (source, directory) {
+            (Source::File, true) => return Some(format!("is a directory, and its source {path:?} is none")),
+            (Source::Directory, false) => return Some(format!("is no directory, and its source {path:?} is one")),
+            _ => return None,
+        },
+        Mount::Tmpfs(_) => "tmpfs",
+        Mount::Proc(_) => "proc",
+        Mount::Sysfs(_) => "sysfs",
+        Mount::Devpts(_) => "devpts",
+        Mount::Mqueue(_) => "mqueue",
+        Mount::Dev(_) => "minimal /dev",
+    };
+    (!directory).then(|| format!("is no directory: a {kind} needs one"))
+}

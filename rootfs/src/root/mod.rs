@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A root: a directory, held open, that no path of it leads out of.
+//!
+//! Man: openat2(2), path_resolution(7).
+
+mod look;
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::error::{Error, Object};
+use crate::floor::Errno;
+
+/// A directory that we can never be led out of.
+///
+/// Paths given to it begin at its top, with or without a leading slash, and are resolved as a process would whose root it
+/// is: an absolute link leads to the top, and ".." ends there. Whoever moves names in it meanwhile moves names, not us:
+/// what is answered is open, and what is made is made in a directory that is held.
+///
+/// ```
+/// use skep_rootfs::{Bind, Mounts, Root};
+///
+/// # let dir = std::env::temp_dir();
+/// let root = Root::open(dir)?;
+/// let mounts = Mounts::new().add(Bind::new("/no/such/file", "/etc/hosts").create_target());
+/// assert_eq!(root.problems_of(&mounts), ["mounts[0].source \"/no/such/file\" does not exist"]);
+/// # Ok::<(), skep_rootfs::Error>(())
+/// ```
+/// # Kernel
+/// openat2 (Linux 5.6); where it is absent or refused, a walk by descriptors does the same.
+#[derive(Debug)]
+pub struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Root {
+    /// The directory at `path`, which is no link; what is above its last name is this machine's, and believed.
+    ///
+    /// # Errors
+    /// `ENOENT`; `ENOTDIR` for a file or a link; `EACCES`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(CWD, path, flags, Mode::empty()).map_err(|errno| {
+            let error = Error::os("open", Object::Path(path.to_owned()), errno.raw_os_error());
+            if errno == rustix::io::Errno::NOTDIR { error.with_hint(NO_DIRECTORY) } else { error }
+        })?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// The path that it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its number, for the floor.
+    fn number(&self) -> i32 {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// What [`Root::open`] and a step say to a root that is none.
+pub(crate) const NO_DIRECTORY: &str = "a root must be a directory, and no link to one";
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A path, for the floor.
+fn text(path: &Path) -> Result<CString, Errno> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)
+}
