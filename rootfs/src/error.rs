@@ -79,6 +79,13 @@ impl ErrorKind {
 pub enum Object {
     /// A file or directory.
     Path(PathBuf),
+    /// What is at a path of a [`Root`](crate::Root).
+    InRoot {
+        /// The path, from the root's top.
+        path: PathBuf,
+        /// The root's own.
+        root: PathBuf,
+    },
     /// A descriptor.
     Descriptor(i32),
     /// What a step of [`Steps`](crate::Steps) is about, in its words.
@@ -91,6 +98,7 @@ impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Object::Path(path) => write!(f, "{path:?}"),
+            Object::InRoot { path, root } => write!(f, "{path:?} in {root:?}"),
             Object::Descriptor(fd) => write!(f, "descriptor {fd}"),
             Object::Step(words) => f.write_str(words),
             Object::Named(name) => f.write_str(name),

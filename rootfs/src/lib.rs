@@ -47,5 +47,5 @@ mod sys;
 
 pub use error::{Error, ErrorKind, Object};
 pub use mounts::{Attributes, Bind, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Proc, Sysfs, Tmpfs};
-pub use root::Root;
+pub use root::{Node, Root};
 pub use steps::{RootSpec, Setting, Steps, Stop};

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno as Number;
 use rustix::fs::{Access, AtFlags, FileType, accessat, fstat, statat};
 
-use super::{Root, text};
+use super::{NO_LINKS, Root, text};
 use crate::error::{Error, Object, errno_in_words};
 use crate::floor::Errno;
 use crate::floor::resolve::{self, Links};
@@ -174,9 +174,9 @@ impl Look<'_> {
             Err(Errno::NOENT) => Found::Absent(at),
             Err(Errno::ACCES | Errno::PERM) => Found::Unknown,
             Err(Errno::NOTDIR) => Found::Through(at.parent().unwrap_or(&at).to_owned()),
-            Err(Errno::LOOP) if links == Links::Refuse => Found::Refused(format!(
-                "leads through the link {at:?}: nothing is mounted through links below /proc, /sys and /dev of a root"
-            )),
+            Err(Errno::LOOP) if links == Links::Refuse => {
+                Found::Refused(format!("leads through the link {at:?}: {NO_LINKS}"))
+            }
             Err(Errno::LOOP) => Found::Refused("leads through too many links, or through one of a proc".to_owned()),
             Err(Errno(errno)) => Found::Refused(format!("cannot be looked at: {}", errno_in_words(errno.into()))),
         }

@@ -4,6 +4,8 @@
 //! Man: openat2(2), path_resolution(7).
 
 mod look;
+mod make;
+mod open;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -14,6 +16,8 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::error::{Error, Object};
 use crate::floor::Errno;
+use crate::floor::resolve::Links;
+pub use make::Node;
 
 /// A directory that we can never be led out of.
 ///
@@ -63,7 +67,21 @@ impl Root {
     fn number(&self) -> i32 {
         self.fd.as_raw_fd()
     }
+
+    fn object(&self, path: &Path) -> Object {
+        Object::InRoot { path: path.to_owned(), root: self.path.clone() }
+    }
+
+    fn error(&self, op: &'static str, path: &Path, errno: i32) -> Error {
+        let error = Error::os(op, self.object(path), errno);
+        let is_link =
+            errno == 40 && op == "make" && text(path).is_ok_and(|path| Links::for_target(&path) == Links::Refuse);
+        if is_link { error.with_hint(NO_LINKS) } else { error }
+    }
 }
+
+/// What is said of links in targets of mounts, and on the way to what is made.
+pub(crate) const NO_LINKS: &str = "nothing is mounted or made through links below /proc, /sys and /dev of a root";
 
 /// What [`Root::open`] and a step say to a root that is none.
 pub(crate) const NO_DIRECTORY: &str = "a root must be a directory, and no link to one";

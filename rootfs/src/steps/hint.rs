@@ -14,7 +14,7 @@ impl Step<'_> {
         Some(match (Errno::from_raw(errno), self) {
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
             (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. }) if is(Part::Source) => crate::root::NO_DIRECTORY,
-            (Errno::ELOOP, _) if is_target => "nothing is mounted through links below /proc, /sys and /dev of a root",
+            (Errno::ELOOP, _) if is_target => crate::root::NO_LINKS,
             (Errno::ENOTDIR, Step::Mount { .. } | Step::Dev { .. }) if is_target => "it must be a directory",
             (Errno::ENOENT, Step::Mount { .. } | Step::Dev { .. } | Step::Bind { .. }) if is(Part::Target) => {
                 "make it, or ask for it to be made: create_target()"

@@ -135,7 +135,7 @@ fn links_below_proc_sys_and_dev_are_problems_and_others_are_followed() {
         .add(Tmpfs::new("/var/inner"))
         .read_only(["/sys/firmware", "/var/absent", "/etc/hosts/x"])
         .mask(["/proc/kcore", "/sys", "/absent"]);
-    let why = "nothing is mounted through links below /proc, /sys and /dev of a root";
+    let why = "nothing is mounted or made through links below /proc, /sys and /dev of a root";
     // Where the list mounts a proc itself, what is below it is another matter.
     assert_eq!(
         root.problems_of(&mounts),
@@ -153,6 +153,7 @@ fn what_an_earlier_mount_decides_is_no_problem() {
     let (dir, root) = scratch();
     symlink("run/lock", dir.join("root/lock")).unwrap();
     symlink("made", dir.join("root/to-made")).unwrap();
+    symlink("data", dir.join("root/to-data")).unwrap();
     let mounts = Mounts::new()
         .add(Tmpfs::new("/run"))
         // In the tmpfs: by its path, by a link, by another.
@@ -163,6 +164,8 @@ fn what_an_earlier_mount_decides_is_no_problem() {
         .add(Tmpfs::new("/made/by/this").create_target())
         .add(Tmpfs::new("/to-made/x"))
         .add(Tmpfs::new("/made/by/this/too"))
+        .add(Tmpfs::new("/to-data"))
+        .add(Tmpfs::new("/data/absent"))
         // A source in what will be mounted over.
         .add(Bind::new(dir.join("root/run/x"), "/etc"));
     assert_eq!(root.problems_of(&mounts), [""; 0]);

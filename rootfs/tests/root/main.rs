@@ -9,3 +9,5 @@
 )]
 
 mod look;
+mod make;
+mod resolve;

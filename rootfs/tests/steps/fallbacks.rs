@@ -114,6 +114,45 @@ fn with_a_filter_that_answers_eperm_to_what_it_does_not_know() {
 }
 
 #[test]
+fn a_thread_is_where_it_was_after_the_older_calls() {
+    needs!(root);
+    isolated(|| {
+        needs::deny(&"fsopen,open_tree".parse().unwrap()).unwrap();
+        let tree = Tree::new();
+        fs::create_dir(tree.beside("here")).unwrap();
+        std::env::set_current_dir(tree.beside("here")).unwrap();
+        let mounts =
+            Mounts::new().add(Tmpfs::new(tree.join("run"))).add(Bind::new(tree.beside("here"), tree.join("data")));
+        let steps = Steps::new(None, &mounts, Setting::default());
+        live(&steps, |_| assert_eq!(std::env::current_dir().unwrap(), tree.beside("here"))).unwrap();
+        std::env::set_current_dir("/").unwrap();
+    });
+}
+
+#[test]
+fn a_bind_keeps_what_held_for_its_source() {
+    needs!(root);
+    isolated(|| {
+        for denied in ["statx", "mount_setattr", "mount_setattr,open_tree", "mount_setattr,move_mount=EACCES"] {
+            let tree = Tree::new();
+            let mounts = Mounts::new()
+                .add(Tmpfs::new(tree.join("run")).noexec())
+                .add(Bind::new(tree.join("run"), tree.join("data")).read_only().attributes_on_top_only());
+            let steps = Steps::new(None, &mounts, Setting::default());
+            std::thread::scope(|scope| {
+                let thread = scope.spawn(|| {
+                    needs::deny(&denied.parse().unwrap()).unwrap();
+                    let target = tree.join("data");
+                    let seen = live(&steps, |view| view.at(target.to_str().unwrap()).attributes());
+                    assert_eq!(seen.unwrap(), "ro,nosuid,nodev,noexec", "{denied}");
+                });
+                thread.join().unwrap();
+            });
+        }
+    });
+}
+
+#[test]
 fn attributes_below_a_bind_are_refused_where_they_cannot_be_set() {
     needs!(root);
     isolated(|| {

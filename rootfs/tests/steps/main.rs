@@ -9,6 +9,7 @@
 )]
 
 mod fallbacks;
+mod forged;
 mod hostile;
 mod kinds;
 mod pivot;
