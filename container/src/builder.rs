@@ -265,7 +265,11 @@ impl Builder {
     /// `Invalid` with every problem of the description, those among them that only this machine has: a root directory that
     /// is absent, a name in use, a limit that cannot be applied.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let host = Host::probe(self.name.as_deref(), &self.spec, &self.states())?;
+        let host = match Host::probe(self.name.as_deref(), &self.spec, &self.states()) {
+            // What is wrong whatever the host is can be said without it.
+            Err(_) if !self.spec.problems().is_empty() => Host::default(),
+            probed => probed?,
+        };
         self.plan_for(&host)
     }
 

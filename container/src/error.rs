@@ -152,6 +152,7 @@ impl Leaf {
                     $krate::ErrorKind::NotFound => ErrorKind::NotFound,
                     $krate::ErrorKind::Denied => ErrorKind::Denied,
                     $krate::ErrorKind::Unsupported => ErrorKind::Unsupported,
+                    $krate::ErrorKind::Exhausted => ErrorKind::Exhausted,
                     $krate::ErrorKind::Busy => ErrorKind::Busy,
                     $krate::ErrorKind::Invalid => ErrorKind::Invalid,
                     $krate::ErrorKind::WrongState => ErrorKind::WrongState,
@@ -259,6 +260,20 @@ impl Error {
     pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// Adds which limit was reached, if one was.
+    pub(crate) fn with_hint_of_limits(self) -> Self {
+        match self.errno().map(Errno::from_raw) {
+            Some(Errno::EMFILE) => {
+                self.with_hint("the limit on open descriptors of this process is reached (ulimit -n)")
+            }
+            Some(Errno::ENFILE) => self.with_hint("the machine's limit on open files is reached (sysctl fs.file-max)"),
+            Some(Errno::EFBIG) => {
+                self.with_hint("the limit on the size of files of this process is reached (ulimit -f)")
+            }
+            _ => self,
+        }
     }
 
     /// The class of the failure.

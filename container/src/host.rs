@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use skep_caps_sec::Cap;
 use skep_cgroup::{Lack, Layout};
+use skep_rootfs::{ErrorKind, Root};
 
 use crate::error::{Error, Object};
 use crate::plan::CgroupPlan;
@@ -48,7 +49,7 @@ impl Host {
         if spec.process.capabilities.is_some() {
             host.last_cap = Cap::last().ok();
         }
-        host.files = files(spec);
+        host.files = files(spec)?;
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
             && let Some(root) = StateRoot::open(state_root)?
@@ -102,13 +103,25 @@ fn default_cgroup(name: Option<&str>) -> PathBuf {
     })
 }
 
-/// What is wrong with the root directory.
-fn files(spec: &Spec) -> Vec<String> {
-    let Some(root) = &spec.root else { return Vec::new() };
-    match std::fs::metadata(&root.path) {
-        Ok(found) if found.is_dir() => Vec::new(),
-        Ok(_) => vec![format!("root.path: {:?} is not a directory", root.path)],
-        Err(error) => vec![format!("root.path: {:?}: {error}", root.path)],
+/// What is wrong with the root directory and with the mounts in it, looked at through the root itself. What an ordinary
+/// user may not look at is left to the child, who may be allowed more.
+fn files(spec: &Spec) -> Result<Vec<String>, Error> {
+    let mounts = &spec.mounts;
+    let is_root_described_badly = spec.root.as_ref().is_some_and(|root| !root.problems().is_empty());
+    if is_root_described_badly || (spec.root.is_none() && mounts.is_empty()) {
+        return Ok(Vec::new());
+    }
+    match Root::open(spec.root.as_ref().map_or(Path::new("/"), |root| &root.path)) {
+        Ok(root) if mounts.problems().is_empty() => Ok(root.problems_of(mounts)),
+        Ok(_) => Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::Exhausted => {
+            Err(Error::of_leaf("create", Object::Container(None), error).with_hint_of_limits())
+        }
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Ok(vec![format!("root.path: {error}{cause}")])
+        }
     }
 }
 

@@ -172,13 +172,7 @@ fn plan_file(bytes: &[u8]) -> Result<OwnedFd, Error> {
 }
 
 fn descriptors(errno: Errno, op: &'static str) -> Error {
-    let error = Error::os(op, Object::Container(None), errno.raw_os_error());
-    match errno {
-        Errno::MFILE => error.with_hint("the limit on open descriptors of this process is reached (ulimit -n)"),
-        Errno::NFILE => error.with_hint("the machine's limit on open files is reached (sysctl fs.file-max)"),
-        Errno::FBIG => error.with_hint("the limit on the size of files of this process is reached (ulimit -f)"),
-        _ => error,
-    }
+    Error::os(op, Object::Container(None), errno.raw_os_error()).with_hint_of_limits()
 }
 
 /// Waits for the child's birth. On failure the wire is closed.

@@ -107,10 +107,5 @@ fn is_refusal(error: &skep_ns::Error) -> bool {
 }
 
 fn exhausted(errno: Errno) -> Error {
-    let error = Error::os("make a file for", Object::Named("the launcher"), errno.raw_os_error());
-    match errno {
-        Errno::MFILE => error.with_hint("the limit on open descriptors of this process is reached (ulimit -n)"),
-        Errno::FBIG => error.with_hint("the limit on the size of files of this process is reached (ulimit -f)"),
-        _ => error,
-    }
+    Error::os("make a file for", Object::Named("the launcher"), errno.raw_os_error()).with_hint_of_limits()
 }

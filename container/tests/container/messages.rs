@@ -44,7 +44,7 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         ("no format that is known", NotExecutable, container(file(dir, "bytes", "\u{1}\u{2}\u{3}\u{4}", 0o755))),
         ("an argument that is too large", Invalid, true_().command("/bin/true", ["x".repeat(200_000)])),
         ("arguments that are too many", Invalid, true_().command("/bin/true", (0..60_000).map(|_| "x".repeat(120)))),
-        ("a bind source that is absent", NotFound, true_().bind("/no/such/source", dir.path())),
+        ("a bind source that is absent", Invalid, true_().bind("/no/such/source", dir.path())),
         ("a bind of a directory on a file", Invalid, true_().bind("/etc", dir.join("plain"))),
         ("a directory that is absent", NotFound, true_().current_dir("/no/such/directory")),
         ("a host name that is too long", Invalid, true_().hostname(long)),

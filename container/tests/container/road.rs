@@ -166,7 +166,15 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_touched() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         let report = Report(&error).to_string();
-        for words in ["'/'", "/no/such/root", "leaves the root", "memory", "1 MiB", "\"fly\"", "name: "] {
+        for words in [
+            "'/'",
+            "root.path: cannot open \"/no/such/root\"",
+            "leaves the root",
+            "memory",
+            "1 MiB",
+            "\"fly\"",
+            "name: ",
+        ] {
             assert!(report.contains(words), "{words} is not in\n{report}");
         }
         assert!(!states.exists());

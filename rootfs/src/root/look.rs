@@ -132,7 +132,10 @@ impl Look<'_> {
         };
         let problem = match Number::from_raw(errno) {
             Number::ENOENT if *optional => return Source::Nothing,
-            Number::EACCES | Number::EPERM => return Source::Unknown,
+            // Not seen for want of a right or of a descriptor: nothing that the description could do better.
+            Number::EACCES | Number::EPERM | Number::EMFILE | Number::ENFILE | Number::ENOMEM => {
+                return Source::Unknown;
+            }
             Number::ENOENT if fs::symlink_metadata(source).is_ok() => "is a link that leads nowhere".to_owned(),
             Number::ENOENT => "does not exist".to_owned(),
             Number::ENOTDIR => "leads through something that is no directory".to_owned(),
@@ -172,7 +175,8 @@ impl Look<'_> {
             }
             Err(_) if later => Found::Unknown,
             Err(Errno::NOENT) => Found::Absent(at),
-            Err(Errno::ACCES | Errno::PERM) => Found::Unknown,
+            // 12, 23 and 24: memory and descriptors, of which there may be more in a moment.
+            Err(Errno::ACCES | Errno::PERM | Errno(12 | 23 | 24)) => Found::Unknown,
             Err(Errno::NOTDIR) => Found::Through(at.parent().unwrap_or(&at).to_owned()),
             Err(Errno::LOOP) if links == Links::Refuse => {
                 Found::Refused(format!("leads through the link {at:?}: {NO_LINKS}"))
