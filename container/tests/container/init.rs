@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
 use skep::ns::Stdio;
 
 use crate::common::{DEADLINE, shell, status, text_of};
@@ -52,13 +52,13 @@ fn ten_thousand_orphans_are_reaped() {
     needs!(userns, program("busybox"));
     isolated_for(Duration::from_secs(600), || {
         // Each subshell leaves a child behind that outlives it. None may be left as a zombie of process 1 at the end.
-        let script = "i=0; while [ $i -lt 100 ]; do
+        let script = "i=0; while [ $i -lt $ROUNDS ]; do
                 j=0; while [ $j -lt 100 ]; do (: & ); j=$((j+1)); done
                 i=$((i+1))
             done
             while grep -l '^State:.*Z' /proc/[0-9]*/status 2>/dev/null; do :; done | wc -l > /dev/null
             echo done";
-        assert_eq!(text_of(shell(script).init()), "done\n");
+        assert_eq!(text_of(shell(script).init().env("ROUNDS", rounds(100).to_string())), "done\n");
     });
 }
 

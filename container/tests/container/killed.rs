@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
 use nix::sys::ptrace::Options;
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -87,14 +87,15 @@ fn whenever_its_maker_is_killed_a_container_can_be_deleted() {
         rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
         let tree = Tree::new();
         // Every stop has its turn over many runs; the seed says which ones this run has had.
-        let mut seed = [0];
+        let mut seed = [0; 2];
         rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).unwrap();
-        let first = 1 + usize::from(seed[0]) % STRIDE;
-        println!("seed: stop {first} and every {STRIDE}th after it");
+        let stride = STOPS / rounds(DEATHS) as usize;
+        let first = 1 + usize::from(u16::from_ne_bytes(seed)) % stride;
+        println!("seed: stop {first} and every {stride}th after it");
         let mut at = first;
         while kill_at(&tree, at) {
             delete(&tree, at);
-            at += STRIDE;
+            at += stride;
         }
         delete(&tree, at);
         println!("{at} stops");
@@ -102,5 +103,7 @@ fn whenever_its_maker_is_killed_a_container_can_be_deleted() {
     });
 }
 
-/// How many stops apart the deaths are.
-const STRIDE: usize = 5;
+/// How many stops a start has, about: two a system call.
+const STOPS: usize = 900;
+/// How many of them have their turn in one run.
+const DEATHS: u32 = 180;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
 use skep::{Error, ErrorKind};
 
 use crate::common::DEADLINE;
@@ -48,7 +48,7 @@ fn of_eight_who_want_one_name_one_gets_it() {
     needs!(userns, program("busybox"));
     isolated_for(DEADLINE * 3, || {
         let tree = Tree::new();
-        for _ in 0..10 {
+        for _ in 0..rounds(10) {
             let barrier = Barrier::new(8);
             let create = || {
                 barrier.wait();
