@@ -78,7 +78,9 @@ fn beat(port: Arc<Port>) {
 }
 
 fn loopback() -> Result<(), Failure> {
-    let output = Command::new("/usr/sbin/ip").args(["link", "set", "lo", "up"]).output();
+    // In one of two places, whichever the host has it in.
+    let mut command = Command::new("ip");
+    let output = command.args(["link", "set", "lo", "up"]).env("PATH", "/usr/sbin:/usr/bin").output();
     let output = output.map_err(|error| format!("cannot run ip to raise the loopback link: {error}"))?;
     if output.status.success() {
         return Ok(());

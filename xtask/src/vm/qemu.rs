@@ -116,6 +116,8 @@ pub(super) fn parameters(nonce: &str, options: &Options) -> String {
         "tsc=reliable",
         "clocksource=tsc",
         "no5lvl",
+        // On a loaded host the emulated timer may not tick in the moment in which the kernel tries it: it would panic.
+        "no_timer_check",
         // Emulated code is translated for each address that it is found at. Where every program has the same one, a
         // start takes a quarter of the time.
         "norandmaps",
