@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Plans of whole descriptions, compared with the files in `tests/plans`. `UPDATE=1` writes them anew.
 
+use skep_caps_sec::{Resource, Rlimit};
+use skep_cgroup::{Limits, MIB, Quota};
 use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
+use skep_rootfs::{Bind, Mounts};
 
 use crate::builder::Builder;
 use crate::error::ErrorKind;
 use crate::handle::Container;
-use crate::host::Host;
+use crate::host::{Cgroups, Host};
 use crate::plan::Stage;
-use crate::plan::step::Step;
+use crate::plan::step::{Flat, Step};
+use crate::wire::{AT_CLONE, AT_EXEC};
 
 #[track_caller]
 fn compare(name: &str, expected: &str, builder: &Builder) {
-    let explained = builder.plan_for(&Host::default()).unwrap().explain();
+    compare_text(name, expected, &builder.plan_for(&Host::default()).unwrap().explain());
+}
+
+#[track_caller]
+fn compare_text(name: &str, expected: &str, explained: &str) {
     if std::env::var_os("UPDATE").is_some() {
         let path = format!("{}/tests/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
         std::fs::write(path, explained).unwrap();
@@ -73,6 +81,59 @@ fn every_wish_becomes_a_step() {
         .new_session()
         .die_with_caller();
     plan_is!("everything", builder);
+}
+
+/// A machine with a cgroup of version 2 and one of version 1 for processes, as it could be detected.
+fn host() -> Host {
+    let hierarchy = |version: &str, controllers: &str, mount: &str| {
+        format!(
+            r#"{{"version": "{version}", "name": null, "controllers": {controllers}, "mount_point": "{mount}",
+                 "mount_root": "/", "own": "/", "access": "writable"}}"#
+        )
+    };
+    let v2 = hierarchy("v2", r#"["memory", "cpu"]"#, "/sys/fs/cgroup/unified");
+    let layout = format!(r#"{{"hierarchies": [{v2}, {}]}}"#, hierarchy("v1", r#"["pids"]"#, "/sys/fs/cgroup/pids"));
+    let layout = serde_json::from_str(&layout).unwrap();
+    Host { cgroups: Some(Cgroups { layout, path: "/skep-web".into(), lacks: Vec::new() }), ..Host::default() }
+}
+
+#[test]
+fn a_container_with_a_name_a_root_limits_and_few_rights_says_who_does_what() {
+    let limits = Limits::new().memory_max(64 * MIB).pids_max(32).cpu(Quota::millicpus(500));
+    let builder = Container::builder("web")
+        .namespaces(five().user(IdMap::whole(100_000, 65_536)))
+        .root("/srv/web")
+        .read_only_root()
+        .mounts(Mounts::standard().add(Bind::new("/var/log/web", "/logs").read_only().create_target()))
+        .limits(limits)
+        .capabilities(["chown", "net_bind_service"])
+        .ambient_capabilities(["net_bind_service"])
+        .rlimit(Rlimit::both(Resource::Core, 0))
+        .no_new_privileges()
+        .user(33, 33)
+        .init()
+        .current_dir("/srv")
+        .command("/bin/httpd", ["-f"]);
+    let explained = builder.plan_for(&host()).unwrap().explain();
+    compare_text("named", include_str!("../../../tests/plans/named.txt"), &explained);
+}
+
+#[test]
+fn a_plan_says_where_it_can_be_made_to_fail() {
+    let mut plan = Container::builder("web").command("/bin/true", [""; 0]).plan_for(&host()).unwrap();
+    let stages = plan.stages();
+    for (number, stage) in (1..).zip(&stages) {
+        plan.fail_at(number, 7);
+        let in_child = Flat::new(plan.bytes()).unwrap().header().fail;
+        match stage {
+            Stage::Parent(step) => assert_eq!((plan.failure_of(*step), in_child), (Some(7), None)),
+            Stage::Clone => assert_eq!(in_child, Some((AT_CLONE, 7))),
+            Stage::Child(at) => assert_eq!(in_child, Some((*at, 7))),
+            Stage::Execute => assert_eq!(in_child, Some((AT_EXEC, 7))),
+        }
+    }
+    plan.fail_at(stages.len() + 1, 7);
+    assert_eq!(Flat::new(plan.bytes()).unwrap().header().fail, None);
 }
 
 #[test]
