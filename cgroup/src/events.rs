@@ -9,15 +9,19 @@ use crate::group::Cgroup;
 use crate::layout::Version;
 use crate::stat::field;
 
-/// What has happened to a group since it was made, groups below it included.
+/// What has happened to a group since it was made.
 ///
-/// A count is `None` where the kernel does not keep it.
+/// A count is `None` where the kernel does not keep it. Under version 2 groups below are included; under version 1 the
+/// counts are of the group by itself, without groups that a payload has made below it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Events {
     /// Whether it has a process now.
     pub populated: bool,
+    /// Whether it is frozen now, all of it; `None` without a freezer.
+    #[doc(alias = "freezer.state")]
+    pub frozen: Option<bool>,
     /// How often its memory was used up; version 2 alone.
     pub oom: Option<u64>,
     /// How many processes the kernel has killed because memory was used up.
@@ -52,6 +56,7 @@ impl Cgroup {
         let pids = pids.transpose()?.flatten().unwrap_or_default();
         Ok(Events {
             populated,
+            frozen: self.is_frozen()?,
             oom: field(&memory, "oom"),
             oom_kill: field(&memory, "oom_kill"),
             forks_refused: field(&pids, "max"),

@@ -52,7 +52,7 @@ mod value;
 pub use controller::Controller;
 pub use error::{Error, ErrorKind, Object};
 pub use events::Events;
-pub use group::Cgroup;
+pub use group::{Cgroup, Watch};
 pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
 pub use limits::{CpuLimits, CpusetLimits, Limits, MemoryLimits, PidsLimits};
 pub use stat::{CpuStat, MemoryStat, PidsStat, Stat};

@@ -52,11 +52,7 @@ impl Cgroup {
     #[doc(alias = "SIGKILL")]
     pub fn kill(&self) -> Result<(), Error> {
         let Some(tracking) = self.tracking() else { return Ok(()) };
-        if self.holds_the_caller()? {
-            let object = Object::Group(tracking.path().to_owned());
-            let why = "the calling process is in it, and would be killed too";
-            return Err(Error::explained(OP, object, ErrorKind::WrongState, 0, why));
-        }
+        self.refuse_with_the_caller(OP)?;
         if tracking.version() == Version::V2 {
             match file::write_text(tracking.fd(), "cgroup.kill", "1") {
                 // Somebody may be in the group in another hierarchy alone.
@@ -69,21 +65,29 @@ impl Cgroup {
         self.kill_in_rounds(Whom::All)
     }
 
-    fn holds_the_caller(&self) -> Result<bool, Error> {
+    /// An error if what is done to the group would be done to us.
+    pub(super) fn refuse_with_the_caller(&self, op: &'static str) -> Result<(), Error> {
         const FILE: &str = "/proc/self/cgroup";
         let text = std::fs::read(FILE)
             .map_err(|error| Error::os("read", Object::Path(FILE.into()), error.raw_os_error().unwrap_or_default()))?;
         let groups = layout::groups(&text);
-        Ok(self.directories.iter().any(|directory| directory.holds(&groups)))
+        match self.directories.iter().find(|directory| directory.holds(&groups)) {
+            Some(directory) => Err(with_the_caller(op, directory)),
+            None => Ok(()),
+        }
     }
 
-    fn kill_in_rounds(&self, whom: Whom) -> Result<(), Error> {
+    pub(super) fn kill_in_rounds(&self, whom: Whom) -> Result<(), Error> {
         let begin = Instant::now();
         let mut pause = Duration::from_micros(250);
         loop {
             let members = self.targets(whom)?;
             if members.is_empty() {
                 return Ok(());
+            }
+            // We are not in it, we have seen: then it is not the group that we take it for.
+            if members.pids.contains(&std::process::id()) {
+                return Err(with_the_caller(OP, self.held(OP)?));
             }
             if begin.elapsed() > DEADLINE {
                 let object = Object::Group(self.tracking().map(|found| found.path().to_owned()).unwrap_or_default());
@@ -136,7 +140,7 @@ impl Cgroup {
             all.pids.extend(members.pids);
             all.strangers |= members.strangers;
         }
-        if let (Whom::Strays, Some(tracking)) = (whom, self.tracking()) {
+        if let (Whom::Strays, Some(tracking), false) = (whom, self.tracking(), all.is_empty()) {
             let known = tracking.members()?;
             all.pids.retain(|pid| !known.pids.contains(pid));
             // Their numbers cannot be compared: they are taken for the tracked ones, which are dead.
@@ -146,9 +150,14 @@ impl Cgroup {
     }
 }
 
+fn with_the_caller(op: &'static str, directory: &Directory) -> Error {
+    let why = "the calling process is in it, and would share its fate";
+    Error::explained(op, Object::Group(directory.path().to_owned()), ErrorKind::WrongState, 0, why)
+}
+
 /// Whom a round is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whom {
+pub(super) enum Whom {
     /// Everybody.
     All,
     /// Those that the tracking directory does not list.

@@ -11,12 +11,17 @@ mod add;
 mod apply;
 mod create;
 mod directory;
+mod freeze;
 mod kill;
 mod members;
 mod open;
 mod remove;
 mod undo;
 mod wait;
+mod watch;
+
+#[cfg(test)]
+mod tests;
 
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -26,6 +31,7 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::layout::Version;
 
 pub(crate) use directory::Directory;
+pub use watch::Watch;
 
 /// A control group, held open in each hierarchy.
 ///

@@ -21,7 +21,7 @@ use crate::layout::Version;
 const OP: &str = "wait for the end of";
 
 /// Between two looks where nothing tells us when to look.
-const PAUSE: Duration = Duration::from_millis(1);
+pub(super) const PAUSE: Duration = Duration::from_millis(1);
 
 impl Cgroup {
     /// Waits until no process is left in the group and below it, at most for `deadline`.
@@ -56,25 +56,35 @@ impl Directory {
     }
 
     fn wait_populated(&self, end: Option<Instant>) -> Result<Members, Error> {
+        match self.wait_events("populated 0", end)? {
+            Seen::Yes | Seen::Gone => Ok(Members::default()),
+            Seen::No => {
+                let mut left = self.members()?;
+                // Whoever it is, we could not see it.
+                left.strangers |= left.pids.is_empty();
+                Ok(left)
+            }
+        }
+    }
+
+    /// Waits until `cgroup.events` of version 2 has a line.
+    pub(super) fn wait_events(&self, wanted: &str, end: Option<Instant>) -> Result<Seen, Error> {
         const FILE: &str = "cgroup.events";
         loop {
             // Opened before it is read: a change after the reading wakes the poll.
             let file = match file::open(self.fd(), FILE) {
                 Ok(file) => file,
-                Err(Errno::NOENT | Errno::NODEV) if self.is_gone() => return Ok(Members::default()),
+                Err(Errno::NOENT | Errno::NODEV) if self.is_gone() => return Ok(Seen::Gone),
                 Err(errno) => return Err(self.read_error(FILE, errno)),
             };
             match file::read_all(file.as_fd()) {
-                Ok(text) if text.lines().any(|line| line == "populated 0") => return Ok(Members::default()),
+                Ok(text) if text.lines().any(|line| line == wanted) => return Ok(Seen::Yes),
                 Ok(_) => {}
-                Err(Errno::NODEV) => return Ok(Members::default()),
+                Err(Errno::NODEV) => return Ok(Seen::Gone),
                 Err(errno) => return Err(self.read_error(FILE, errno)),
             }
             if !wait_for(file.as_fd(), PollFlags::PRI, end).map_err(|errno| self.read_error(FILE, errno))? {
-                let mut left = self.members()?;
-                // Whoever it is, we could not see it.
-                left.strangers |= left.pids.is_empty();
-                return Ok(left);
+                return Ok(Seen::No);
             }
         }
     }
@@ -94,12 +104,23 @@ impl Directory {
     }
 }
 
+/// What a wait has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It is so.
+    Yes,
+    /// It was not by the end of the time.
+    No,
+    /// The group was removed.
+    Gone,
+}
+
 fn hold(pid: u32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()
 }
 
 /// Waits for one of `flags`; false at the end of the time.
-fn wait_for(fd: BorrowedFd<'_>, flags: PollFlags, end: Option<Instant>) -> Result<bool, Errno> {
+pub(super) fn wait_for(fd: BorrowedFd<'_>, flags: PollFlags, end: Option<Instant>) -> Result<bool, Errno> {
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     retry_on_intr(|| {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
