@@ -121,7 +121,8 @@ impl Directory {
     /// A file that is not there: because the group is not, or because this kernel has none.
     fn absent(&self, op: &'static str, object: Object, errno: Errno) -> Error {
         let raw = errno.raw_os_error();
-        if self.is_gone() {
+        // The files go before the directory does: one that was there a moment ago tells more than those that still are.
+        if errno == Errno::NODEV || self.is_gone() {
             return Error::explained(op, object, ErrorKind::NotFound, raw, "the group was removed");
         }
         let why = "this kernel has no such file, or the group not its controller";

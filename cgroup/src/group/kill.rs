@@ -59,6 +59,8 @@ impl Cgroup {
                 Ok(()) => return self.kill_in_rounds(Whom::Strays),
                 // Before 5.14; a group of threads; removed, which leaves the others to look at.
                 Err(Errno::NOENT | Errno::OPNOTSUPP | Errno::NODEV) => {}
+                // A signal takes other rights.
+                Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {}
                 Err(errno) => return Err(Error::os(OP, Object::Group(tracking.path().into()), errno.raw_os_error())),
             }
         }

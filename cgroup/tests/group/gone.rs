@@ -25,9 +25,9 @@ fn of_a_group_that_was_removed_everything_says_so_and_ending_it_is_no_error() {
         ];
         for (what, error) in errors {
             assert_eq!(error.kind(), ErrorKind::NotFound, "{what}: {}", said::all(&error));
-            let pid = child.id().to_string();
+            let pid = format!("process {} to", child.id());
             if what.starts_with("adding") {
-                said::check(what, &error, &[(&first, "GROUP"), (&pid, "PID")]);
+                said::check(what, &error, &[(&first, "GROUP"), (&pid, "process PID to")]);
             }
         }
         assert_eq!(group.stat().unwrap_err().kind(), ErrorKind::NotFound);

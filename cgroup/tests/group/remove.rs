@@ -51,11 +51,11 @@ fn who_is_left_is_named_and_nothing_is_removed() {
         }
         let error = group.remove_within(Duration::ZERO).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
-        let (first, pid) = (group.directories().next().unwrap().to_str().unwrap(), child.id().to_string());
-        said::check("removing a group with a process", &error, &[(first, "GROUP"), (&pid, "PID")]);
+        let (first, pid) = (group.directories().next().unwrap().to_str().unwrap(), format!(": {} (", child.id()));
+        said::check("removing a group with a process", &error, &[(first, "GROUP"), (&pid, ": PID (")]);
         let error = group.wait_empty(Duration::from_millis(5)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        said::check("waiting for a group with a process", &error, &[(first, "GROUP"), (&pid, "PID")]);
+        said::check("waiting for a group with a process", &error, &[(first, "GROUP"), (&pid, ": PID (")]);
         assert!(below.iter().all(|directory| directory.is_dir()));
         end(child);
         group.remove().unwrap();

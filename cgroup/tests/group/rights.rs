@@ -8,7 +8,7 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 use skep_cgroup::{Access, Cgroup, Controller, ErrorKind, Layout, Limits, MIB, Reason};
 
-use crate::support::{Swept, create, directory, end, name, run, said, sleeper, text};
+use crate::support::{LONG, Swept, create, directory, end, name, run, said, signal_of, sleeper, text};
 
 #[test]
 fn an_ordinary_user_is_told_beforehand_what_cannot_be_had() {
@@ -92,6 +92,9 @@ fn a_hierarchy_that_is_mounted_read_only_is_said_to_be() {
                 run("mount", &["-o", options, text(hierarchy.mount_point())]);
             }
         };
+        let group = create("ro-already");
+        let child = sleeper();
+        group.add(child.id()).unwrap();
         remount("remount,bind,ro");
         let writable = layout.clone();
         let layout = Layout::detect().unwrap();
@@ -102,6 +105,10 @@ fn a_hierarchy_that_is_mounted_read_only_is_said_to_be() {
         assert_eq!(error.kind(), ErrorKind::Denied);
         let at = layout.directories(name("ro"), []);
         said::check("a hierarchy that is mounted read-only", &error, &[(at[0].to_str().unwrap(), "GROUP")]);
+        // A signal is no write.
+        group.kill().unwrap();
+        assert_eq!(signal_of(child), Some(9));
+        assert!(group.freeze(LONG).is_err() && group.remove().is_err());
         remount("remount,bind,rw");
         assert_eq!(Layout::detect().unwrap(), writable);
     });

@@ -48,11 +48,11 @@ fn a_group_with_processes_gives_no_controllers_and_we_say_so_first() {
         // From now on nobody can join it: the other side of the rule.
         let error = above.add(child.id()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
-        let pid = child.id().to_string();
+        let pid = format!("process {} to", child.id());
         said::check(
             "a process for a group that gives controllers",
             &error,
-            &[(at.to_str().unwrap(), "GROUP"), (&pid, "PID")],
+            &[(at.to_str().unwrap(), "GROUP"), (&pid, "process PID to")],
         );
         again.remove().unwrap();
         end(child);
@@ -76,8 +76,12 @@ fn below_a_group_with_processes_pids_makes_groups_that_no_process_can_join() {
         assert_eq!(read(at.join("below/cgroup.type")), "domain invalid");
         let error = below.add(child.id()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WrongState);
-        let pid = child.id().to_string();
-        said::check("a process for a group of threads", &error, &[(at.to_str().unwrap(), "GROUP"), (&pid, "PID")]);
+        let pid = format!("process {} to", child.id());
+        said::check(
+            "a process for a group of threads",
+            &error,
+            &[(at.to_str().unwrap(), "GROUP"), (&pid, "process PID to")],
+        );
         end(child);
     });
 }
