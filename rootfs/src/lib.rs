@@ -26,7 +26,7 @@
 //!
 //! # Kernels
 //! Linux 5.10 and newer. Where the newer mount calls or openat2 are absent or refused by a filter, mount(2) and a walk by
-//! descriptors do the same, no less carefully. Attributes on what is mounted below a bind take Linux 5.12.
+//! descriptors do the same, no less carefully.
 //!
 //! # Privileges
 //! `CAP_SYS_ADMIN` over the mount namespace: root, or a user namespace made with it.

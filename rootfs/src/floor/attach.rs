@@ -9,6 +9,7 @@
 
 use core::ffi::CStr;
 
+use super::below;
 use super::fd::Fd;
 use super::resolve::{self, Links};
 use super::room::{Failure, Part, Room, names};
@@ -32,6 +33,8 @@ pub mod attribute {
 const MS_REMOUNT: usize = 0x20;
 const MS_BIND: usize = 0x1000;
 const MS_REC: usize = 0x4000;
+const MS_NOSYMFOLLOW: usize = 0x100;
+const ST_NOSYMFOLLOW: u64 = 0x2000;
 
 /// A place in the root, and its path, by which it can be found again.
 #[derive(Debug)]
@@ -103,22 +106,13 @@ pub struct Manner {
 /// Makes what `source` is open on appear at `place` too.
 pub(super) fn bind(room: &mut Room, source: &Fd, place: &Place<'_>, manner: Manner) -> Result<(), Failure> {
     let Manner { attributes, recursive, deep } = manner;
-    // mount(2) cannot do it. Said before anything is attached: with nothing to set, the call looks at nothing.
-    if deep && sys::mount_setattr(-1, 0, false) == Err(Errno::NOSYS) {
-        return Err(Part::Attributes.failed(Errno::NOSYS));
-    }
     match sys::open_tree(source.number(), recursive) {
         Ok(tree) => {
             // Before it is attached: nobody ever sees it without them.
-            let set = set(&tree, attributes, deep);
-            if let Err(errno) = set
-                && errno != Errno::NOSYS
-            {
-                return Err(Part::Attributes.failed(errno));
-            }
+            let is_set = set(&tree, attributes, deep)?;
             match sys::move_mount(tree.number(), place.fd.number()) {
-                Ok(()) if set.is_ok() => return Ok(()),
-                Ok(()) => return remount(room, &tree, attributes),
+                Ok(()) if is_set => return Ok(()),
+                Ok(()) => return older(room, &tree, attributes, deep),
                 Err(Errno::NOSYS | Errno::ACCES) => {}
                 Err(errno) => return Err(Part::Attach.failed(errno)),
             }
@@ -136,32 +130,39 @@ pub(super) fn bind(room: &mut Room, source: &Fd, place: &Place<'_>, manner: Mann
     let stale = |errno| Part::Attach.failed(errno);
     let expected = sys::fstat(source.number()).map_err(stale)?;
     let top = again(room, place, |found| (found.device, found.inode) == (expected.device, expected.inode))?;
-    match set(&top, attributes, deep) {
-        Err(Errno::NOSYS) => remount(room, &top, attributes),
-        done => done.map_err(|errno| Part::Attributes.failed(errno)),
-    }
+    if set(&top, attributes, deep)? { Ok(()) } else { older(room, &top, attributes, deep) }
 }
 
-/// Sets attributes of a mount, on all below it too if `deep`.
-fn set(tree: &Fd, attributes: u32, deep: bool) -> Result<(), Errno> {
-    if attributes == 0 { Ok(()) } else { sys::mount_setattr(tree.number(), attributes, deep) }
+/// Sets attributes of a mount that is attached, by mount(2).
+fn older(room: &mut Room, top: &Fd, attributes: u32, deep: bool) -> Result<(), Failure> {
+    if deep { below::remount(room, top, attributes) } else { remount(room, top, attributes) }
+}
+
+/// Sets attributes of a mount, on all below it too if `deep`; answers whether there is a call for that.
+fn set(tree: &Fd, attributes: u32, deep: bool) -> Result<bool, Failure> {
+    if attributes == 0 {
+        return Ok(true);
+    }
+    match sys::mount_setattr(tree.number(), attributes, deep) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOSYS | Errno::PERM) => Ok(false),
+        Err(errno) => Err(Part::Attributes.failed(errno)),
+    }
 }
 
 /// Sets attributes of the mount `top` alone, which is attached.
 pub(super) fn set_one(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
-    match set(top, attributes, false) {
-        Err(Errno::NOSYS) => remount(room, top, attributes),
-        done => done.map_err(|errno| Part::Attributes.failed(errno)),
-    }
+    if set(top, attributes, false)? { Ok(()) } else { remount(room, top, attributes) }
 }
 
 /// The same by mount(2), which knows one mount at a time and takes away what it is not told again.
-fn remount(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
-    let (_, present) = sys::fstatfs(top.number()).map_err(|errno| Part::Attributes.failed(errno))?;
+pub(super) fn remount(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
+    let (_, flags) = sys::fstatfs(top.number()).map_err(|errno| Part::Attributes.failed(errno))?;
     // `ST_RDONLY`, `ST_NOSUID`, `ST_NODEV`, `ST_NOEXEC` are the flags of mount(2) too. How access times are kept stays as
     // it is if nothing is said of it.
-    let present = attribute::ALL & present.to_le_bytes().first().copied().map_or(0, u32::from);
-    let flags = MS_REMOUNT | MS_BIND | (attributes | present) as usize;
+    let present = attribute::ALL & flags.to_le_bytes().first().copied().map_or(0, u32::from);
+    let nosymfollow = if flags & ST_NOSYMFOLLOW == 0 { 0 } else { MS_NOSYMFOLLOW };
+    let flags = MS_REMOUNT | MS_BIND | nosymfollow | (attributes | present) as usize;
     let name = names(top, top).0;
     let name = name.as_c_str();
     room.by_number(|| sys::mount(None, name, None, flags, None)).map_err(|refused| refused.of(Part::Attributes))

@@ -17,6 +17,7 @@
 )]
 
 pub mod attach;
+mod below;
 pub mod dev;
 pub mod fd;
 mod mask;

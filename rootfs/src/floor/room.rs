@@ -93,6 +93,11 @@ impl Room {
         answer.map_err(Refused::Call)
     }
 
+    /// This thread's list of mounts, in the same proc.
+    pub(super) fn mountinfo(&mut self) -> Result<Fd, Errno> {
+        sys::openat(self.links()?, c"../mountinfo", open::NOFOLLOW, 0)
+    }
+
     /// `/proc/thread-self/fd`, held open: a later step may mount over /proc.
     fn links(&mut self) -> Result<i32, Errno> {
         if let Some(links) = &self.links {

@@ -294,21 +294,15 @@ fn bind(room: &mut Room, source: &CStr, target: &CStr, attributes: u32, flags: B
     let stat = sys::fstat(source.number()).map_err(|errno| Part::Source.failed(errno))?;
     let make = if stat.is_directory() { Make::Directory } else { Make::File };
     let fd = find(room, target, flags.make.then_some(make))?;
-    // Below a file there is nothing: its own mount is all, which kernels before 5.12 can do too.
+    // Below a file there is nothing: its own mount is all.
     let manner = Manner { attributes, recursive: flags.recursive, deep: flags.deep && stat.is_directory() };
     attach::bind(room, &source, &Place { fd, path: target }, manner)
 }
 
-/// Binds a place over itself, read-only.
+/// Binds a place over itself, read-only with all below it.
 fn read_only(room: &mut Room, place: &Place<'_>) -> Result<(), Failure> {
-    let manner = |deep| Manner { attributes: attribute::READ_ONLY, recursive: deep, deep };
-    match attach::bind(room, &place.fd, place, manner(true)) {
-        // Before Linux 5.12 one mount can be made read-only, and not all below it. Then none below it is seen.
-        Err(failure) if failure == Part::Attributes.failed(Errno::NOSYS) => {
-            attach::bind(room, &place.fd, place, manner(false))
-        }
-        done => done,
-    }
+    let manner = Manner { attributes: attribute::READ_ONLY, recursive: true, deep: true };
+    attach::bind(room, &place.fd, place, manner)
 }
 
 fn read_only_root(room: &mut Room) -> Result<(), Failure> {

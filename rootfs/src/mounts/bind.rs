@@ -20,8 +20,9 @@ use super::attributes::{Attributes, common_methods};
 /// assert!(mounts.problems().is_empty());
 /// ```
 /// # Kernel
-/// Attributes on what is mounted below the source take Linux 5.12 (`mount_setattr`). Below it a bind that asks for them
-/// fails, with a hint; nothing is left writable in silence.
+/// Attributes on what is mounted below the source are set by one call since Linux 5.12 (`mount_setattr`); before it, or
+/// where a filter refuses that, one mount at a time, at most 1024. What cannot be set is an error: nothing is left writable
+/// in silence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[doc(alias = "MS_BIND")]

@@ -30,9 +30,6 @@ impl Step<'_> {
             (Errno::EINVAL, Step::Bind { .. }) if is(Part::Make) => {
                 "in a user namespace a bind must take along what is mounted below its source"
             }
-            (Errno::ENOSYS, Step::Bind { flags, .. }) if is(Part::Attributes) && flags.deep => {
-                "attributes on what is mounted below a bind need Linux 5.12: attributes_on_top_only(), or a newer kernel"
-            }
             (Errno::ENOSPC, _) if is(Part::Attach) || is(Part::Make) => {
                 "the limit on mounts in a namespace may be reached: fs.mount-max"
             }

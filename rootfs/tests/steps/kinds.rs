@@ -143,7 +143,7 @@ fn masked_paths_are_empty_and_those_that_are_absent_are_passed_over() {
 
 #[test]
 fn read_only_paths_cannot_be_written_with_all_below_them() {
-    needs!(root, syscall("mount_setattr"));
+    needs!(root);
     isolated(|| {
         let tree = Tree::new();
         fs::create_dir_all(tree.join("data/inner")).unwrap();
@@ -185,7 +185,7 @@ impl Drop for Source<'_> {
 
 #[test]
 fn a_bind_is_read_only_with_all_below_it_unless_it_is_told_otherwise() {
-    needs!(root, syscall("mount_setattr"));
+    needs!(root);
     isolated(|| {
         let tree = Tree::new();
         let source = Source::new(&tree);

@@ -10,6 +10,9 @@ use needs::Scratch;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use skep_rootfs::{Error, Mounts, RootSpec, Setting, Steps};
 
+/// A call that nothing here makes: denied, it changes nothing.
+pub(crate) const NOTHING: &str = "kcmp";
+
 /// A root with empty directories, and beside it a directory that nobody in the root may reach.
 pub(crate) struct Tree {
     dir: Scratch,

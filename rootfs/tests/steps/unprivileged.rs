@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use needs::{isolated, needs};
 use skep_rootfs::{Bind, Mounts, Setting, Steps};
 
-use crate::support::{Tree, again_in_namespaces, live, names};
+use crate::support::{NOTHING, Tree, again_in_namespaces, live, mounted_below, names};
 
 #[test]
 fn the_standard_mounts_work_in_a_user_namespace() {
@@ -43,7 +43,7 @@ fn the_standard_mounts_work_in_a_user_namespace_without_the_newer_calls() {
             let tree = Tree::new();
             let setting =
                 Setting { user_namespace: true, own_net: true, own_pid: true, own_ipc: true, ..Setting::default() };
-            let mounts = Mounts::standard().add(Bind::new("/etc", "/data").read_only().attributes_on_top_only());
+            let mounts = Mounts::standard().add(Bind::new("/etc", "/data").read_only());
             let steps = Steps::new(Some(&tree.spec()), &mounts, setting);
             std::thread::scope(|scope| {
                 // A filter is a thread's, and of what it starts.
@@ -64,22 +64,31 @@ fn the_standard_mounts_work_in_a_user_namespace_without_the_newer_calls() {
 
 #[test]
 fn what_the_namespace_may_not_mount_is_this_machine_s() {
-    needs!(userns, program("unshare"), syscall("mount_setattr"));
+    needs!(userns, program("unshare"));
     if again_in_namespaces(&[]) {
-        let tree = Tree::new();
-        let setting = Setting { user_namespace: true, ..Setting::default() };
-        let steps = Steps::new(Some(&tree.spec()), &Mounts::standard(), setting);
-        live(&steps, |view| {
-            assert!(
-                view.mounts()
-                    .iter()
-                    .filter(|mount| mount.target.starts_with("/sys"))
-                    .all(|mount| { mount.attributes().starts_with("ro") })
-            );
-            assert_eq!(view.at("/proc").attributes(), "rw,nosuid,nodev,noexec");
-            assert_eq!(fs::read_link("/proc/self").unwrap().to_str().unwrap(), std::process::id().to_string());
-        })
-        .unwrap();
+        for denied in [NOTHING, "mount_setattr", "mount_setattr=EPERM", "openat2,open_tree,move_mount,mount_setattr"] {
+            std::thread::scope(|scope| {
+                // A filter is a thread's, and of what it starts.
+                let thread = scope.spawn(|| {
+                    needs::deny(&denied.parse().unwrap()).unwrap();
+                    let tree = Tree::new();
+                    let setting = Setting { user_namespace: true, ..Setting::default() };
+                    let steps = Steps::new(Some(&tree.spec()), &Mounts::standard(), setting);
+                    let of_machine = mounted_below("/sys".as_ref()).len();
+                    live(&steps, |view| {
+                        let mounts = view.mounts();
+                        let below: Vec<_> = mounts.iter().filter(|mount| mount.target.starts_with("/sys")).collect();
+                        assert!(below.len() >= of_machine, "{below:?}");
+                        assert!(below.iter().all(|mount| mount.attributes().starts_with("ro")), "{denied}: {below:?}");
+                        assert_eq!(view.at("/proc").attributes(), "rw,nosuid,nodev,noexec");
+                        let own = fs::read_link("/proc/self").unwrap();
+                        assert_eq!(own.to_str().unwrap(), std::process::id().to_string());
+                    })
+                    .unwrap();
+                });
+                thread.join().unwrap();
+            });
+        }
         println!("second life lived");
     }
 }
