@@ -32,7 +32,8 @@
 //! `CAP_SYS_ADMIN` over the mount namespace: root, or a user namespace made with it.
 //!
 //! # Features
-//! `serde`: descriptions ([`Mounts`], [`RootSpec`]) can be serialised.
+//! `serde`: descriptions ([`Mounts`], [`RootSpec`]) can be serialised. A path is stored as text where it is text, else as a
+//! list of its bytes.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-rootfs is for Linux on x86_64 and aarch64: its system calls are written in assembly for each");
@@ -43,6 +44,8 @@ pub mod floor;
 mod mounts;
 mod root;
 mod steps;
+#[cfg(feature = "serde")]
+mod stored;
 mod sys;
 
 pub use error::{Error, ErrorKind, Object};

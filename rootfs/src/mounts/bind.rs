@@ -29,8 +29,10 @@ use super::attributes::{Attributes, common_methods};
 #[non_exhaustive]
 pub struct Bind {
     /// An absolute path of this machine.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub source: PathBuf,
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// What may not be done through it.
     pub attributes: Attributes,

@@ -19,6 +19,7 @@ use super::attributes::{Attributes, common_methods};
 #[non_exhaustive]
 pub struct Dev {
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// The most that it holds, in bytes.
     pub size: u64,
@@ -63,6 +64,7 @@ impl Default for Dev {
 #[non_exhaustive]
 pub struct Devpts {
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// The group that terminals belong to: 5, "tty". Left out in a user namespace that does not map it
     /// ([`Setting`](crate::Setting)).

@@ -47,8 +47,10 @@ pub struct Mounts {
     /// What is mounted, in this order: a parent before what is mounted in it.
     pub mounts: Vec<Mount>,
     /// Paths that become read-only, with all that is mounted below them; those that are absent stay so.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
     pub read_only: Vec<PathBuf>,
     /// Paths that are covered by something empty; those that are absent stay so.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
     pub masked: Vec<PathBuf>,
 }
 

@@ -16,6 +16,7 @@ use super::attributes::{Attributes, common_methods};
 #[non_exhaustive]
 pub struct Sysfs {
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// What may not be done through it.
     pub attributes: Attributes,
@@ -49,6 +50,7 @@ impl Default for Sysfs {
 #[non_exhaustive]
 pub struct Mqueue {
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// What may not be done through it.
     pub attributes: Attributes,

@@ -16,6 +16,7 @@ use super::attributes::{Attributes, common_methods};
 #[non_exhaustive]
 pub struct Proc {
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// Whose processes a user sees.
     pub hide: Option<HidePid>,

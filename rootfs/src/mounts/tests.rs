@@ -101,6 +101,8 @@ fn ten_thousand_mounts_are_checked_in_one_pass() {
 
 #[cfg(feature = "serde")]
 mod serialised {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -109,6 +111,44 @@ mod serialised {
             let text = serde_json::to_string(&mounts).unwrap();
             assert_eq!(serde_json::from_str::<Mounts>(&text).unwrap(), mounts);
         }
+    }
+
+    fn a_path() -> impl Strategy<Value = PathBuf> {
+        proptest::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| OsStr::from_bytes(&bytes).into())
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_of_any_bytes_is_the_same_after_a_round_trip(
+            targets in proptest::collection::vec(a_path(), 8),
+            lists in proptest::collection::vec(a_path(), 4),
+            root in a_path(),
+        ) {
+            let [a, b, c, d, e, f, g, h] = targets.try_into().unwrap();
+            let mounts = Mounts::new()
+                .add(Bind::new(a, b))
+                .add(Tmpfs::new(c))
+                .add(Proc::new(d))
+                .add(Sysfs::new(e))
+                .add(Devpts::new(f))
+                .add(Mqueue::new(g))
+                .add(Dev::new(h))
+                .read_only(lists[..2].to_vec())
+                .mask(lists[2..].to_vec());
+            let text = serde_json::to_string(&mounts).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Mounts>(&text).unwrap(), mounts);
+            let root = RootSpec::new(root);
+            let text = serde_json::to_string(&root).unwrap();
+            prop_assert_eq!(serde_json::from_str::<RootSpec>(&text).unwrap(), root);
+        }
+    }
+
+    #[test]
+    fn a_path_is_stored_as_text_where_it_is_text() {
+        let stored =
+            |path: &[u8]| serde_json::to_value(RootSpec::new(OsStr::from_bytes(path))).unwrap()["path"].clone();
+        assert_eq!(stored("/srv/wéb".as_bytes()), serde_json::json!("/srv/wéb"));
+        assert_eq!(stored(b"/\xff"), serde_json::json!([47, 255]));
     }
 
     #[test]

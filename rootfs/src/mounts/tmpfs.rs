@@ -20,6 +20,7 @@ use super::attributes::{Attributes, common_methods};
 #[non_exhaustive]
 pub struct Tmpfs {
     /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
     /// The most that it holds, in bytes; the kernel rounds up to pages. Unset is half of the machine's memory.
     pub size: Option<u64>,

@@ -24,6 +24,7 @@ use crate::mounts::Mounts;
 #[non_exhaustive]
 pub struct RootSpec {
     /// An absolute path of this machine; not a link.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub path: PathBuf,
     /// Whether it becomes read-only; what is mounted in it does not.
     pub read_only: bool,
