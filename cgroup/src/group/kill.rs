@@ -203,13 +203,13 @@ impl Held {
 }
 
 /// Forks that are stopped while we kill; on drop the processes thaw, and may fork if any is left.
-struct Forks<'a> {
+pub(super) struct Forks<'a> {
     undo: Vec<(&'a Directory, &'static str, String)>,
 }
 
 impl<'a> Forks<'a> {
     /// Stops them by the best means there is; that it fails costs rounds, not the outcome.
-    fn stop(directories: &'a [Directory]) -> Self {
+    pub(super) fn stop(directories: &'a [Directory]) -> Self {
         let with = |controller| directories.iter().find(|found| found.controllers().contains(&controller));
         let v2 = directories.iter().find(|found| found.version() == Version::V2);
         let mut forks = Self { undo: Vec::new() };

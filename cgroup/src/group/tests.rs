@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tests of ways that this kernel has no need of.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use needs::{isolated, needs, token};
 
-use super::kill::Whom;
+use super::kill::{Forks, Whom};
 use super::{Cgroup, Directory};
+use crate::controller::Controller;
 use crate::layout::{Layout, Version};
 use crate::limits::Limits;
 
@@ -52,4 +54,49 @@ fn the_rounds_win_against_who_forks_by_the_freezer_of_version_2() {
         group.wait_empty(Duration::from_secs(60)).unwrap();
         group.remove().unwrap();
     });
+}
+
+/// What is written while forks are stopped, and afterwards. That a bomb dies shows little: with luck it dies without.
+fn stops_forks(group: &Cgroup, controller: Controller, file: &str, stopped: &str, before: &str) {
+    let directory = group.of(controller).unwrap();
+    let read = || directory.read(file).unwrap().trim().to_owned();
+    assert_eq!(read(), before);
+    let forks = Forks::stop(&group.directories);
+    assert_eq!(read(), stopped);
+    drop(forks);
+    assert_eq!(read(), before);
+}
+
+#[test]
+fn forks_are_stopped_by_freezing_and_else_by_a_limit_of_none() {
+    needs!(root, cgroup1("freezer"), cgroup1("pids"));
+    isolated(|| {
+        let path = format!("/{}-forks", token());
+        if let Some(v2) = Layout::detect().unwrap().v2() {
+            let group = Cgroup::create_with(&Layout::detect().unwrap(), &path, []).unwrap();
+            stops_forks(&group, Controller::Freezer, "cgroup.freeze", "1", "0");
+            group.remove().unwrap();
+            // Held open it keeps the mount.
+            drop(group);
+            hide(v2.mount_point());
+        }
+        let layout = Layout::detect().unwrap();
+        let group = Cgroup::create_with(&layout, &path, [Controller::Freezer, Controller::Pids]).unwrap();
+        let mut child = walkers(&group);
+        stops_forks(&group, Controller::Freezer, "freezer.state", "FROZEN", "THAWED");
+        group.kill().unwrap();
+        child.wait().unwrap();
+        group.remove().unwrap();
+        drop(group);
+        hide(layout.of(Controller::Freezer).unwrap().mount_point());
+        let group = Cgroup::create_with(&Layout::detect().unwrap(), &path, [Controller::Pids]).unwrap();
+        group.apply(&Limits::new().pids_max(77)).unwrap();
+        stops_forks(&group, Controller::Pids, "pids.max", "0", "77");
+        group.remove().unwrap();
+    });
+}
+
+/// Takes a hierarchy out of view, in the mount namespace of this test.
+fn hide(point: &Path) {
+    assert!(Command::new("umount").arg(point).status().unwrap().success());
 }

@@ -62,7 +62,7 @@ fn in_a_namespace(home: &Cgroup) {
         said::check(
             "a process from out of the cgroup namespace",
             &error,
-            &[(text(scratch.path()), "HIERARCHY"), (name, "NAME"), (&number, "PID")],
+            &[(text(scratch.path()), "HIERARCHY"), (name, "NAME"), (&number, "process PID to")],
         );
     }
     group.kill().unwrap();
