@@ -12,7 +12,7 @@ use core::ffi::CStr;
 use super::below;
 use super::fd::Fd;
 use super::resolve::{self, Links};
-use super::room::{Failure, Part, Room, names};
+use super::room::{Failure, Part, Room, What};
 use super::sys::{self, Errno, Stat};
 use super::text::Text;
 
@@ -65,11 +65,7 @@ pub(super) fn file_system(
         Err(failure) if failure == Part::Make.failed(Errno::PERM) => {}
         Err(failure) => return Err(failure),
     }
-    let target = names(&place.fd, &place.fd).0;
-    let target = target.as_c_str();
-    let data = Some(options).filter(|options| !options.is_empty());
-    room.by_number(|| sys::mount(Some(kind), target, Some(kind), attributes as usize, data))
-        .map_err(|refused| refused.of(Part::Make))?;
+    room.mount(What::New(kind, options), &place.fd, attributes as usize, Part::Make)?;
     Ok(None)
 }
 
@@ -120,10 +116,8 @@ pub(super) fn bind(room: &mut Room, source: &Fd, place: &Place<'_>, manner: Mann
         Err(Errno::NOSYS | Errno::PERM) => {}
         Err(errno) => return Err(Part::Make.failed(errno)),
     }
-    let (from, to) = names(source, &place.fd);
-    let (from, to) = (from.as_c_str(), to.as_c_str());
     let flags = MS_BIND | if recursive { MS_REC } else { 0 };
-    room.by_number(|| sys::mount(Some(from), to, None, flags, None)).map_err(|refused| refused.of(Part::Attach))?;
+    room.mount(What::Open(source), &place.fd, flags, Part::Attach)?;
     if attributes == 0 {
         return Ok(());
     }
@@ -163,9 +157,7 @@ pub(super) fn remount(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), 
     let present = attribute::ALL & flags.to_le_bytes().first().copied().map_or(0, u32::from);
     let nosymfollow = if flags & ST_NOSYMFOLLOW == 0 { 0 } else { MS_NOSYMFOLLOW };
     let flags = MS_REMOUNT | MS_BIND | nosymfollow | (attributes | present) as usize;
-    let name = names(top, top).0;
-    let name = name.as_c_str();
-    room.by_number(|| sys::mount(None, name, None, flags, None)).map_err(|refused| refused.of(Part::Attributes))
+    room.mount(What::Same, top, flags, Part::Attributes)
 }
 
 /// The top of what was just mounted at `place` by mount(2): its path again, which now leads onto the mount.

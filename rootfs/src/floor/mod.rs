@@ -2,7 +2,8 @@
 //! Floor: runs after clone and before the user's program. No heap, no locks, no formatting, no panics, no libc.
 //!
 //! Depends on `core` alone. It is compiled twice: as a module of this crate, and into skep's launcher, a static program
-//! without a libc, by way of the path that `build.rs` publishes.
+//! without a libc, by way of the path that `build.rs` publishes. What is called in many places is never inlined: the
+//! launcher shall be small.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,

@@ -6,7 +6,7 @@
 use core::ffi::CStr;
 
 use super::fd::Fd;
-use super::room::{Failure, Part, Room, names};
+use super::room::{Failure, Part, Room, What};
 use super::sys::{self, Errno, open};
 
 const MS_BIND: usize = 0x1000;
@@ -42,10 +42,7 @@ fn open(path: &CStr) -> Result<Fd, Errno> {
 /// The same by mount(2).
 fn bound(room: &mut Room, path: &CStr, source: &Fd) -> Result<Fd, Failure> {
     let attach = |errno| Part::Attach.failed(errno);
-    let name = names(source, source).0;
-    let name = name.as_c_str();
-    room.by_number(|| sys::mount(Some(name), name, None, MS_BIND | MS_REC, None))
-        .map_err(|refused| refused.of(Part::Attach))?;
+    room.mount(What::Open(source), source, MS_BIND | MS_REC, Part::Attach)?;
     // "/" stays what it was to who has it as a root; ".." of it leads onto what was mounted there.
     let is_top = path.to_bytes().iter().all(|byte| *byte == b'/');
     let root = open(if is_top { c"/.." } else { path }).map_err(attach)?;

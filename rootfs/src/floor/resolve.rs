@@ -185,8 +185,12 @@ pub fn place_or_make(root: i32, path: &CStr, links: Links, make: Make) -> Result
     let mut here = sys::openat(root, c".", open::PATH, 0)?;
     let mut so_far = Text::new();
     let mut is_there = true;
-    let mut names = components(path.to_bytes()).peekable();
-    while let Some(name) = names.next() {
+    let mut rest = path.to_bytes();
+    while let Some((name, after)) = first_name(rest) {
+        rest = after;
+        if name == b"." {
+            continue;
+        }
         if name == b".." {
             return Err(Errno::INVAL);
         }
@@ -203,7 +207,7 @@ pub fn place_or_make(root: i32, path: &CStr, links: Links, make: Make) -> Result
                 Err(errno) => return Err(errno),
             }
         }
-        let make = if names.peek().is_some() { Make::Directory } else { make };
+        let make = if components(rest).next().is_some() { Make::Directory } else { make };
         here = made(&here, Text::of(name)?.as_c_str(), make)?;
     }
     Ok(here)

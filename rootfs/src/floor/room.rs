@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The room: descriptors that steps hand on to the steps after them.
 
+use core::ffi::CStr;
+
 use super::fd::Fd;
 use super::sys::{self, Errno, open};
 use super::text::Number;
@@ -61,6 +63,17 @@ pub struct Room {
     links: Option<Fd>,
 }
 
+/// What [`Room::mount`] mounts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What<'a> {
+    /// What a descriptor is open on, bound.
+    Open(&'a Fd),
+    /// A new file system of this kind, with these options.
+    New(&'a CStr, &'a CStr),
+    /// What is there, with other flags.
+    Same,
+}
+
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 
 impl Room {
@@ -79,18 +92,29 @@ impl Room {
         Ok(self.root.insert(root).number())
     }
 
-    /// Has `call` name descriptors by their numbers, as paths: the older mount calls know nothing but paths, and these
-    /// lead to what is open whatever happens to names.
-    pub(super) fn by_number(&mut self, call: impl FnOnce() -> Result<(), Errno>) -> Result<(), Refused> {
-        let links = self.links().map_err(Refused::Links)?;
+    /// mount(2) at what `target` is open on; a failure is one of `part`.
+    ///
+    /// That call knows nothing but paths: they are the numbers of descriptors, which lead to what is open whatever happens
+    /// to names.
+    pub(super) fn mount(&mut self, what: What<'_>, target: &Fd, flags: usize, part: Part) -> Result<(), Failure> {
+        let number;
+        let (source, kind, options) = match what {
+            What::Open(fd) => {
+                number = Number::of(fd.number());
+                (Some(number.as_c_str()), None, None)
+            }
+            What::New(kind, options) => (Some(kind), Some(kind), Some(options).filter(|text| !text.is_empty())),
+            What::Same => (None, None, None),
+        };
+        let links = self.links().map_err(|errno| Part::Links.failed(errno))?;
         let here = sys::openat(sys::CWD, c".", open::PATH | open::DIRECTORY, 0);
-        sys::fchdir(links).map_err(Refused::Links)?;
-        let answer = call();
+        sys::fchdir(links).map_err(|errno| Part::Links.failed(errno))?;
+        let answer = sys::mount(source, Number::of(target.number()).as_c_str(), kind, flags, options);
         // A directory that we may not enter, or that was removed: there is no way back to it, but to the root.
         if here.and_then(|here| sys::fchdir(here.number())).is_err() {
             let _ = sys::chdir(c"/");
         }
-        answer.map_err(Refused::Call)
+        answer.map_err(|errno| part.failed(errno))
     }
 
     /// This thread's list of mounts, in the same proc.
@@ -109,26 +133,4 @@ impl Room {
         }
         Ok(self.links.insert(links).number())
     }
-}
-
-/// Where a call by numbers has failed.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Refused {
-    Links(Errno),
-    Call(Errno),
-}
-
-impl Refused {
-    /// The failure of a call that is this half of a step.
-    pub(super) const fn of(self, part: Part) -> Failure {
-        match self {
-            Self::Links(errno) => Part::Links.failed(errno),
-            Self::Call(errno) => part.failed(errno),
-        }
-    }
-}
-
-/// The numbers of two descriptors, as paths.
-pub(super) fn names(one: &Fd, other: &Fd) -> (Number, Number) {
-    (Number::of(one.number()), Number::of(other.number()))
 }

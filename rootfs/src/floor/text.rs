@@ -26,6 +26,7 @@ impl Text {
     ///
     /// # Errors
     /// `ENAMETOOLONG` if there is no room for them.
+    #[inline(never)]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Errno> {
         let end = self.len.checked_add(bytes.len()).filter(|end| *end < SIZE).ok_or(Errno::NAMETOOLONG)?;
         let room = self.bytes.get_mut(self.len..end).ok_or(Errno::NAMETOOLONG)?;
@@ -40,6 +41,7 @@ impl Text {
     ///
     /// # Errors
     /// `ENAMETOOLONG` if there are too many.
+    #[inline(never)]
     pub fn of(bytes: &[u8]) -> Result<Self, Errno> {
         let mut text = Self::new();
         text.push(bytes)?;

@@ -232,7 +232,7 @@ fn a_file_is_bound_to_a_file_that_is_made_for_it() {
     isolated(|| {
         let tree = Tree::new();
         fs::write(tree.beside("resolv.conf"), "nameserver 10.0.3.1").unwrap();
-        let bind = Bind::new(tree.beside("resolv.conf"), "/etc/resolv.conf").read_only().nosuid().create_target();
+        let bind = Bind::new(tree.beside("resolv.conf"), "//etc/./resolv.conf").read_only().nosuid().create_target();
         let absent = Bind::new(tree.beside("absent"), "/absent").optional().create_target();
         tree.live(&Mounts::new().add(bind).add(absent), |view| {
             assert_eq!(fs::read_to_string("/etc/resolv.conf").unwrap(), "nameserver 10.0.3.1");

@@ -30,12 +30,14 @@ pub mod resolve {
 }
 
 /// Closes one descriptor.
+#[inline(never)]
 pub(in super::super) fn close(fd: i32) {
     // SAFETY: no pointer; only `Fd` calls it, with the descriptor that it owns.
     let _ = unsafe { syscall(nr::CLOSE, [fd as usize, 0, 0, 0, 0, 0]) };
 }
 
 /// openat(2), to be closed on exec.
+#[inline(never)]
 pub fn openat(at: i32, path: &CStr, flags: usize, mode: u32) -> Result<Fd, Errno> {
     let args = [at as usize, text(path), flags | open::CLOEXEC, mode as usize, 0, 0];
     // SAFETY: the kernel reads a live string that ends in NUL.
@@ -52,6 +54,7 @@ struct OpenHow {
 const _: () = assert!(size_of::<OpenHow>() == 24);
 
 /// openat2(2) of a place, not of what it holds (`O_PATH`). Linux 5.6.
+#[inline(never)]
 pub fn openat2(at: i32, path: &CStr, resolve: u64) -> Result<Fd, Errno> {
     let how = OpenHow { flags: (open::PATH | open::CLOEXEC) as u64, mode: 0, resolve };
     let args = [at as usize, text(path), (&raw const how).expose_provenance(), size_of::<OpenHow>(), 0, 0];

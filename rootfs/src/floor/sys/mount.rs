@@ -9,6 +9,7 @@ use super::{AT_EMPTY_PATH, Errno, nr, open, syscall, text, text_or_null};
 const AT_RECURSIVE: usize = 0x8000;
 
 /// mount(2): a null pointer for what is `None`.
+#[inline(never)]
 pub fn mount(
     source: Option<&CStr>,
     target: &CStr,
@@ -41,6 +42,7 @@ pub fn fsopen(kind: &CStr) -> Result<Fd, Errno> {
 }
 
 /// fsconfig(2): an option with a value, or one that is set by its name.
+#[inline(never)]
 pub fn fsconfig(fs: &Fd, key: &CStr, value: Option<&CStr>) -> Result<(), Errno> {
     const FSCONFIG_SET_FLAG: usize = 0;
     const FSCONFIG_SET_STRING: usize = 1;
@@ -66,6 +68,7 @@ pub fn fsmount(fs: &Fd, attributes: u32) -> Result<Fd, Errno> {
 }
 
 /// open_tree(2): a copy, attached nowhere, of what is at `fd`; with what is mounted below it if `recursive`. Linux 5.2.
+#[inline(never)]
 pub fn open_tree(fd: i32, recursive: bool) -> Result<Fd, Errno> {
     const OPEN_TREE_CLONE: usize = 1;
     let deep = if recursive { AT_RECURSIVE } else { 0 };
@@ -75,6 +78,7 @@ pub fn open_tree(fd: i32, recursive: bool) -> Result<Fd, Errno> {
 }
 
 /// move_mount(2): attaches the mount that `tree` is open on to the place that `place` is open on. Linux 5.2.
+#[inline(never)]
 pub fn move_mount(tree: i32, place: i32) -> Result<(), Errno> {
     const F_EMPTY_PATH: usize = 0x04;
     const T_EMPTY_PATH: usize = 0x40;

@@ -18,6 +18,7 @@ pub fn chdir(path: &CStr) -> Result<(), Errno> {
 }
 
 /// fchdir(2).
+#[inline(never)]
 pub fn fchdir(fd: i32) -> Result<(), Errno> {
     // SAFETY: no pointer.
     unsafe { syscall(nr::FCHDIR, [fd as usize, 0, 0, 0, 0, 0]) }.map(drop)

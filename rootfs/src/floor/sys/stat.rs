@@ -70,6 +70,7 @@ struct KernelStat {
 const _: () = assert!(size_of::<KernelStat>() == 128);
 
 /// fstat(2).
+#[inline(never)]
 pub fn fstat(fd: i32) -> Result<Stat, Errno> {
     // SAFETY: every field is a number, of which 0 is one.
     let mut stat: KernelStat = unsafe { core::mem::zeroed() };
