@@ -294,6 +294,11 @@ fn bind(room: &mut Room, source: &CStr, target: &CStr, attributes: u32, flags: B
     let stat = sys::fstat(source.number()).map_err(|errno| Part::Source.failed(errno))?;
     let make = if stat.is_directory() { Make::Directory } else { Make::File };
     let fd = find(room, target, flags.make.then_some(make))?;
+    let below = sys::fstat(fd.number()).map_err(|errno| Part::Target.failed(errno))?;
+    if stat.is_directory() != below.is_directory() {
+        // What mount(2) says; the newer calls say EINVAL, as to much else.
+        return Err(Part::Attach.failed(Errno::NOTDIR));
+    }
     // Below a file there is nothing: its own mount is all.
     let manner = Manner { attributes, recursive: flags.recursive, deep: flags.deep && stat.is_directory() };
     attach::bind(room, &source, &Place { fd, path: target }, manner)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Hints: what to do about a failed step, where we are sure.
 
+use std::ffi::CStr;
+
 use nix::errno::Errno;
 
+use crate::floor::resolve::Links;
 use crate::floor::{FileSystem, Part, Step};
 
 impl Step<'_> {
@@ -14,7 +17,10 @@ impl Step<'_> {
         Some(match (Errno::from_raw(errno), self) {
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
             (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. }) if is(Part::Source) => crate::root::NO_DIRECTORY,
-            (Errno::ELOOP, _) if is_target => crate::root::NO_LINKS,
+            (Errno::ELOOP, _) if is_target && self.target().is_some_and(refuses_links) => crate::root::NO_LINKS,
+            (Errno::ENOTDIR, _) if is(Part::Create) => {
+                "something on its way is no directory, or a link that leads nowhere"
+            }
             (Errno::ENOTDIR, Step::Mount { .. } | Step::Dev { .. }) if is_target => "it must be a directory",
             (Errno::ENOENT, Step::Mount { .. } | Step::Dev { .. } | Step::Bind { .. }) if is(Part::Target) => {
                 "make it, or ask for it to be made: create_target()"
@@ -36,4 +42,8 @@ impl Step<'_> {
             _ => return None,
         })
     }
+}
+
+fn refuses_links(target: &CStr) -> bool {
+    Links::for_target(target) == Links::Refuse
 }

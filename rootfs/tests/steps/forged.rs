@@ -4,7 +4,7 @@
 use std::fs;
 
 use needs::{isolated, needs};
-use skep_rootfs::{Bind, Error, Mounts, RootSpec, Setting, Steps, Tmpfs};
+use skep_rootfs::{Bind, Error, Mounts, Root, RootSpec, Setting, Steps, Tmpfs};
 
 use crate::support::{NOTHING, Tree, live};
 
@@ -54,6 +54,25 @@ fn the_older_calls_go_by_a_proc_that_is_one() {
         assert_eq!(error.errno(), Some(19));
         let said = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(said, "\"/proc/thread-self/fd\", which older mount calls need: No such device (ENODEV)");
+    });
+}
+
+#[test]
+fn a_file_of_a_root_is_read_by_a_proc_that_is_one() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        fs::write(tree.join("file"), "text").unwrap();
+        fs::create_dir_all(tree.beside("proc/thread-self/fd")).unwrap();
+        // Whatever number is asked for is there.
+        for number in 0..64 {
+            fs::write(tree.beside("proc/thread-self/fd").join(number.to_string()), "forged").unwrap();
+        }
+        let forge = Mounts::new().add(Bind::new(tree.beside("proc"), "/proc"));
+        let root = Root::open(tree.join("")).unwrap();
+        let refused = live(&Steps::new(None, &forge, Setting::default()), |_| root.open_file("/file").unwrap_err());
+        assert_eq!(refused.unwrap().errno(), Some(19));
+        assert!(root.open_file("/file").is_ok());
     });
 }
 

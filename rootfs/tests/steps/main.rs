@@ -12,6 +12,8 @@ mod fallbacks;
 mod forged;
 mod hostile;
 mod kinds;
+mod messages;
 mod pivot;
+mod said;
 mod support;
 mod unprivileged;
