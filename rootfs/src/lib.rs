@@ -4,7 +4,8 @@
 //! [`Mounts`] says what shall be mounted where, as a value that is checked before anything is touched: binds, tmpfs, proc,
 //! sysfs, devpts, mqueue, a minimal /dev, read-only and masked paths. [`Steps`] are made from it and a [`RootSpec`]: a list
 //! that can be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing
-//! in a root is believed: every target is resolved inside it to a descriptor, and mounts are attached to that.
+//! in a root is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is
+//! the same for files, and tells beforehand what it and this machine lack for mounts.
 //!
 //! ```
 //! use skep_rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
