@@ -178,15 +178,18 @@ fn what_an_earlier_mount_decides_is_no_problem() {
 fn what_this_account_may_not_look_at_is_no_problem() {
     needs!(user);
     let (dir, root) = scratch();
-    let closed = dir.join("root/closed");
-    fs::create_dir_all(closed.join("inner")).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
+    let set = |name: &str, mode| fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    for name in ["root/closed", "closed"] {
+        fs::create_dir_all(dir.join(name).join("inner")).unwrap();
+        set(name, 0o000);
+    }
     let mounts = Mounts::new()
         .add(Tmpfs::new("/closed/inner"))
         .add(Tmpfs::new("/closed/absent").create_target())
-        .add(Bind::new(closed.join("inner"), "/run"));
+        .add(Bind::new(dir.join("closed/inner"), "/run"));
     let problems = root.problems_of(&mounts);
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+    set("root/closed", 0o755);
+    set("closed", 0o755);
     assert_eq!(problems, [""; 0]);
 }
 
