@@ -2,9 +2,10 @@
 //! `cargo xtask vm`: the tests on kernels and hierarchies that this machine is not.
 //!
 //! ```text
-//! kernel.rs   Debian's package, unpacked below target/vm      ┐
-//! tree.rs     programs (or bootstrap.rs: a Debian tree), tests    ├─► qemu.rs ─ port ─► watch.rs: output, and a judgement
-//! cpio.rs     the guest's PID 1 and the modules of the disk   ┘
+//! kernel.rs     Debian's package, unpacked below target/vm      ┐
+//! tree.rs       programs, libraries, built tests, xtask itself  ├─► qemu.rs ─ port ─► watch.rs: output, and a judgement
+//! bootstrap.rs  a Debian tree in place of the programs          │
+//! cpio.rs       the guest's PID 1, the modules of the disk      ┘
 //! ```
 //! In the machine `xtask test` runs what was built here: rings, ledger and counts are the same as everywhere. Nothing is
 //! installed but the tools, and what a run makes is gone with it; see `room.rs`.

@@ -21,6 +21,9 @@ const PROGRAMS: &str = "
     umount uname uniq unshare wc which whoami xargs yes
 ";
 
+/// What is a directory on every machine.
+const DIRECTORIES: &str = "usr/bin usr/sbin usr/lib usr/lib64 etc dev home mnt opt proc root run srv sys var/lib";
+
 /// The account of the user ring.
 const ACCOUNT: [(&str, &str); 4] = [
     ("passwd", "skep-test:x:1000:1000::/nonexistent:/usr/sbin/nologin\n"),
@@ -64,23 +67,7 @@ impl Tree {
     /// A tree of the host's own programs.
     pub(super) fn minimal(root: &Path) -> Result<Self, Failure> {
         let tree = Self { root: root.to_owned() };
-        for directory in [
-            "usr/bin",
-            "usr/sbin",
-            "usr/lib",
-            "usr/lib64",
-            "etc",
-            "dev",
-            "proc",
-            "sys",
-            "run",
-            "root",
-            "var/lib",
-            "mnt",
-            "home",
-            "opt",
-            "srv",
-        ] {
+        for directory in DIRECTORIES.split_whitespace() {
             room::make(&tree.root.join(directory))?;
         }
         // One place for programs and one for libraries, whatever path they are called by.
