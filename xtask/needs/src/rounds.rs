@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Rounds: how often a test repeats what must hold every time.
+//! Rounds: how often a test repeats what must hold every time, and how long it may take where that is cut.
+
+use std::time::Duration;
 
 /// The variable that carries how many percent of its rounds a test is to do.
 const VARIABLE: &str = "SKEP_ROUNDS";
@@ -10,7 +12,18 @@ const VARIABLE: &str = "SKEP_ROUNDS";
 /// tenth (`cargo xtask test --rounds 10`): every test runs there too, and none is bound to the time that it takes.
 #[must_use]
 pub fn rounds(whole: u32) -> u32 {
-    part(whole, std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()))
+    part(whole, percent())
+}
+
+/// A deadline for this machine: four times as long on one that is too slow for all rounds.
+///
+/// It only finds what hangs, and an emulated machine on a loaded host is slow without hanging.
+pub(crate) fn patient(deadline: Duration) -> Duration {
+    if percent().is_some_and(|percent| percent < 100) { deadline * 4 } else { deadline }
+}
+
+fn percent() -> Option<u32> {
+    std::env::var(VARIABLE).ok()?.parse().ok()
 }
 
 fn part(whole: u32, percent: Option<u32>) -> u32 {

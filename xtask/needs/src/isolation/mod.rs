@@ -76,7 +76,7 @@ fn run(block: impl FnOnce(), deadline: Duration, boxed: bool) {
         }
         Some(marker) if marker.stage == Stage::Warden => warden::keep(marker),
         Some(marker) => inner::live(marker, block),
-        None => outer::judge(name, deadline, boxed && crate::machine::is_root()),
+        None => outer::judge(name, crate::rounds::patient(deadline), boxed && crate::machine::is_root()),
     }
 }
 
