@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Killing: every process of a group and of all groups below it, whatever they do meanwhile.
 //!
-//! Version 2 has one write for it, which catches forks under way. Where there is none we stop the forks first: by freezing
-//! (version 2 before 5.14, the freezer of version 1), else by `pids.max`; and go round until nobody is listed. A number
-//! from a list may have become another process's: it is signalled by a pidfd, and only if the list still has it after the
-//! pidfd was opened.
+//! Version 2 has one write for it, which catches forks under way. Where there is none we have forks refused (`pids.max`),
+//! freeze (version 2 before 5.14, the freezer of version 1), as far as there is either, and go round until nobody is listed.
+//! A number from a list may have become another process's: it is signalled by a pidfd, and only if the list still has it
+//! after the pidfd was opened.
 //!
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "cgroup.kill"; cgroup-v1/freezer-subsystem.rst.
 
@@ -81,6 +81,7 @@ impl Cgroup {
 
     pub(super) fn kill_in_rounds(&self, whom: Whom) -> Result<(), Error> {
         let begin = Instant::now();
+        let mut no_forks = None;
         let mut pause = Duration::from_micros(250);
         loop {
             let members = self.targets(whom)?;
@@ -96,10 +97,13 @@ impl Cgroup {
                 let why = format!("{} did not die in {} seconds", members.said(), DEADLINE.as_secs());
                 return Err(Error::because(OP, object, ErrorKind::TimedOut, why));
             }
-            let forks = Forks::stop(self.directories.get(whom.skips()..).unwrap_or_default());
+            let directories = self.directories.get(whom.skips()..).unwrap_or_default();
+            // From the first round to the last: on a slow machine the survivors of a round would make up for it.
+            no_forks.get_or_insert_with(|| Forks::refuse(directories));
+            let frozen = Forks::freeze(directories);
             let killed = self.kill_once(whom);
             // Frozen processes of version 1 die when they thaw.
-            drop(forks);
+            drop(frozen);
             killed?;
             // Dying takes a moment; a round without need costs more than this wait.
             thread::sleep(pause);
@@ -208,17 +212,25 @@ pub(super) struct Forks<'a> {
 }
 
 impl<'a> Forks<'a> {
-    /// Stops them by the best means there is; that it fails costs rounds, not the outcome.
-    pub(super) fn stop(directories: &'a [Directory]) -> Self {
-        let with = |controller| directories.iter().find(|found| found.controllers().contains(&controller));
+    /// Has them refused, where the group can count; that it fails costs rounds, not the outcome.
+    pub(super) fn refuse(directories: &'a [Directory]) -> Self {
+        let mut forks = Self { undo: Vec::new() };
+        let v2 = directories.iter().find(|found| found.version() == Version::V2);
+        if let Some(pids) = with(directories, Controller::Pids).or(v2) {
+            forks.put(pids, "pids.max", "0");
+        }
+        forks
+    }
+
+    /// Has everybody stand still, as far as that goes in a moment.
+    pub(super) fn freeze(directories: &'a [Directory]) -> Self {
+        let freezer = with(directories, Controller::Freezer);
         let v2 = directories.iter().find(|found| found.version() == Version::V2);
         let mut forks = Self { undo: Vec::new() };
         if v2.is_some_and(|v2| forks.put(v2, "cgroup.freeze", "1")) {
             forks.wait(v2, |text| text.lines().any(|line| line == "frozen 1"), "cgroup.events");
-        } else if with(Controller::Freezer).is_some_and(|freezer| forks.put(freezer, "freezer.state", "FROZEN")) {
-            forks.wait(with(Controller::Freezer), |text| text.trim() == "FROZEN", "freezer.state");
-        } else if let Some(pids) = with(Controller::Pids).or(v2) {
-            forks.put(pids, "pids.max", "0");
+        } else if freezer.is_some_and(|freezer| forks.put(freezer, "freezer.state", "FROZEN")) {
+            forks.wait(freezer, |text| text.trim() == "FROZEN", "freezer.state");
         }
         forks
     }
@@ -242,6 +254,11 @@ impl<'a> Forks<'a> {
             thread::sleep(Duration::from_micros(500));
         }
     }
+}
+
+/// The directory of version 1 with a controller.
+fn with(directories: &[Directory], controller: Controller) -> Option<&Directory> {
+    directories.iter().find(|found| found.controllers().contains(&controller))
 }
 
 impl Drop for Forks<'_> {
