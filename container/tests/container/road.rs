@@ -18,8 +18,9 @@ fn limits() -> Limits {
     Limits::new().memory_max(64 * MIB).pids_max(32).cpu(Quota::millicpus(500))
 }
 
+/// Not every machine has a cgroup for every limit: Linux 6.12 has no memory in version 1, and a user may have none at all.
 fn limited(builder: Builder) -> Builder {
-    if is_root() { builder.limits(limits()) } else { builder.limits_where_possible(limits()) }
+    builder.limits_where_possible(limits())
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn the_same_container_is_root_s_and_a_user_s() {
 
 #[test]
 fn limits_are_those_of_the_cgroup_that_the_container_is_in() {
-    needs!(root, program("busybox"));
+    needs!(root, cgroup("memory"), program("busybox"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let container =

@@ -26,7 +26,7 @@
 //! | `file("/dev/net/tun")` | this file |
 //! | `userns` | user namespaces that this account can make and be root in (tried in a child) |
 //! | `subids` | `/etc/subuid` and `/etc/subgid` ranges for this account, and newuidmap and newgidmap that work |
-//! | `cgroup2("memory")`, `cgroup1("memory")` | a controller that this account may use |
+//! | `cgroup("memory")`, `cgroup2("memory")`, `cgroup1("memory")` | a controller that this account may use |
 //! | `capability("SYS_RESOURCE")` | a capability in the bounding set |
 //! | `syscall("clone3")` | a call that the run does not deny (`cargo xtask test --deny-syscall`) |
 //!

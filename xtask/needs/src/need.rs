@@ -108,6 +108,12 @@ pub fn subids() -> Need {
     Need::privileged("subordinate ids", || machine::subids().err())
 }
 
+/// A controller in a hierarchy of either version that this account may use.
+pub fn cgroup(controller: &str) -> Need {
+    let unmet = || machine::cgroup1(controller).or_else(|_| machine::cgroup2(controller)).err();
+    Need::privileged(format!("the cgroup controller {controller}"), unmet)
+}
+
 /// A controller of the cgroup v2 hierarchy that this account may use.
 pub fn cgroup2(controller: &str) -> Need {
     Need::privileged(format!("the cgroup v2 controller {controller}"), || machine::cgroup2(controller).err())
