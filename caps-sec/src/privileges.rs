@@ -42,6 +42,8 @@ pub struct Privileges {
     pub oom_score_adj: Option<OomScoreAdj>,
     /// Whether others are denied to look into the process until it executes a program.
     pub undumpable: bool,
+    /// Whether it leaves the caller's session keyring, and the keys in it, for an empty one.
+    pub session_keyring: bool,
 }
 
 impl Privileges {
@@ -92,6 +94,14 @@ impl Privileges {
     #[doc(alias = "PR_SET_DUMPABLE")]
     pub fn undumpable(mut self) -> Self {
         self.undumpable = true;
+        self
+    }
+
+    /// The keys of the caller's session are not the process's: it gets a session keyring of its own. See keyrings(7).
+    #[must_use]
+    #[doc(alias = "KEYCTL_JOIN_SESSION_KEYRING")]
+    pub fn session_keyring(mut self) -> Self {
+        self.session_keyring = true;
         self
     }
 

@@ -37,11 +37,12 @@ pub fn stay(wire: &Wire, plan: &Flat<'static>) -> Result<(), Errno> {
         mask.restore();
         return Ok(());
     }
-    wire.leave();
     kernel::set_name(c"skep [init]");
     process::unmap(plan);
-    // The standard descriptors too: whoever reads the program's output waits for its end, not for ours.
-    process::close_all();
+    // The standard descriptors too: whoever reads the program's output waits for its end, not for ours. The wire last: when
+    // the parent learns that the program runs, there is nothing left here.
+    process::close_all_but(wire.socket());
+    kernel::close(wire.socket());
     serve(program)
 }
 

@@ -88,8 +88,8 @@ impl Builder {
         self
     }
 
-    /// The cgroup of the container, made for it: a path from the root of the hierarchy that the caller sees. By default
-    /// `skep-NAME`, if there are limits.
+    /// The cgroup of the container, made for it: a path from the root of the hierarchy that the caller sees, where there is
+    /// none yet. By default `skep-NAME-` and a number, if there are limits. Groups on the way to it that are made too stay.
     pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
         self.spec.resources.cgroup = Some(path.into());
         self
@@ -129,6 +129,9 @@ impl Builder {
 
     /// Has the launcher stay as process 1: it reaps what nobody else does, hands signals on to the program, and ends as
     /// the program does, with 128 + n for signal n. Needs a pid namespace. By default the program itself is process 1.
+    ///
+    /// It has no more rights than the program, and counts as a process for limits. `SIGCHLD` is its own and not handed on;
+    /// `SIGSTOP` stops it and not the program.
     pub fn init(mut self) -> Self {
         self.spec.init = true;
         self
@@ -198,9 +201,14 @@ impl Builder {
         self
     }
 
-    /// Has the program lead a session of its own, without the caller's terminal.
-    pub fn new_session(mut self) -> Self {
-        self.spec.process.new_session = true;
+    /// Has the program stay in the caller's session and process group, for a command in a terminal: keys such as Ctrl-C
+    /// reach it, and a shell's job control.
+    ///
+    /// For programs that are trusted: one in the caller's process group can send signals to all of that group, the caller
+    /// among it, by kill(2) with the number 0, whatever its pid namespace; and one with the caller's terminal can, where
+    /// the sysctl `dev.tty.legacy_tiocsti` allows it, type into it. By default it leads a session of its own.
+    pub fn in_caller_session(mut self) -> Self {
+        self.spec.process.in_caller_session = true;
         self
     }
 
@@ -305,9 +313,10 @@ impl Builder {
     ///
     /// # Errors
     /// `Invalid` with every problem of the description, before anything was touched; else the step that failed, by whom,
-    /// and why. Nothing is left behind.
+    /// and why. Nothing is left behind but mount points that were made in the root directory.
     /// # Privileges
-    /// `CAP_SYS_ADMIN` for namespaces without a user namespace among them; none with one. See [`Plan::explain`].
+    /// `CAP_SYS_ADMIN` for namespaces without a user namespace among them; none with one. Write access to the cgroups above
+    /// for limits, and to the state directory for a name. See [`Plan::explain`].
     /// # Kernel
     /// Linux 5.10.
     pub fn create(self) -> Result<Created, Error> {
@@ -325,7 +334,8 @@ impl Builder {
         self.create()?.start()
     }
 
-    /// Runs the program to its end and answers what it wrote. The container ends with this call, whatever happens.
+    /// Runs the program to its end and answers what it wrote. The container ends with this call, whatever happens: without a
+    /// pid namespace and without limits that is its first process alone.
     ///
     /// # Errors
     /// As [`start`](Self::start).

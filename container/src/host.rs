@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use skep_caps_sec::Cap;
-use skep_cgroup::{Lack, Layout};
+use skep_cgroup::{Cgroup, Lack, Layout};
 use skep_rootfs::{ErrorKind, Root};
 
 use crate::error::{Error, Object};
@@ -42,14 +42,22 @@ impl Host {
             let failed = |error| Error::of_leaf("find the cgroups of", Object::Named("this machine"), error);
             let layout = Layout::detect().map_err(failed)?;
             let path = spec.resources.cgroup.clone().unwrap_or_else(|| default_cgroup(name));
-            // A path that is none is among the description's own problems.
-            let lacks = layout.assess(&path, &spec.resources.limits).unwrap_or_default();
-            host.cgroups = Some(Cgroups { layout, path, lacks });
+            match layout.assess(&path, &spec.resources.limits) {
+                Ok(lacks) => {
+                    if Cgroup::open_in(&layout, &path).is_ok() {
+                        host.files.push(format!("resources.cgroup: {path:?} is somebody else's: it is there already"));
+                    }
+                    host.cgroups = Some(Cgroups { layout, path, lacks });
+                }
+                Err(error) => {
+                    host.files.extend(error.problems().iter().map(|problem| format!("resources.cgroup: {problem}")));
+                }
+            }
         }
         if spec.process.capabilities.is_some() {
             host.last_cap = Cap::last().ok();
         }
-        host.files = files(spec)?;
+        host.files.extend(files(spec)?);
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
             && let Some(root) = StateRoot::open(state_root)?
@@ -95,12 +103,10 @@ impl Host {
     }
 }
 
-/// Directly below the root of each hierarchy: no directory of ours is left over when the last container has gone.
+/// Directly below the root of each hierarchy: no directory of ours is left over when the last container has gone. With a
+/// number that nobody else has: what is removed by this name later was made for this container, and for no other.
 fn default_cgroup(name: Option<&str>) -> PathBuf {
-    PathBuf::from(match name {
-        Some(name) => format!("/skep-{name}"),
-        None => format!("/skep-anonymous-{:016x}", token()),
-    })
+    PathBuf::from(format!("/skep-{}-{:016x}", name.unwrap_or("anonymous"), token()))
 }
 
 /// What is wrong with the root directory and with the mounts in it, looked at through the root itself. What an ordinary

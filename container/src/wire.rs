@@ -19,7 +19,8 @@
 //! ```
 //! In place of any frame of theirs the launcher and the child may say `Failed(step, errno, detail)` and end. End of file
 //! where a frame is due means that the other end has died: the parent undoes what it made, the child exits, so that a
-//! parent that is killed leaves nothing. After `Start` it means that the program has been executed.
+//! parent that is killed leaves nothing. After `Start` it means that the program has been executed, or that the child was
+//! killed just then: its status says so.
 //!
 //! Floor: shared by both rooms; depends on `core` alone.
 

@@ -58,6 +58,8 @@ pub enum Step {
     },
     /// Deny others to look into this process.
     Undumpable,
+    /// Leave the caller's session keyring for a new one.
+    SessionKeyring,
 }
 
 /// Why a step failed.
@@ -91,6 +93,7 @@ impl Step {
             Step::Rlimit { resource, soft, hard } => [7, resource, low(soft), high(soft), low(hard), high(hard), 0],
             Step::OomScoreAdj { value } => [8, value.cast_unsigned(), 0, 0, 0, 0, 0],
             Step::Undumpable => [9, 0, 0, 0, 0, 0, 0],
+            Step::SessionKeyring => [10, 0, 0, 0, 0, 0, 0],
         }
     }
 
@@ -108,6 +111,7 @@ impl Step {
             7 => Step::Rlimit { resource: a, soft: join(b, c), hard: join(d, e) },
             8 => Step::OomScoreAdj { value: a.cast_signed() },
             9 => Step::Undumpable,
+            10 => Step::SessionKeyring,
             _ => return None,
         };
         // Operands that a kind does not have are 0: then a plan says nothing that is not performed.
@@ -129,6 +133,7 @@ impl Step {
             Step::Rlimit { resource, soft, hard } => limits::rlimit(resource, soft, hard),
             Step::OomScoreAdj { value } => limits::oom_score_adj(value),
             Step::Undumpable => thread::undumpable(),
+            Step::SessionKeyring => thread::session_keyring(),
         }
     }
 }

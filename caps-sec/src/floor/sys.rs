@@ -18,8 +18,12 @@ use core::ffi::CStr;
 pub struct Errno(pub u16);
 
 impl Errno {
+    /// Operation not permitted.
+    pub const PERM: Self = Self(1);
     /// Invalid argument.
     pub const INVAL: Self = Self(22);
+    /// Function not implemented.
+    pub const NOSYS: Self = Self(38);
     /// Input or output error: less was written than given.
     pub const IO: Self = Self(5);
 }
@@ -32,6 +36,7 @@ pub mod nr {
     pub const CLOSE: usize = 3;
     pub const CAPSET: usize = 126;
     pub const PRCTL: usize = 157;
+    pub const KEYCTL: usize = 250;
     pub const OPENAT: usize = 257;
     pub const PRLIMIT64: usize = 302;
 }
@@ -44,6 +49,7 @@ pub mod nr {
     pub const CLOSE: usize = 57;
     pub const CAPSET: usize = 91;
     pub const PRCTL: usize = 167;
+    pub const KEYCTL: usize = 219;
     pub const OPENAT: usize = 56;
     pub const PRLIMIT64: usize = 261;
 }
@@ -72,6 +78,13 @@ pub mod pr {
 pub fn prctl(operation: Operation, a: usize, b: usize) -> Result<usize, Errno> {
     // SAFETY: the type holds only operations that take numbers and no pointers.
     unsafe { syscall(nr::PRCTL, [operation.0, a, b, 0, 0]) }
+}
+
+/// Joins this thread to a new session keyring without a name (`KEYCTL_JOIN_SESSION_KEYRING`).
+pub fn join_new_session_keyring() -> Result<(), Errno> {
+    const JOIN_SESSION_KEYRING: usize = 1;
+    // SAFETY: a null pointer stands for a keyring without a name.
+    unsafe { syscall(nr::KEYCTL, [JOIN_SESSION_KEYRING, 0, 0, 0, 0]) }.map(drop)
 }
 
 /// `struct __user_cap_header_struct`, uapi/linux/capability.h.
@@ -187,6 +200,7 @@ mod tests {
             (nr::CLOSE, libc::SYS_close),
             (nr::CAPSET, libc::SYS_capset),
             (nr::PRCTL, libc::SYS_prctl),
+            (nr::KEYCTL, libc::SYS_keyctl),
             (nr::OPENAT, libc::SYS_openat),
             (nr::PRLIMIT64, libc::SYS_prlimit64),
         ];

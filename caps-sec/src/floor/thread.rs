@@ -98,3 +98,15 @@ pub fn no_new_privs() -> Result<(), Failure> {
 pub fn undumpable() -> Result<(), Failure> {
     sys::prctl(pr::SET_DUMPABLE, 0, 0).map(drop).map_err(Failure::whole)
 }
+
+/// Leaves the session keyring that came from whoever started us, with the keys in it, for a new one that is empty.
+///
+/// # Errors
+/// `EDQUOT` where the user has as many keyrings as the sysctl `kernel.keys.maxkeys` allows. A kernel without keys has
+/// nothing to leave, and who is denied the call by a filter (`EPERM`) cannot reach a key by it later.
+pub fn session_keyring() -> Result<(), Failure> {
+    match sys::join_new_session_keyring() {
+        Err(Errno::NOSYS | Errno::PERM) => Ok(()),
+        done => done.map_err(Failure::whole),
+    }
+}

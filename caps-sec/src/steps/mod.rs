@@ -85,6 +85,10 @@ impl Privileges {
 
     fn after_identity(&self) -> Vec<Step> {
         let mut steps = Vec::new();
+        // As the user whose it is to be, and before anything may forbid the call.
+        if self.session_keyring {
+            steps.push(Step::SessionKeyring);
+        }
         if let Some(sets) = &self.capabilities {
             let Capabilities { permitted, effective, inheritable, ambient, .. } = *sets;
             // After the change of user, which takes SETUID and SETGID, and clears the effective set.

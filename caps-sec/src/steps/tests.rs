@@ -126,6 +126,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         set.prop_map(|set| Step::Ambient { set }),
         any::<u32>().prop_map(|bits| Step::Securebits { bits }),
         Just(Step::NoNewPrivs),
+        Just(Step::SessionKeyring),
         (any::<u32>(), set, set).prop_map(|(resource, soft, hard)| Step::Rlimit { resource, soft, hard }),
         any::<i32>().prop_map(|value| Step::OomScoreAdj { value }),
         Just(Step::Undumpable),

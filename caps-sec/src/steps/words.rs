@@ -29,6 +29,7 @@ impl fmt::Display for Step {
             Step::Rlimit { resource, soft, hard } => write_limit(f, resource, soft, hard),
             Step::OomScoreAdj { value } => write!(f, "set the OOM score adjustment to {}", OomScoreAdj::new(value)),
             Step::Undumpable => f.write_str("deny others to look into the process"),
+            Step::SessionKeyring => f.write_str("leave the caller's session keyring for an empty one"),
         }
     }
 }
@@ -62,7 +63,12 @@ impl Step {
             Step::DropBounding { .. } | Step::Securebits { .. } => Some("CAP_SETPCAP"),
             Step::Rlimit { .. } => Some("CAP_SYS_RESOURCE to raise the hard limit"),
             Step::OomScoreAdj { .. } => Some("CAP_SYS_RESOURCE to lower it"),
-            Step::KeepCaps | Step::SetCaps { .. } | Step::Ambient { .. } | Step::NoNewPrivs | Step::Undumpable => None,
+            Step::KeepCaps
+            | Step::SetCaps { .. }
+            | Step::Ambient { .. }
+            | Step::NoNewPrivs
+            | Step::Undumpable
+            | Step::SessionKeyring => None,
         }
     }
 
@@ -90,6 +96,9 @@ impl Step {
             }
             (Step::Securebits { .. }, Errno::EPERM) => {
                 "securebits take CAP_SETPCAP, cannot be changed once they are locked, and exec_* are new in Linux 6.14"
+            }
+            (Step::SessionKeyring, Errno::EDQUOT) => {
+                "this user has as many keyrings as it may have: see the sysctl kernel.keys.maxkeys"
             }
             (Step::KeepCaps, Errno::EPERM) => "the caller's securebits lock keep_caps",
             (Step::SetCaps { .. }, Errno::EPERM) => {

@@ -105,14 +105,20 @@ pub fn reap() -> Option<Ended> {
     }
 }
 
-/// Closes every descriptor.
-pub fn close_all() {
-    // SAFETY: no pointer; the launcher keeps nothing behind a descriptor from here on.
-    if unsafe { syscall(nr::CLOSE_RANGE, [0, u32::MAX as usize, 0, 0, 0, 0]) }.is_err() {
+/// Closes every descriptor but this one.
+pub fn close_all_but(kept: i32) {
+    let kept = kept as u32;
+    close_range(0, kept.saturating_sub(1));
+    close_range(kept.saturating_add(1), u32::MAX);
+}
+
+fn close_range(first: u32, last: u32) {
+    // SAFETY: no pointer; the launcher keeps nothing behind these descriptors from here on.
+    if unsafe { syscall(nr::CLOSE_RANGE, [first as usize, last as usize, 0, 0, 0, 0]) }.is_err() {
         // Before Linux 5.9, or refused by a filter. Those that the program was given may have any number below the usual
         // limit, and what steps hand on has low ones.
-        for fd in 0..0x1_0000 {
-            ns_floor::sys::close(fd);
+        for fd in first..=last.min(0x1_0000) {
+            ns_floor::sys::close(fd as i32);
         }
     }
 }

@@ -117,11 +117,9 @@ impl Wire {
         self.fail_in_detail(at, errno, 0)
     }
 
-    /// Closes the wire without a word: another process speaks from here on.
-    pub fn leave(&self) {
-        for fd in [Some(self.socket), self.caller].into_iter().flatten() {
-            ns_floor::sys::close(fd);
-        }
+    /// Its descriptor: for who closes it without a word, since another process speaks from here on.
+    pub const fn socket(&self) -> i32 {
+        self.socket
     }
 
     /// Reports that the step at `at` failed, and which part of it or why, and ends.

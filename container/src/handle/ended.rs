@@ -23,7 +23,14 @@ pub(super) fn write(state: &StateDir, status: ExitStatus) -> Result<(), Error> {
         (None, Some(number)) => Ended::Signal { number, core_dumped: status.core_dumped() },
         (None, None) => return Ok(()),
     };
-    state.write(FILE, &serde_json::to_vec(&ended).unwrap_or_default())
+    // Whoever deletes the container removes its files and then their directory: nothing may appear in between.
+    if !state.lock()? {
+        return Ok(());
+    }
+    let written =
+        if state.is_linked() { state.write(FILE, &serde_json::to_vec(&ended).unwrap_or_default()) } else { Ok(()) };
+    state.unlock();
+    written
 }
 
 /// The status that was written down; unknown if none was.

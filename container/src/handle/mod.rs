@@ -5,6 +5,7 @@ mod created;
 mod delete;
 mod ended;
 mod first;
+mod known;
 mod open;
 mod running;
 mod status;

@@ -3,17 +3,17 @@
 
 use std::path::Path;
 
-use super::first::First;
+use super::known::Known;
 use super::running::Container;
 use crate::error::{Error, ErrorKind, Object};
-use crate::parent::Undo;
-use crate::state::{Record, StateRoot};
+use crate::state::StateRoot;
 
 impl Container {
     /// Opens the container of this name, whoever has made it: running, ended, or half made.
     ///
     /// # Errors
-    /// `NotFound` if there is none of this name in the caller's state directory; `Invalid` if its record is damaged.
+    /// `NotFound` if there is none of this name in the caller's state directory; `Invalid` if nothing of its record can be
+    /// read.
     /// # Privileges
     /// Those of its maker: the state directory is its maker's alone.
     pub fn open(name: &str) -> Result<Self, Error> {
@@ -34,16 +34,8 @@ impl Container {
             let why = format!("there is none of this name in {}", state_root.display());
             return Err(Error::because("open", object(), ErrorKind::NotFound, why));
         };
-        let record = Record::read(&state)?;
-        let (recorded, removals) = match record {
-            Some(record) => (record.first, record.removals),
-            None => (None, Vec::new()),
-        };
-        let first = match recorded.as_ref().and_then(|first| Some((first.pid(), first.find()?))) {
-            Some((pid, process)) => First::Found { pid, process },
-            None => First::gone()?,
-        };
-        Ok(Self::opened(name, first, recorded.is_some(), Undo::of(Some(state), removals)))
+        let known = Known::of(&state)?;
+        Ok(Self::opened(name, known, state))
     }
 
     /// The names of all containers in the caller's state directory, sorted.

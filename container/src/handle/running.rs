@@ -10,9 +10,10 @@ use skep_ns::{ExitStatus, Output, PidFd};
 
 use super::ended;
 use super::first::First;
+use super::known::Known;
 use super::status::Status;
 use crate::builder::Builder;
-use crate::error::{Error, Object};
+use crate::error::{Error, ErrorKind, Object};
 use crate::parent::{Started, Undo};
 use crate::state::StateDir;
 
@@ -27,8 +28,10 @@ pub struct Container {
     pub(super) first: First,
     /// Whether it was ever started.
     was_started: bool,
+    /// Why it cannot be known whether it runs, if it cannot.
+    doubt: Option<String>,
     status: OnceLock<ExitStatus>,
-    kill_on_drop: bool,
+    pub(super) kill_on_drop: bool,
     pub(super) undo: Undo,
     notes: Vec<String>,
     /// The writing end of the program's standard input, if it is a pipe.
@@ -60,14 +63,17 @@ impl Container {
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
         let first = First::Found { pid, process };
         let status = OnceLock::new();
-        Self { name, first, was_started: true, status, kill_on_drop, undo, notes, stdin, stdout, stderr }
+        Self { name, first, was_started: true, doubt: None, status, kill_on_drop, undo, notes, stdin, stdout, stderr }
     }
 
-    pub(super) fn opened(name: &str, first: First, was_started: bool, undo: Undo) -> Self {
+    pub(super) fn opened(name: &str, known: Known, state: StateDir) -> Self {
+        let Known { first, was_started, doubt, removals, .. } = known;
+        let undo = Undo::of(Some(state), removals);
         Self {
             name: Some(name.to_owned()),
             first,
             was_started,
+            doubt,
             status: OnceLock::new(),
             kill_on_drop: false,
             undo,
@@ -116,18 +122,31 @@ impl Container {
         if self.status.get().is_some() {
             return Ok(Status::Ended);
         }
-        match self.first.process() {
-            Some(process) if !process.has_ended().map_err(|error| self.waiting(error))? => Ok(Status::Running),
-            Some(_) => Ok(Status::Ended),
-            None if self.was_started => Ok(Status::Ended),
-            None => {
-                let state = self.undo.state();
-                let is_free = state.map_or(Ok(true), StateDir::lock)?;
-                if is_free {
-                    state.into_iter().for_each(StateDir::unlock);
-                }
-                Ok(if is_free { Status::HalfMade } else { Status::Creating })
+        if let Some(process) = self.first.process() {
+            let has_ended = process.has_ended().map_err(|error| self.waiting(error))?;
+            return Ok(if has_ended { Status::Ended } else { Status::Running });
+        }
+        self.certain("look at")?;
+        match self.undo.state() {
+            // Looked at anew: its maker goes on with it, or has died.
+            Some(state) if !self.was_started => {
+                let known = Known::of(state)?;
+                Ok(match (known.first.process(), known.was_started, known.maker_lives) {
+                    (Some(_), ..) => Status::Running,
+                    (None, true, _) => Status::Ended,
+                    (None, false, true) => Status::Creating,
+                    (None, false, false) => Status::HalfMade,
+                })
             }
+            _ => Ok(Status::Ended),
+        }
+    }
+
+    /// An error if it cannot be known whether it runs.
+    fn certain(&self, op: &'static str) -> Result<(), Error> {
+        match &self.doubt {
+            Some(why) => Err(Error::because(op, self.object(), ErrorKind::WrongState, why.clone())),
+            None => Ok(()),
         }
     }
 
@@ -186,6 +205,11 @@ impl Container {
 
     /// The status that the parent of the first process has written down, if it could.
     fn recorded_status(&self) -> Result<ExitStatus, Error> {
+        self.certain("wait for")?;
+        if !self.was_started {
+            let why = "it was not started when it was opened".to_owned();
+            return Err(Error::because("wait for", self.object(), ErrorKind::WrongState, why));
+        }
         match self.undo.state() {
             Some(state) => ended::read(state),
             None => Ok(ExitStatus::UNKNOWN),

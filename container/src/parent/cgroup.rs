@@ -14,7 +14,12 @@ pub(super) fn make(plan: &Plan, wanted: &CgroupPlan, undo: &mut Undo) -> Result<
     let failed = |error| Error::of_leaf("create", plan.object(), error);
     let cgroup = perform(plan, ParentStep::Cgroup, || {
         undo.push(Removal::Cgroup { directories: wanted.directories.clone() });
-        Cgroup::create_with(&wanted.layout, &wanted.path, wanted.limits.controllers()).map_err(failed)
+        let made = Cgroup::create_with(&wanted.layout, &wanted.path, wanted.limits.controllers());
+        if made.is_err() {
+            // It was made as a whole or not at all: what is there now, if anything, is somebody else's.
+            undo.pop();
+        }
+        made.map_err(failed)
     })?;
     if !wanted.limits.is_empty() {
         perform(plan, ParentStep::Limits, || cgroup.apply(&wanted.limits).map_err(failed))?;
@@ -24,6 +29,9 @@ pub(super) fn make(plan: &Plan, wanted: &CgroupPlan, undo: &mut Undo) -> Result<
 
 /// Joins the child, wherever it was not born in the cgroup: the hierarchies of version 1, and that of version 2 where the
 /// kernel refused to clone into it.
-pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32) -> Result<(), Error> {
+pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32, was_born_in_it: bool) -> Result<(), Error> {
+    if was_born_in_it && !cgroup.has_v1() {
+        return Ok(());
+    }
     cgroup.add(pid).map_err(|error| Error::of_leaf("create", plan.object(), error))
 }

@@ -16,7 +16,7 @@ use super::{cgroup, ids, launcher};
 use crate::error::{Error, ErrorKind, Object};
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::Spec;
-use crate::state::{First, Record, StateDir, StateRoot};
+use crate::state::{Identity, Record, StateDir, StateRoot};
 use crate::wire::{AT_CLONE, Broken, Frame, Received};
 
 /// What a launch takes beside the plan: descriptors, and where the container's state is kept.
@@ -81,10 +81,11 @@ impl Launch {
         };
         let (wire, far_end) = ParentWire::new().map_err(|errno| descriptors(errno, "make a socket pair for"))?;
         let mut launcher = perform(&plan, ParentStep::Launch, || self.start(&plan, far_end, cgroup.as_ref()))?;
-        let mut launched = match born(wire, &launcher) {
-            Ok((wire, pid, child)) => {
+        let (mut launched, in_cgroup) = match born(wire, &launcher) {
+            Ok(Born { wire, pid, child, in_cgroup }) => {
                 let pipes = launcher.take_pipes();
-                Launched { wire, plan, spec, pid, child, is_ours: true, pipes, undo: Undo::default() }
+                let undo = Undo::default();
+                (Launched { wire, plan, spec, pid, child, is_ours: true, pipes, undo }, in_cgroup)
             }
             Err(broken) => {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.
@@ -93,7 +94,7 @@ impl Launch {
                 return Err(sentence(&plan, &spec, broken, "launcher", status));
             }
         };
-        let prepared = launched.prepare(cgroup.as_ref());
+        let prepared = launched.prepare(cgroup.as_ref(), in_cgroup);
         // The launcher has said all that it had to say, and has ended by itself meanwhile; its status tells nothing more.
         let _ended = launcher.pidfd().wait();
         prepared.map(|()| launched)
@@ -175,13 +176,21 @@ fn descriptors(errno: Errno, op: &'static str) -> Error {
     Error::os(op, Object::Container(None), errno.raw_os_error()).with_hint_of_limits()
 }
 
+/// A child that was born, and waits.
+struct Born {
+    wire: ParentWire,
+    pid: u32,
+    child: PidFd,
+    in_cgroup: bool,
+}
+
 /// Waits for the child's birth. On failure the wire is closed.
-fn born(mut wire: ParentWire, launcher: &Child) -> Result<(ParentWire, u32, PidFd), Broken> {
+fn born(mut wire: ParentWire, launcher: &Child) -> Result<Born, Broken> {
     let (received, fds) = wire.receive_from(launcher.as_fd())?;
-    let Received::Frame(Frame::Born { pid, .. }) = received else { return Err(Broken::Unexpected) };
+    let Received::Frame(Frame::Born { pid, in_cgroup }) = received else { return Err(Broken::Unexpected) };
     if let Ok([child, socket]) = <[OwnedFd; 2]>::try_from(fds) {
         wire.go_on_over(socket);
-        return Ok((wire, pid, PidFd::from(child)));
+        return Ok(Born { wire, pid, child: PidFd::from(child), in_cgroup });
     }
     // There was no room for both descriptors. The child is ended and reaped by its number, which cannot have been given to
     // another process before that.
@@ -212,9 +221,9 @@ impl Launched {
     }
 
     /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
-    fn prepare(&mut self, cgroup: Option<&Cgroup>) -> Result<(), Error> {
+    fn prepare(&mut self, cgroup: Option<&Cgroup>, in_cgroup: bool) -> Result<(), Error> {
         if let Some(cgroup) = cgroup {
-            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid))?;
+            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup))?;
         }
         let setgroups_denied = match self.plan.id_map() {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child))?,
@@ -255,7 +264,7 @@ impl Launched {
     /// the caller then.
     fn record(&self, state: &StateDir) -> Result<(), Error> {
         let mut record = Record::intent(self.spec.clone(), self.plan.removals());
-        record.first = First::of(self.pid, &self.child);
+        record.first = Identity::of(self.pid, &self.child);
         if record.first.is_none() {
             let why = "the first process has ended, or the caller has no /proc of its own pid namespace".to_owned();
             return Err(Error::because("start", self.plan.object(), ErrorKind::WrongState, why));

@@ -41,6 +41,16 @@ impl Undo {
         self.removals.push(removal);
     }
 
+    /// Has these be removed instead of what was to be.
+    pub(crate) fn replace(&mut self, removals: Vec<Removal>) {
+        self.removals = removals;
+    }
+
+    /// Takes back the last removal: what it was for was not made by us.
+    pub(crate) fn pop(&mut self) {
+        self.removals.pop();
+    }
+
     /// Whether there is anything to undo.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.is_none() && self.removals.is_empty()

@@ -8,7 +8,7 @@
 //! user is become after everything that needs root's capabilities; the other sets follow, since a change of ids clears
 //! them; dumpable goes off after the parent has written the id maps, which the wait for `Go` makes sure of; the death
 //! signal comes after the last change of ids, which would clear it; the init forks when it has no more rights than the
-//! program; the directory is entered last of all paths, as the program's user.
+//! program, and is in its session; the directory is entered last of all paths, as the program's user.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -114,11 +114,11 @@ fn process(plan: &mut PlanBuf, spec: &Spec) {
     if spec.die_with_caller {
         plan.step(Step::DieWithCaller { signal: SIGKILL });
     }
+    if !process.in_caller_session {
+        plan.step(Step::Session);
+    }
     if spec.init {
         plan.step(Step::Init);
-    }
-    if process.new_session {
-        plan.step(Step::Session);
     }
     if let Some(mask) = process.umask {
         plan.step(Step::Umask { mask });

@@ -10,10 +10,11 @@ use super::step::{Flat, Step};
 use super::{ParentStep, Plan, Stage};
 
 impl Plan {
-    /// The plan in words, a line a step: what a dry run prints.
+    /// The plan in words, a line a step, and then what was left out of it: what a dry run prints.
     #[must_use]
     pub fn explain(&self) -> String {
-        self.lines().iter().enumerate().map(|(at, line)| format!("{:>3}. {line}\n", at + 1)).collect()
+        let steps = self.lines().into_iter().enumerate().map(|(at, line)| format!("{:>3}. {line}\n", at + 1));
+        steps.chain(self.notes().iter().map(|note| format!("left out: {note}\n"))).collect()
     }
 
     fn lines(&self) -> Vec<String> {
@@ -49,13 +50,13 @@ impl Plan {
             ParentStep::State => format!("claim the name {name:?}, and write down what will be made"),
             ParentStep::Cgroup => {
                 let directories = cgroup.iter().flat_map(|cgroup| &cgroup.directories);
-                let directories: Vec<String> = directories.map(|path| path.display().to_string()).collect();
+                let directories: Vec<String> = directories.map(|path| format!("{path:?}")).collect();
                 format!("make the cgroup {}", directories.join(", "))
             }
             ParentStep::Limits => {
                 format!("limit it: {}", cgroup.map(|cgroup| cgroup.limits.to_string()).unwrap_or_default())
             }
-            ParentStep::Launch => "start the launcher from a sealed memfd, with the plan in another".to_owned(),
+            ParentStep::Launch => "start the launcher, and hand it the plan".to_owned(),
             ParentStep::Join => "join the child to the cgroup, wherever it was not born in it".to_owned(),
             ParentStep::IdMap => {
                 let map = self.id_map().map(ToString::to_string).unwrap_or_default();

@@ -48,7 +48,8 @@ pub struct Spec {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Resources {
-    /// The cgroup, from the root of the hierarchy that the caller sees; `skep-NAME` by default, if there are limits.
+    /// The cgroup, from the root of the hierarchy that the caller sees; by default one of its own below the root, if there are
+    /// limits.
     #[serde(with = "text::optional_path")]
     pub cgroup: Option<PathBuf>,
     /// The limits.
@@ -92,14 +93,16 @@ pub struct Process {
     pub rlimits: Vec<Rlimit>,
     /// Its mask of permissions for new files, 0 to 0o777; the caller's by default.
     pub umask: Option<u32>,
-    /// Whether it leads a session of its own, without the caller's terminal.
-    pub new_session: bool,
+    /// Whether it stays in the caller's session and process group, with the caller's terminal; else it leads a session of
+    /// its own.
+    pub in_caller_session: bool,
 }
 
 impl Process {
     /// What it may do, as values. Names that are none are left out: they are among the [problems](Spec::problems).
     pub(crate) fn privileges(&self) -> Privileges {
-        let mut privileges = Privileges::new();
+        // Whoever is given to whom: keys are not asked for by name, and so are never given.
+        let mut privileges = Privileges::new().session_keyring();
         privileges.capabilities = self.capabilities.as_ref().and_then(|names| names.parse().ok());
         privileges.rlimits.clone_from(&self.rlimits);
         privileges.no_new_privs = self.no_new_privileges;

@@ -3,8 +3,9 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -57,7 +58,9 @@ impl StateRoot {
     pub(crate) fn make(path: &Path) -> Result<Self, Error> {
         let failed = |errno: Errno| Error::os("make", Object::Path(path.into()), errno.raw_os_error());
         match rustix::fs::mkdirat(CWD, path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            // Its name must be on disk too before anything is written into it.
+            Ok(()) => sync_directory(path.parent().unwrap_or(path)).map_err(failed)?,
+            Err(Errno::EXIST) => {}
             Err(errno) => return Err(failed(errno)),
         }
         Self::open(path)?.ok_or_else(|| failed(Errno::NOENT))
@@ -92,7 +95,7 @@ impl StateRoot {
             }
             // Whoever deletes half-made states may have come in between: then it is gone, and is made again.
             let Some(state) = self.find(name)? else { continue };
-            if state.lock()? && state.is_linked() {
+            if state.lock_patiently()? && state.is_linked() {
                 rustix::fs::fsync(&self.directory).map_err(failed)?;
                 return Ok(Some(state));
             }
@@ -111,6 +114,16 @@ impl StateRoot {
         let root =
             self.directory.try_clone().map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
         Ok(Some(StateDir { root, name: name.to_owned(), directory, path }))
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<(), Errno> {
+    let directory = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty());
+    match directory {
+        Ok(directory) => rustix::fs::fsync(directory),
+        // Where we may make something and not look: it is as durable as its file system makes it.
+        Err(Errno::ACCESS) => Ok(()),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -135,13 +148,24 @@ impl StateDir {
 
     /// Locks the state for whoever makes or deletes the container; `false` if somebody else does already.
     ///
-    /// The lock ends with this value, and with this process.
+    /// The lock ends with this value, and with this process and every copy of it.
     pub(crate) fn lock(&self) -> Result<bool, Error> {
         match rustix::fs::flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(true),
             Err(Errno::AGAIN) => Ok(false),
             Err(errno) => Err(self.failed("lock", errno)),
         }
+    }
+
+    /// The same, if somebody else has it for a moment only: to write down how the container ended.
+    pub(crate) fn lock_patiently(&self) -> Result<bool, Error> {
+        for _ in 0..200 {
+            if self.lock()? {
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(false)
     }
 
     /// Gives the lock back.
@@ -209,11 +233,5 @@ impl StateDir {
 
     fn failed(&self, op: &'static str, errno: Errno) -> Error {
         Error::os(op, Object::Path(self.path.clone()), errno.raw_os_error())
-    }
-}
-
-impl AsFd for StateDir {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.directory.as_fd()
     }
 }

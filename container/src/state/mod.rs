@@ -17,5 +17,5 @@ mod record;
 
 pub(crate) use dir::{StateDir, StateRoot};
 pub(crate) use name::problem_of;
-pub(crate) use record::First;
-pub(crate) use record::{Record, Removal};
+
+pub(crate) use record::{Found, Identity, Record, Removal};

@@ -26,8 +26,13 @@ pub(crate) struct Record {
     pub(crate) spec: Spec,
     /// What was made, or was about to be, and must go with the container.
     pub(crate) removals: Vec<Removal>,
+    /// Who makes it: as long as that process lives, what is not started is being made.
+    pub(crate) maker: Option<Identity>,
     /// Its first process, once there is one that is about to execute the program.
-    pub(crate) first: Option<First>,
+    pub(crate) first: Option<Identity>,
+    /// What is wrong with the newest file, if this was read from an older one.
+    #[serde(skip)]
+    pub(crate) damage: Option<String>,
 }
 
 /// Something outside of the container's processes that was made for it.
@@ -43,22 +48,35 @@ pub(crate) enum Removal {
     },
 }
 
-/// The first process of a container, so that nobody else is ever taken for it.
+/// A process, so that nobody else is ever taken for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct First {
-    /// Its number in the pid namespace of its maker.
+pub(crate) struct Identity {
+    /// Its number in the pid namespace below.
     pid: u32,
     /// When it began, in clock ticks since the boot: with the number and the boot, nobody else's.
     start_time: u64,
     /// The boot that it lived in.
     boot: String,
+    /// The pid namespace that its number is of, by the kernel's number of it.
+    pid_namespace: u64,
+}
+
+/// Whether a recorded process still lives, as far as it can be known here.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It does, and this is it.
+    Lives(PidFd),
+    /// It has ended.
+    Gone,
+    /// It cannot be known, and why.
+    Unknown(String),
 }
 
 impl Record {
     /// A record of what is about to be made.
     pub(crate) fn intent(spec: Spec, removals: Vec<Removal>) -> Self {
-        Self { version: VERSION, spec, removals, first: None }
+        Self { version: VERSION, spec, removals, maker: Identity::own(), first: None, damage: None }
     }
 
     /// Writes the record: as the intent as long as there is no process.
@@ -76,7 +94,9 @@ impl Record {
         let mut damaged = None;
         for file in [RECORD, INTENT] {
             match state.read(file)?.map(|text| Self::parse(&text)) {
-                Some(Ok(record)) => return Ok(Some(record)),
+                Some(Ok(record)) => {
+                    return Ok(Some(Self { damage: damaged.map(|(file, why)| format!("{file}: {why}")), ..record }));
+                }
                 // The intent names as much as must be removed.
                 Some(Err(why)) => damaged = damaged.or(Some((file, why))),
                 None => {}
@@ -103,12 +123,21 @@ impl Record {
     }
 }
 
-impl First {
-    /// Takes down who `process`, of number `pid`, is; `None` if it has ended.
+impl Identity {
+    /// Takes down who `process`, of number `pid`, is; `None` if it has ended, or cannot be looked at.
     pub(crate) fn of(pid: u32, process: &PidFd) -> Option<Self> {
         let start_time = start_time(pid)?;
         // It lives: so the number was its own while it was looked at. Only looked at: its status is for whoever waits.
-        matches!(process.has_ended(), Ok(false)).then(|| Some(Self { pid, start_time, boot: boot()? })).flatten()
+        if !matches!(process.has_ended(), Ok(false)) {
+            return None;
+        }
+        Some(Self { pid, start_time, boot: boot()?, pid_namespace: pid_namespace()? })
+    }
+
+    /// Takes down who the calling process is.
+    pub(crate) fn own() -> Option<Self> {
+        let pid = std::process::id();
+        Self::of(pid, &PidFd::open(pid).ok()?)
     }
 
     /// Its number in the pid namespace of its maker, to show.
@@ -116,15 +145,36 @@ impl First {
         self.pid
     }
 
-    /// The process itself, if it still lives.
-    pub(crate) fn find(&self) -> Option<PidFd> {
-        if boot()? != self.boot {
-            return None;
+    /// The process itself. What cannot be known is never taken for an end.
+    pub(crate) fn find(&self) -> Found {
+        let unknown =
+            |why: &str| Found::Unknown(format!("whether process {} still runs cannot be known: {why}", self.pid));
+        match boot() {
+            Some(boot) if boot != self.boot => return Found::Gone,
+            Some(_) => {}
+            None => return unknown("the caller has no /proc"),
         }
-        let process = PidFd::open(self.pid).ok()?;
-        // Held first, looked at then: the number is its own as long as it has not ended.
-        (start_time(self.pid)? == self.start_time).then_some(process)
+        if pid_namespace() != Some(self.pid_namespace) {
+            return unknown("it was made in another pid namespace");
+        }
+        match PidFd::open(self.pid) {
+            Ok(process) => match start_time(self.pid) {
+                // Held first, looked at then: the number is its own as long as it has not ended.
+                Some(start_time) if start_time == self.start_time => Found::Lives(process),
+                Some(_) => Found::Gone,
+                // It may have ended between the two.
+                None if matches!(process.has_ended(), Ok(true)) => Found::Gone,
+                None => unknown("the caller's /proc does not show it"),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Found::Gone,
+            Err(error) => unknown(&error.to_string()),
+        }
     }
+}
+
+/// The caller's pid namespace, by the kernel's number of it.
+fn pid_namespace() -> Option<u64> {
+    rustix::fs::stat("/proc/self/ns/pid").ok().map(|found| found.st_ino)
 }
 
 /// When process `pid` began, in clock ticks since the boot: field 22 of /proc/PID/stat.
@@ -185,13 +235,13 @@ mod tests {
 
     #[test]
     fn a_process_is_found_again_and_another_of_its_number_is_not() {
-        let pid = std::process::id();
-        let mut first = First::of(pid, &PidFd::open(pid).unwrap()).unwrap();
-        assert!(first.find().is_some());
-        first.start_time += 1;
-        assert!(first.find().is_none());
-        first.start_time -= 1;
-        first.boot.push('x');
-        assert!(first.find().is_none());
+        let identity = Identity::own().unwrap();
+        assert!(matches!(identity.find(), Found::Lives(_)));
+        let later = Identity { start_time: identity.start_time + 1, ..identity.clone() };
+        assert!(matches!(later.find(), Found::Gone));
+        let earlier_boot = Identity { boot: "another".to_owned(), ..identity.clone() };
+        assert!(matches!(earlier_boot.find(), Found::Gone));
+        let elsewhere = Identity { pid_namespace: 1, ..identity };
+        assert!(matches!(elsewhere.find(), Found::Unknown(why) if why.contains("another pid namespace")));
     }
 }

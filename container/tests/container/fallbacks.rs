@@ -139,8 +139,8 @@ fn where_the_launcher_can_be_nowhere_each_place_is_named_with_its_reason() {
         let report = text.lines().find_map(|line| line.strip_prefix("report: ")).unwrap_or_else(|| panic!("{text}"));
         assert_eq!(
             report,
-            "Denied: cannot create the container |  step 1 of 7, in the parent: start the launcher from a sealed memfd, \
-             with the plan in another |  cannot start the launcher |  cause: this machine lets it be executed from no place that was tried: \
+            "Denied: cannot create the container |  step 1 of 9, in the parent: start the launcher, and hand it \
+             the plan |  cannot start the launcher |  cause: this machine lets it be executed from no place that was tried: \
              |    a memfd: Operation not permitted (EPERM) |    a detached tmpfs: Function not implemented (ENOSYS) \
              |    a nameless file in \"/var/lib\": it is mounted noexec |    a nameless file in \"/tmp\": it is mounted noexec \
              |  hint: see the sysctl vm.memfd_noexec, noexec mounts, and the security module's log"

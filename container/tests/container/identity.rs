@@ -87,20 +87,34 @@ fn directory_mask_and_session_are_what_was_asked_for() {
     isolated(|| {
         let dir = Scratch::new();
         let script = "pwd; umask; cut -d' ' -f 6 /proc/self/stat";
-        let text = text_of(shell(script).current_dir(dir.path()).umask(0o27).new_session());
+        let text = text_of(shell(script).current_dir(dir.path()).umask(0o27));
         assert_eq!(text, format!("{}\n0027\n1\n", dir.path().display()));
     });
 }
 
 #[test]
-fn without_a_wish_directory_mask_and_session_are_the_caller_s() {
+fn without_a_wish_directory_and_mask_are_the_caller_s_and_the_session_is_its_own() {
     needs!(userns);
     isolated(|| {
         let text = text_of(shell("pwd; umask; cut -d' ' -f 6 /proc/self/stat"));
         let umask = u32::from_str_radix(&crate::common::status("self", "Umask"), 8).unwrap();
         let directory = std::env::current_dir().unwrap();
+        assert_eq!(text, format!("{}\n{umask:04o}\n1\n", directory.display()));
         // 0: a session of which the leader is outside.
-        assert_eq!(text, format!("{}\n{umask:04o}\n0\n", directory.display()));
+        let text = text_of(shell("cut -d' ' -f 6 /proc/self/stat").in_caller_session());
+        assert_eq!(text, "0\n");
+    });
+}
+
+#[test]
+fn a_signal_to_its_whole_process_group_does_not_reach_the_caller() {
+    needs!(userns);
+    isolated(|| {
+        // By the number 0, which the kernel takes for the group of whoever calls, however far that reaches.
+        for builder in [shell("kill -TERM 0; exit 3"), shell("kill -TERM 0; exit 3").init()] {
+            let status = builder.start().unwrap().wait().unwrap();
+            assert!(status.is_known(), "{status}");
+        }
     });
 }
 

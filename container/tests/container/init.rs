@@ -13,7 +13,8 @@ use crate::common::{DEADLINE, shell, status, text_of};
 fn the_program_is_process_2_of_an_init_that_has_no_more_rights() {
     needs!(userns);
     isolated_for(DEADLINE, || {
-        let mut container = shell("read line").init().stdin(Stdio::Piped).start().unwrap();
+        let few = shell("read line").capabilities(["chown"]).no_new_privileges();
+        let mut container = few.init().stdin(Stdio::Piped).start().unwrap();
         let init = container.pid().unwrap();
         assert_eq!(status(init, "Name"), "skep [init]");
         assert_eq!(status(init, "NSpid").split_whitespace().last(), Some("1"));

@@ -4,12 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use needs::{isolated_for, needs};
+use needs::{isolated_for, needs, rounds};
+use skep::cgroup::Limits;
 use skep::ns::Stdio;
 use skep::{Container, ErrorKind, Report, Status};
 
 use crate::common::{DEADLINE, is_alive, until};
-use crate::tree::Tree;
+use crate::tree::{Tree, cgroups_called};
 
 #[test]
 fn a_running_container_is_opened_and_deleted_by_its_name() {
@@ -108,21 +109,90 @@ fn a_state_that_others_may_write_to_is_not_believed() {
 }
 
 #[test]
-fn a_damaged_record_falls_back_to_the_intent() {
+fn of_a_damaged_record_nobody_guesses_whether_it_runs() {
     needs!(userns, program("busybox"));
     isolated_for(DEADLINE, || {
         for damage in ["", "{", "{\"version\": 1}", "\0\0\0"] {
             let tree = Tree::new();
             let made = tree.named("web", "sleep 1000").start().unwrap();
-            let state = tree.states().join(tree.name("web"));
-            fs::write(state.join("record"), damage).unwrap();
+            let record = tree.states().join(tree.name("web")).join("record");
+            let whole = fs::read(&record).unwrap();
+            fs::write(&record, damage).unwrap();
             let found = tree.open("web").unwrap();
             assert_eq!(found.pid(), None, "{damage:?}");
-            // The process is not known any more; what was made for it is.
-            made.kill().unwrap();
+            assert_eq!(found.status().unwrap_err().kind(), ErrorKind::WrongState, "{damage:?}");
+            assert_eq!(found.wait().unwrap_err().kind(), ErrorKind::WrongState, "{damage:?}");
+            let error = found.delete().unwrap_err();
+            assert!(Report(&error).to_string().contains("damaged"), "{}", Report(&error));
+            assert_eq!(made.status().unwrap(), Status::Running);
+            fs::write(&record, whole).unwrap();
+            tree.open("web").unwrap().delete().unwrap();
             made.wait().unwrap();
-            found.delete().unwrap();
         }
+    });
+}
+
+#[test]
+fn with_a_cgroup_a_damaged_record_is_enough_to_delete_by() {
+    needs!(root, cgroup("pids"), program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let made = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
+        fs::write(tree.states().join(tree.name("web")).join("record"), "{").unwrap();
+        tree.open("web").unwrap().delete().unwrap();
+        assert_eq!(made.wait().unwrap().signal(), Some(9));
+        assert!(cgroups_called(&tree.name("web")).is_empty());
+    });
+}
+
+#[test]
+fn what_was_opened_before_its_start_is_deleted_running() {
+    needs!(userns, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let created = tree.named("web", "sleep 1000").create().unwrap();
+        let found = tree.open("web").unwrap();
+        assert_eq!(found.status().unwrap(), Status::Creating);
+        assert_eq!(found.wait().unwrap_err().kind(), ErrorKind::WrongState);
+        let made = created.start().unwrap();
+        assert_eq!(found.status().unwrap(), Status::Running);
+        found.delete().unwrap();
+        assert_eq!(made.wait().unwrap().signal(), Some(9));
+    });
+}
+
+#[test]
+fn without_a_proc_nothing_is_taken_for_ended() {
+    needs!(root, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let made = tree.named("web", "sleep 1000").start().unwrap();
+        // In this test's own mount namespace.
+        let nothing = rustix::mount::MountFlags::empty();
+        rustix::mount::mount("tmpfs", "/proc", "tmpfs", nothing, None).unwrap();
+        let error = tree.open("web").and_then(Container::delete).unwrap_err();
+        rustix::mount::unmount("/proc", rustix::mount::UnmountFlags::empty()).unwrap();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+        assert_eq!(made.status().unwrap(), Status::Running);
+        made.delete().unwrap();
+    });
+}
+
+#[test]
+fn a_cgroup_that_was_there_is_neither_joined_nor_killed_nor_removed() {
+    needs!(root, cgroup("pids"), program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let path = format!("/{}", tree.name("theirs"));
+        let limits = Limits::new().pids_max(16);
+        let theirs = tree.named("theirs", "sleep 1000").limits(limits.clone()).cgroup(&path).start().unwrap();
+        for other in [tree.named("other", "true"), tree.shell("true")] {
+            let error = other.limits(limits.clone()).cgroup(&path).start().unwrap_err();
+            assert!(error.problems()[0].contains("is there already"), "{}", Report(&error));
+        }
+        assert_eq!(theirs.status().unwrap(), Status::Running);
+        assert!(!cgroups_called(&tree.name("theirs")).is_empty());
+        theirs.delete().unwrap();
     });
 }
 
@@ -138,5 +208,73 @@ fn a_half_made_container_is_seen_as_such_and_deleted() {
         assert_eq!((found.pid(), found.status().unwrap()), (None, Status::HalfMade));
         found.delete().unwrap();
         assert_eq!(tree.open("web").unwrap_err().kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn deleting_beside_a_maker_that_waits_removes_everything() {
+    needs!(userns, program("busybox"));
+    isolated_for(DEADLINE * 3, || {
+        let tree = Tree::new();
+        for _ in 0..rounds(60) {
+            let made = tree.named("web", "sleep 1000").start().unwrap();
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| made.wait().unwrap());
+                tree.open("web").unwrap().delete().unwrap_or_else(|error| panic!("{}", Report(&error)));
+                waiter.join().unwrap();
+            });
+            assert_eq!(Container::names_in(&tree.states()).unwrap(), [""; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_handle_of_a_deleted_container_does_nothing_to_the_next_of_its_name() {
+    needs!(userns, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let first = tree.named("web", "sleep 1000").start().unwrap();
+        let stale = tree.open("web").unwrap();
+        first.delete().unwrap();
+        let second = tree.named("web", "sleep 1000").start().unwrap();
+        stale.delete().unwrap();
+        assert_eq!(second.status().unwrap(), Status::Running);
+        tree.open("web").unwrap().delete().unwrap();
+        second.wait().unwrap();
+    });
+}
+
+#[test]
+fn what_cannot_be_removed_stays_in_the_record_and_is_removed_later() {
+    needs!(root, cgroup("pids"), program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let made = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
+        let group = cgroups_called(&tree.name("web")).into_iter().find(|path| path.join("pids.max").exists()).unwrap();
+        // Something on top of it, which the kernel keeps the directory for.
+        rustix::mount::mount_bind(&group, &group).unwrap();
+        let error = tree.open("web").unwrap().delete().unwrap_err();
+        rustix::mount::unmount(&group, rustix::mount::UnmountFlags::empty()).unwrap();
+        assert!(Report(&error).to_string().contains("behind another mount"), "{}", Report(&error));
+        assert_eq!(Container::names_in(&tree.states()).unwrap(), [tree.name("web")]);
+        tree.open("web").unwrap().delete().unwrap();
+        assert!(cgroups_called(&tree.name("web")).is_empty());
+        drop(made);
+    });
+}
+
+#[test]
+fn a_container_without_a_name_takes_its_cgroup_along_when_it_has_ended() {
+    needs!(root, cgroup("pids"), program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let limits = Limits::new().pids_max(16);
+        let path = format!("/{}", tree.name("anonymous"));
+        let out = tree.shell("echo said").limits(limits.clone()).cgroup(&path).output().unwrap();
+        assert_eq!(out.stdout, b"said\n");
+        assert!(cgroups_called(&tree.name("anonymous")).is_empty());
+        let plans: Vec<String> =
+            (0..2).map(|_| tree.shell("true").limits(limits.clone()).plan().unwrap().explain()).collect();
+        assert_ne!(plans[0], plans[1], "two of them would have one cgroup");
     });
 }

@@ -11,7 +11,7 @@ use skep::ns::Namespaces;
 use skep::rootfs::{Bind, Mounts, Tmpfs};
 use skep::{Builder, Container, ErrorKind, Report};
 
-use crate::common::{DEADLINE, is_root, text_of};
+use crate::common::{DEADLINE, is_root, program, role, text_of};
 use crate::tree::{Tree, cgroups_called};
 
 fn limits() -> Limits {
@@ -89,7 +89,7 @@ fn limits_are_those_of_the_cgroup_that_the_container_is_in() {
         assert_eq!(memory.trim(), (64 << 20).to_string());
         assert_eq!(read("pids.max").unwrap().trim(), "32");
         let own = fs::read_to_string(format!("/proc/{}/cgroup", container.pid().unwrap())).unwrap();
-        assert!(own.lines().filter(|line| line.ends_with(&tree.name("limits"))).count() >= 1, "{own}");
+        assert!(own.lines().filter(|line| line.contains(&tree.name("limits"))).count() >= 1, "{own}");
         container.delete().unwrap();
         assert!(cgroups_called(&tree.name("limits")).is_empty());
     });
@@ -181,5 +181,35 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_touched() {
         assert!(!states.exists());
         assert!(cgroups_called(token()).is_empty());
         println!("{report}");
+    });
+}
+
+#[test]
+fn the_machine_s_devices_can_be_used_inside_and_not_changed() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        // The user namespace maps the owner of the machine's nodes, if this is root's: mode 0666 is what they have.
+        let namespaces = Namespaces::new().make(crate::common::FIVE).user(skep::ns::IdMap::current_as_root());
+        let script = "echo x > /dev/null && head -c 1 /dev/zero | wc -c; chmod 0666 /dev/null 2>&1 || echo refused";
+        let out = text_of(tree.shell(script).namespaces(namespaces));
+        assert!(out.starts_with("1\n") && out.ends_with("refused\n"), "{out}");
+    });
+}
+
+#[test]
+fn the_caller_s_session_keyring_stays_behind() {
+    needs!(userns, file("/proc/keys"));
+    isolated(|| {
+        // One of its own, which every program that it starts itself has too.
+        let ours = crate::roles::join_session_keyring();
+        let role = role("keyring");
+        let words: Vec<&str> = role.get_args().map(|word| word.to_str().unwrap()).collect();
+        let told = |out: &str| out.lines().find_map(|line| line.strip_prefix("keyring ")?.parse::<i64>().ok());
+        let out = std::process::Command::new(role.get_program()).args(&words).env("SKEP_TEST_ROLE", "keyring").output();
+        assert_eq!(told(&String::from_utf8_lossy(&out.unwrap().stdout)), Some(ours));
+        let inside = program(role.get_program().to_str().unwrap(), &words).env("SKEP_TEST_ROLE", "keyring");
+        let theirs = told(&text_of(inside)).unwrap();
+        assert!(theirs > 0 && theirs != ours, "{theirs} {ours}");
     });
 }

@@ -31,6 +31,7 @@ fn play() {
         "nested" => println!("\n{}", outcome(|| shell("exit 3").namespaces(nested()).start()?.wait())),
         "victim" => victim(),
         "creating and copying" => crate::forks::create_and_copy(),
+        "keyring" => say(&format!("keyring {}", keyctl(0))),
         "reaping" => reaping(),
         "without a place" => without_a_place(),
         other => panic!("no role is called {other:?}"),
@@ -186,4 +187,18 @@ fn without_a_place() {
 fn pause() -> u8 {
     nix::unistd::pause();
     0
+}
+
+/// keyctl(2) of an operation on the session keyring that takes nothing else: 0 is to tell its number.
+fn keyctl(operation: i32) -> i64 {
+    const SESSION: i32 = -3;
+    // SAFETY: for these operations every argument is a number, or null.
+    unsafe { libc::syscall(libc::SYS_keyctl, operation, if operation == 0 { SESSION } else { 0 }, 0) }
+}
+
+/// Gives this process a session keyring of its own, and answers its number.
+pub(crate) fn join_session_keyring() -> i64 {
+    const JOIN: i32 = 1;
+    assert!(keyctl(JOIN) > 0);
+    keyctl(0)
 }

@@ -127,7 +127,7 @@ fn under_strace_launcher_and_child_make_the_listed_calls_and_no_other() {
         if !is_root() {
             child.extend(["setresgid", "setresuid"]);
         }
-        child.extend(["prctl", "sendmsg", "ppoll", "recvfrom", "execve"]);
+        child.extend(["keyctl", "prctl", "setsid", "sendmsg", "ppoll", "recvfrom", "execve"]);
         assert_eq!(list(&trace.child), child);
         assert!(!trace.caller.iter().any(|name| name == "fork"));
     });

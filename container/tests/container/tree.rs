@@ -12,8 +12,8 @@ use skep::{Builder, Container};
 use crate::common::namespaces;
 
 /// The commands that tests call.
-const COMMANDS: [&str; 24] = [
-    "sh", "cat", "echo", "env", "grep", "head", "hostname", "id", "kill", "ls", "mkdir", "mount", "ps", "pwd",
+const COMMANDS: [&str; 25] = [
+    "sh", "cat", "chmod", "echo", "env", "grep", "head", "hostname", "id", "kill", "ls", "mkdir", "mount", "ps", "pwd",
     "readlink", "rm", "seq", "sleep", "sort", "stat", "touch", "true", "wc", "test",
 ];
 

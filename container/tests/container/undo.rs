@@ -23,7 +23,6 @@ fn everything(tree: &Tree) -> Builder {
         .no_new_privileges()
         .rlimit(Rlimit::new(Resource::Core, 0, 0))
         .init()
-        .new_session()
         .umask(0o27)
         .current_dir("/tmp")
         .die_with_caller();
@@ -37,7 +36,7 @@ fn whatever_step_fails_it_is_named_and_nothing_is_left() {
         let tree = Tree::new();
         let before = tree.listing();
         let plan = everything(&tree).plan().unwrap().explain();
-        let steps: Vec<&str> = plan.lines().collect();
+        let steps: Vec<&str> = plan.lines().filter(|line| !line.starts_with("left out: ")).collect();
         assert!(steps.len() > 25, "{plan}");
         for (number, line) in (1..).zip(&steps) {
             let failed = everything(&tree).fail_at(number, INJECTED).start();
@@ -50,7 +49,9 @@ fn whatever_step_fails_it_is_named_and_nothing_is_left() {
             if number < steps.len() {
                 assert!(report.contains(&format!("step {number} of {}, in the ", steps.len())), "{line}\n{report}");
             }
-            assert!(report.contains(words), "{line}\n{report}");
+            // The number that a cgroup's name ends in is another one each time.
+            let (said, words) = (without_tokens(&report), without_tokens(words));
+            assert!(said.contains(&words), "{line}\n{report}");
             assert_eq!(tree.listing(), before, "{line}");
             assert!(tree.open("every").is_err(), "step {number} leaves its state: {line}");
             assert_eq!(cgroups_called(&tree.name("every")), Vec::<std::path::PathBuf>::new(), "{line}");
@@ -60,4 +61,10 @@ fn whatever_step_fails_it_is_named_and_nothing_is_left() {
         assert_eq!(container.wait().unwrap().code(), Some(0));
         container.delete().unwrap();
     });
+}
+
+/// The text without the numbers of sixteen digits that names of cgroups end in.
+fn without_tokens(text: &str) -> String {
+    let is_token = |word: &str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split_inclusive(['-', '"']).filter(|word| !is_token(word.trim_end_matches('"'))).collect()
 }

@@ -109,6 +109,8 @@ fn describe(arguments: Arguments) -> Builder {
         .proc("/proc")
         .envs(std::env::vars_os())
         .command(arguments.program, arguments.args)
+        // A command in a terminal, of this machine's own programs: keys and job control reach it as they would without us.
+        .in_caller_session()
         .die_with_caller();
     arguments.binds.into_iter().fold(builder, |builder, (source, target)| builder.bind(source, target))
 }

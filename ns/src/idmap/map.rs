@@ -60,6 +60,10 @@ impl IdMap {
     }
 
     /// The caller is root inside, and nobody else is anybody: [`single(0, 0)`](Self::single).
+    ///
+    /// For ordinary users. Called by root it maps root to root: what belongs to the machine's root belongs to root inside,
+    /// and only the namespaces of mounts, processes and links stand between. For programs that are not trusted root maps
+    /// ids that nobody has ([`whole`](Self::whole)).
     #[must_use]
     #[doc(alias = "--map-root-user")]
     pub fn current_as_root() -> Self {

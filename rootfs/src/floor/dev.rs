@@ -6,7 +6,7 @@
 
 use core::ffi::CStr;
 
-use super::attach::{self, Manner, Place};
+use super::attach::{self, Manner, Place, attribute};
 use super::fd::Fd;
 use super::resolve::{self, Make};
 use super::room::{Failure, Part, Room};
@@ -77,11 +77,19 @@ pub(super) fn fill(room: &mut Room, top: &Fd, bind: bool) -> Result<(), Failure>
     Ok(())
 }
 
+/// How this machine's devices are bound: to be read and written, which a read-only mount does not forbid a device, and not
+/// to be changed. Root of a user namespace that maps root owns them, and could close them to the whole machine.
+const ONLY_USED: u32 = attribute::READ_ONLY | attribute::NOSUID | attribute::NOEXEC;
+
 /// This machine's device under an empty file of ours.
 fn bound(room: &mut Room, top: &Fd, node: &Node) -> Result<(), Failure> {
     let source = verified(node).map_err(|errno| Part::Source.failed(errno))?;
     let fd = resolve::made(top, node.name, Make::File).map_err(|errno| Part::Create.failed(errno))?;
-    attach::bind(room, &source, &Place { fd, path: c"" }, Manner { attributes: 0, recursive: false, deep: false })
+    attach::bind(room, &source, &Place { fd, path: c"" }, Manner { attributes: 0, recursive: false, deep: false })?;
+    // By its name again, which leads onto the mount now: nobody but us sees this tree yet.
+    let bound = sys::openat(top.number(), node.name, open::PATH | open::NOFOLLOW, 0);
+    let bound = bound.map_err(|errno| Part::Attributes.failed(errno))?;
+    attach::set_one(room, &bound, ONLY_USED)
 }
 
 /// This machine's null device.

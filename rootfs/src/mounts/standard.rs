@@ -27,6 +27,10 @@ impl Mounts {
     /// What Docker gives: proc, a minimal /dev with terminals, shared memory of 64 MiB and message queues, a read-only
     /// sysfs; the machine's knobs in them masked or read-only. Targets are made where they are absent.
     ///
+    /// Masks and read-only mounts hold against a program without `CAP_SYS_ADMIN` over its mount namespace; one with it can
+    /// unmount what covers them. What it finds then is the machine's, as far as its user may write it: nothing for the root
+    /// of a user namespace that maps ordinary ids, everything for one that maps the machine's root.
+    ///
     /// ```
     /// use skep_rootfs::Mounts;
     ///

@@ -78,7 +78,6 @@ fn every_wish_becomes_a_step() {
         .user(33, 34)
         .current_dir("/tmp")
         .umask(0o27)
-        .new_session()
         .die_with_caller();
     plan_is!("everything", builder);
 }
@@ -161,12 +160,12 @@ fn a_step_s_place_is_its_line_in_the_explanation() {
     let lines = plan.explain();
     for at in 0..u16::try_from(plan.steps().count()).unwrap() {
         let place = plan.place(Stage::Child(at));
-        let (number, words) = place.strip_prefix("step ").unwrap().split_once(" of 8, in the ").unwrap();
+        let (number, words) = place.strip_prefix("step ").unwrap().split_once(" of 10, in the ").unwrap();
         assert!(lines.contains(&format!("{number:>3}. {words}")), "{place}\n{lines}");
     }
     assert_eq!(
         plan.place(Stage::Clone),
-        "step 2 of 8, in the launcher: clone a sibling in new namespaces: mount, uts, ipc, pid, net"
+        "step 2 of 10, in the launcher: clone a sibling in new namespaces: mount, uts, ipc, pid, net"
     );
 }
 
