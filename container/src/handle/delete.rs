@@ -39,17 +39,18 @@ impl Container {
             // Read again, under the lock: it may have been started since it was opened.
             let known = Known::of(state)?;
             // A maker that was killed may have left its lock to a copy of itself.
-            if !is_locked && known.maker_lives {
+            if !is_locked && known.maker_lives != Some(false) {
                 let why = "another process is making or deleting it".to_owned();
                 return Err(Error::because("delete", self.object(), ErrorKind::Busy, why));
             }
-            if let Some(why) = known.doubt.filter(|_| known.removals.is_empty()) {
+            let is_held = self.first.process().is_some();
+            if let Some(why) = known.doubt.filter(|_| known.removals.is_empty() && !is_held) {
                 let error = Error::because("delete", self.object(), ErrorKind::WrongState, why);
                 return Err(
                     error.with_hint(format!("end its processes by hand, then remove {}", state.path().display()))
                 );
             }
-            if self.first.process().is_none() {
+            if !is_held {
                 self.first = known.first;
             }
             self.undo.replace(known.removals);

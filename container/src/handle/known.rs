@@ -11,8 +11,8 @@ pub(super) struct Known {
     pub(super) first: First,
     /// Whether it was ever started.
     pub(super) was_started: bool,
-    /// Whether the process that has made it still lives, and so may be at it.
-    pub(super) maker_lives: bool,
+    /// Whether the process that has made it still lives, and so may be at it; `None` if nobody knows who that is.
+    pub(super) maker_lives: Option<bool>,
     /// Why it cannot be known whether it runs, if it cannot.
     pub(super) doubt: Option<String>,
     pub(super) removals: Vec<Removal>,
@@ -24,7 +24,7 @@ impl Known {
         let Some(record) = Record::read(state)? else {
             // Nothing was written down yet: then nothing was made.
             let first = First::gone()?;
-            return Ok(Self { first, was_started: false, maker_lives: false, doubt: None, removals: Vec::new() });
+            return Ok(Self { first, was_started: false, maker_lives: None, doubt: None, removals: Vec::new() });
         };
         let mut doubt = record.damage.map(|damage| format!("the record of its first process is damaged: {damage}"));
         let first = match record.first.as_ref().map(|first| (first.pid(), first.find())) {
@@ -35,8 +35,11 @@ impl Known {
             }
             Some((_, Found::Gone)) | None => First::gone()?,
         };
-        let maker = record.maker.as_ref().map(Identity::find);
-        let maker_lives = matches!(maker, Some(Found::Lives(_) | Found::Unknown(_)));
+        let maker_lives = record.maker.as_ref().map(Identity::find).and_then(|maker| match maker {
+            Found::Lives(_) => Some(true),
+            Found::Gone => Some(false),
+            Found::Unknown(_) => None,
+        });
         Ok(Self { first, was_started: record.first.is_some(), maker_lives, doubt, removals: record.removals })
     }
 }

@@ -134,8 +134,8 @@ impl Container {
                 Ok(match (known.first.process(), known.was_started, known.maker_lives) {
                     (Some(_), ..) => Status::Running,
                     (None, true, _) => Status::Ended,
-                    (None, false, true) => Status::Creating,
-                    (None, false, false) => Status::HalfMade,
+                    (None, false, Some(true)) => Status::Creating,
+                    (None, false, _) => Status::HalfMade,
                 })
             }
             _ => Ok(Status::Ended),

@@ -278,3 +278,24 @@ fn a_container_without_a_name_takes_its_cgroup_along_when_it_has_ended() {
         assert_ne!(plans[0], plans[1], "two of them would have one cgroup");
     });
 }
+
+#[test]
+fn a_lock_that_a_copy_of_a_killed_maker_holds_keeps_nobody_from_deleting() {
+    needs!(userns, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let created = tree.named("web", "true").create().unwrap();
+        let state = tree.states().join(tree.name("web"));
+        let intent = fs::read_to_string(state.join("intent")).unwrap();
+        // As its maker's death leaves it: the lock in other hands, and a maker of whom there is nothing any more.
+        assert_eq!(tree.open("web").unwrap().delete().unwrap_err().kind(), ErrorKind::Busy);
+        let dead = intent.replacen("\"start_time\": ", "\"start_time\": 9", 1);
+        assert_ne!(dead, intent);
+        fs::write(state.join("intent"), dead).unwrap();
+        let found = tree.open("web").unwrap();
+        assert_eq!(found.status().unwrap(), Status::HalfMade);
+        found.delete().unwrap();
+        drop(created);
+        assert_eq!(Container::names_in(&tree.states()).unwrap(), [""; 0]);
+    });
+}
