@@ -76,6 +76,27 @@ fn the_same_container_is_root_s_and_a_user_s() {
 }
 
 #[test]
+fn a_user_with_subordinate_ids_has_whole_users_inside() {
+    needs!(user, subids, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let account = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+        let map = skep::ns::IdMap::from_subid(&account).unwrap();
+        let namespaces = || Namespaces::new().make(crate::common::FIVE).user(map.clone());
+        let script = "id -u; id -g; touch /tmp/x && stat -c %u:%g /tmp/x && rm /tmp/x; grep -c . /proc/self/uid_map
+            ls -l /dev/pts/ptmx > /dev/null && echo terminals";
+        let said = |builder: Builder| text_of(limited(builder.namespaces(namespaces())).mounts(with_tmp()));
+        assert_eq!(said(tree.shell(script)), "0\n0\n0:0\n2\nterminals\n");
+        assert_eq!(said(tree.shell(script).user(33, 34)), "33\n34\n33:34\n2\nterminals\n");
+    });
+}
+
+/// The usual mounts, and a /tmp that everybody may write to.
+fn with_tmp() -> Mounts {
+    Mounts::standard().add(Tmpfs::new("/tmp").mode(0o1777))
+}
+
+#[test]
 fn limits_are_those_of_the_cgroup_that_the_container_is_in() {
     needs!(root, cgroup("memory"), program("busybox"));
     isolated_for(DEADLINE, || {
