@@ -101,7 +101,7 @@ fn namespaces_without_the_right_are_denied_with_a_hint() {
         assert_eq!((error.kind(), error.errno()), (ErrorKind::Denied, Some(1)));
         assert_eq!(
             Report(&error).to_string(),
-            "cannot create the container\n  step 2 of 4, in the launcher: clone a sibling in new namespaces: uts\n  \
+            "cannot create the container\n  step 2 of 6, in the launcher: clone a sibling in new namespaces: uts\n  \
              cause: Operation not permitted (EPERM)\n  \
              hint: namespaces take CAP_SYS_ADMIN; an ordinary user makes a user namespace with them"
         );
