@@ -6,11 +6,17 @@ use std::os::unix::fs::PermissionsExt;
 
 use needs::{isolated_for, needs, rounds};
 use skep::cgroup::Limits;
-use skep::ns::Stdio;
+use skep::ns::{ExitStatus, Stdio};
 use skep::{Container, ErrorKind, Report, Status};
 
 use crate::common::{DEADLINE, is_alive, until};
 use crate::tree::{Tree, cgroups_called};
+
+/// By the kernel before 6.15 whoever reaps a process of two handles is the one that learns how it ended.
+#[track_caller]
+fn assert_killed(status: ExitStatus) {
+    assert!(status.signal() == Some(9) || !status.is_known(), "{status}");
+}
 
 #[test]
 fn a_running_container_is_opened_and_deleted_by_its_name() {
@@ -23,7 +29,7 @@ fn a_running_container_is_opened_and_deleted_by_its_name() {
         assert_eq!((found.pid(), found.status().unwrap()), (made.pid(), Status::Running));
         found.delete().unwrap();
         assert_eq!(made.status().unwrap(), Status::Ended);
-        assert_eq!(made.wait().unwrap().signal(), Some(9));
+        assert_killed(made.wait().unwrap());
         assert_eq!(tree.open("web").unwrap_err().kind(), ErrorKind::NotFound);
         assert_eq!(Container::names_in(&tree.states()).unwrap(), [""; 0]);
     });
@@ -140,7 +146,7 @@ fn with_a_cgroup_a_damaged_record_is_enough_to_delete_by() {
         let made = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
         fs::write(tree.states().join(tree.name("web")).join("record"), "{").unwrap();
         tree.open("web").unwrap().delete().unwrap();
-        assert_eq!(made.wait().unwrap().signal(), Some(9));
+        assert_killed(made.wait().unwrap());
         assert!(cgroups_called(&tree.name("web")).is_empty());
     });
 }
@@ -157,7 +163,7 @@ fn what_was_opened_before_its_start_is_deleted_running() {
         let made = created.start().unwrap();
         assert_eq!(found.status().unwrap(), Status::Running);
         found.delete().unwrap();
-        assert_eq!(made.wait().unwrap().signal(), Some(9));
+        assert_killed(made.wait().unwrap());
     });
 }
 
