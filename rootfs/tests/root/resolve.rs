@@ -53,7 +53,7 @@ fn identity(found: Result<Fd, Errno>) -> Result<(u64, u64), Errno> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(needs::rounds(200)) })]
 
     #[test]
     fn walk_and_openat2_find_the_same(
@@ -134,7 +134,7 @@ fn race() {
                 exchange("root/a/b", "outside/b");
             }
         });
-        for _ in 0..2000 {
+        for _ in 0..needs::rounds(2000) {
             for path in
                 ["a/b/c", "a/b/canary", "a/b/../../../canary", "a/b/c/../../../../canary", "a/link/../../canary"]
             {
