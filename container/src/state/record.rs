@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use skep_ns::PidFd;
 
@@ -137,7 +139,7 @@ impl Identity {
     /// Takes down who the calling process is.
     pub(crate) fn own() -> Option<Self> {
         let pid = std::process::id();
-        Self::of(pid, &PidFd::open(pid).ok()?)
+        Some(Self { pid, start_time: start_time(pid)?, boot: boot()?, pid_namespace: pid_namespace()? })
     }
 
     /// Its number in the pid namespace of its maker, to show.
@@ -157,6 +159,11 @@ impl Identity {
         if pid_namespace() != Some(self.pid_namespace) {
             return unknown("it was made in another pid namespace");
         }
+        // By its number alone first, which takes neither a right nor a descriptor, and tells what is not there.
+        let number = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        if number.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH)) {
+            return Found::Gone;
+        }
         match PidFd::open(self.pid) {
             Ok(process) => match start_time(self.pid) {
                 // Held first, looked at then: the number is its own as long as it has not ended.
@@ -167,7 +174,10 @@ impl Identity {
                 None => unknown("the caller's /proc does not show it"),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => Found::Gone,
-            Err(error) => unknown(&error.to_string()),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                unknown(&format!("{error}{cause}"))
+            }
         }
     }
 }
@@ -236,9 +246,16 @@ mod tests {
     #[test]
     fn a_process_is_found_again_and_another_of_its_number_is_not() {
         let identity = Identity::own().unwrap();
-        assert!(matches!(identity.find(), Found::Lives(_)));
         let later = Identity { start_time: identity.start_time + 1, ..identity.clone() };
-        assert!(matches!(later.find(), Found::Gone));
+        if needs::denied("pidfd_open") {
+            // Not to be had, and so not to be known: never taken for gone.
+            assert!(matches!(identity.find(), Found::Unknown(why) if why.contains("ENOSYS")));
+        } else {
+            assert!(matches!(identity.find(), Found::Lives(_)));
+            assert!(matches!(later.find(), Found::Gone));
+        }
+        let absent = Identity { pid: i32::MAX.cast_unsigned(), ..identity.clone() };
+        assert!(matches!(absent.find(), Found::Gone));
         let earlier_boot = Identity { boot: "another".to_owned(), ..identity.clone() };
         assert!(matches!(earlier_boot.find(), Found::Gone));
         let elsewhere = Identity { pid_namespace: 1, ..identity };

@@ -82,7 +82,7 @@ fn delete(tree: &Tree, at: usize) {
 
 #[test]
 fn whenever_its_maker_is_killed_a_container_can_be_deleted() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE * 10, || {
         rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
         let tree = Tree::new();

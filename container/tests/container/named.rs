@@ -20,7 +20,7 @@ fn assert_killed(status: ExitStatus) {
 
 #[test]
 fn a_running_container_is_opened_and_deleted_by_its_name() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let made = tree.named("web", "sleep 1000").start().unwrap();
@@ -67,7 +67,7 @@ fn a_name_in_use_is_refused_before_anything_is_touched() {
 
 #[test]
 fn a_created_container_is_found_creating_and_deleted_by_nobody_else() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let created = tree.named("web", "true").create().unwrap();
@@ -83,7 +83,7 @@ fn a_created_container_is_found_creating_and_deleted_by_nobody_else() {
 
 #[test]
 fn a_dropped_handle_leaves_a_named_container_running() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let container = tree.named("web", "read line; exit 4").stdin(Stdio::Piped).start().unwrap();
@@ -116,7 +116,7 @@ fn a_state_that_others_may_write_to_is_not_believed() {
 
 #[test]
 fn of_a_damaged_record_nobody_guesses_whether_it_runs() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         for damage in ["", "{", "{\"version\": 1}", "\0\0\0"] {
             let tree = Tree::new();
@@ -140,7 +140,7 @@ fn of_a_damaged_record_nobody_guesses_whether_it_runs() {
 
 #[test]
 fn with_a_cgroup_a_damaged_record_is_enough_to_delete_by() {
-    needs!(root, cgroup("pids"), program("busybox"));
+    needs!(root, cgroup("pids"), program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let made = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
@@ -153,7 +153,7 @@ fn with_a_cgroup_a_damaged_record_is_enough_to_delete_by() {
 
 #[test]
 fn what_was_opened_before_its_start_is_deleted_running() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let created = tree.named("web", "sleep 1000").create().unwrap();
@@ -169,7 +169,7 @@ fn what_was_opened_before_its_start_is_deleted_running() {
 
 #[test]
 fn without_a_proc_nothing_is_taken_for_ended() {
-    needs!(root, program("busybox"));
+    needs!(root, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let made = tree.named("web", "sleep 1000").start().unwrap();
@@ -219,7 +219,7 @@ fn a_half_made_container_is_seen_as_such_and_deleted() {
 
 #[test]
 fn deleting_beside_a_maker_that_waits_removes_everything() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE * 3, || {
         let tree = Tree::new();
         for _ in 0..rounds(60) {
@@ -236,7 +236,7 @@ fn deleting_beside_a_maker_that_waits_removes_everything() {
 
 #[test]
 fn a_handle_of_a_deleted_container_does_nothing_to_the_next_of_its_name() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let first = tree.named("web", "sleep 1000").start().unwrap();
@@ -252,7 +252,7 @@ fn a_handle_of_a_deleted_container_does_nothing_to_the_next_of_its_name() {
 
 #[test]
 fn what_cannot_be_removed_stays_in_the_record_and_is_removed_later() {
-    needs!(root, cgroup("pids"), program("busybox"));
+    needs!(root, cgroup("pids"), program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let made = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
@@ -287,7 +287,7 @@ fn a_container_without_a_name_takes_its_cgroup_along_when_it_has_ended() {
 
 #[test]
 fn a_lock_that_a_copy_of_a_killed_maker_holds_keeps_nobody_from_deleting() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let tree = Tree::new();
         let created = tree.named("web", "true").create().unwrap();
