@@ -15,7 +15,7 @@ fn pidfd(child: &std::process::Child) -> std::os::fd::OwnedFd {
 
 #[test]
 fn a_process_is_added_to_every_directory_by_its_pidfd() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let group = create("pidfd");
         let child = sleeper();
@@ -29,7 +29,7 @@ fn a_process_is_added_to_every_directory_by_its_pidfd() {
 
 #[test]
 fn who_has_ended_and_what_is_no_pidfd_is_refused() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let group = create("refused");
         let child = sleeper();
@@ -47,7 +47,7 @@ fn who_has_ended_and_what_is_no_pidfd_is_refused() {
 
 #[test]
 fn a_zombie_is_not_added() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let group = create("zombie");
         let mut child = sleeper();
