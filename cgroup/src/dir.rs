@@ -31,6 +31,15 @@ const MAGIC_V2: u64 = 0x6367_7270;
 
 /// Opens a directory by its absolute path; a symbolic link anywhere in it is ELOOP or ENOTDIR.
 pub(crate) fn open_absolute(path: &Path) -> Result<OwnedFd, Errno> {
+    // Mount points are on the way here: other mounts may be entered.
+    match retry_on_intr(|| openat2(CWD, path, OPEN, Mode::empty(), ResolveFlags::NO_SYMLINKS)) {
+        // A seccomp profile may refuse the newer call.
+        Err(Errno::NOSYS | Errno::PERM) => walk_absolute(path),
+        opened => opened,
+    }
+}
+
+fn walk_absolute(path: &Path) -> Result<OwnedFd, Errno> {
     let mut here = retry_on_intr(|| openat(CWD, c"/", PASS, Mode::empty()))?;
     for name in path::parts(path) {
         here = retry_on_intr(|| openat(&here, name, PASS, Mode::empty()))?;

@@ -69,7 +69,6 @@ fn perform(
             let groups = if drop_groups && !setgroups_denied { Groups::Drop } else { Groups::Keep };
             identity::become_user(uid, gid, groups).map_err(whole)
         }
-        Step::Undumpable => process::undumpable().map_err(whole),
         Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
         Step::Init => init::stay(wire, plan).map_err(whole),
         Step::Session => kernel::setsid().map_err(whole),

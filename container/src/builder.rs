@@ -275,7 +275,7 @@ impl Builder {
     pub fn plan(&self) -> Result<Plan, Error> {
         let host = match Host::probe(self.name.as_deref(), &self.spec, &self.states()) {
             // What is wrong whatever the host is can be said without it.
-            Err(_) if !self.spec.problems().is_empty() => Host::default(),
+            Err(_) if !(self.spec.problems().is_empty() && self.problems().is_empty()) => Host::default(),
             probed => probed?,
         };
         self.plan_for(&host)
@@ -283,18 +283,19 @@ impl Builder {
 
     /// The plan for a host; pure.
     pub(crate) fn plan_for(&self, host: &Host) -> Result<Plan, Error> {
-        let mut host = host.clone();
-        for number in self.launch.fds.iter().map(|(number, _)| *number).filter(|number| *number < 0) {
-            host.files.push(format!("fd: {number} cannot be the number of a descriptor"));
-        }
-        if self.state_root.as_ref().is_some_and(|path| !path.is_absolute()) {
-            host.files.push("state_root: must be an absolute path".to_owned());
-        }
-        let mut plan = Plan::compile(self.name.as_deref(), &self.spec, &host)?;
+        let mut plan = Plan::compile(self.name.as_deref(), &self.spec, host, self.problems())?;
         if let Some((number, errno)) = self.fail {
             plan.fail_at(number, errno);
         }
         Ok(plan)
+    }
+
+    /// What is wrong with what is not in the description.
+    fn problems(&self) -> Vec<String> {
+        let fds = self.launch.fds.iter().map(|(number, _)| *number).filter(|number| *number < 0);
+        let fds = fds.map(|number| format!("fd: {number} cannot be the number of a descriptor"));
+        let state_root = self.state_root.iter().filter(|path| !path.is_absolute());
+        fds.chain(state_root.map(|path| format!("state_root: {path:?} must be an absolute path"))).collect()
     }
 
     fn states(&self) -> PathBuf {

@@ -313,15 +313,25 @@ impl Error {
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            ErrorKind::NotFound => io::ErrorKind::NotFound,
-            ErrorKind::Denied | ErrorKind::NotExecutable => io::ErrorKind::PermissionDenied,
-            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
-            ErrorKind::Busy => io::ErrorKind::ResourceBusy,
-            ErrorKind::Invalid => io::ErrorKind::InvalidInput,
-            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
-            _ => error.errno().map_or(io::ErrorKind::Other, |errno| io::Error::from_raw_os_error(errno).kind()),
-        };
-        io::Error::new(kind, error)
+        io::Error::new(error.kind().of_std(error.errno()), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The leaves do not know each other, and each has these classes anew: here they are held to be the same.
+    #[test]
+    fn an_error_number_is_of_one_class_in_every_leaf() {
+        for errno in 0..=133 {
+            let ours = format!("{:?}", ErrorKind::of_errno(errno));
+            let theirs = [
+                format!("{:?}", skep_cgroup::ErrorKind::of_errno(errno)),
+                format!("{:?}", skep_rootfs::ErrorKind::of_errno(errno)),
+                format!("{:?}", skep_caps_sec::ErrorKind::of_errno(errno)),
+            ];
+            assert!(theirs.iter().all(|kind| *kind == ours), "{errno}: {ours} {theirs:?}");
+        }
     }
 }

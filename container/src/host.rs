@@ -19,8 +19,8 @@ pub(crate) struct Host {
     pub(crate) cgroups: Option<Cgroups>,
     /// The newest capability that the kernel knows, if any are named.
     pub(crate) last_cap: Option<Cap>,
-    /// What is wrong with the files that the description names, a sentence each.
-    pub(crate) files: Vec<String>,
+    /// What of the description this host does not have, or has otherwise, a sentence each.
+    pub(crate) lacks: Vec<String>,
     /// Whether the name is in use.
     pub(crate) name_is_used: bool,
 }
@@ -44,20 +44,21 @@ impl Host {
             let path = spec.resources.cgroup.clone().unwrap_or_else(|| default_cgroup(name));
             match layout.assess(&path, &spec.resources.limits) {
                 Ok(lacks) => {
-                    if Cgroup::open_in(&layout, &path).is_ok() {
-                        host.files.push(format!("resources.cgroup: {path:?} is somebody else's: it is there already"));
+                    // One of the default names is nobody else's.
+                    if spec.resources.cgroup.is_some() && Cgroup::open_in(&layout, &path).is_ok() {
+                        host.lacks.push(format!("resources.cgroup: {path:?} is somebody else's: it is there already"));
                     }
                     host.cgroups = Some(Cgroups { layout, path, lacks });
                 }
                 Err(error) => {
-                    host.files.extend(error.problems().iter().map(|problem| format!("resources.cgroup: {problem}")));
+                    host.lacks.extend(error.problems().iter().map(|problem| format!("resources.cgroup: {problem}")));
                 }
             }
         }
         if spec.process.capabilities.is_some() {
             host.last_cap = Cap::last().ok();
         }
-        host.files.extend(files(spec)?);
+        host.lacks.extend(files(spec)?);
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
             && let Some(root) = StateRoot::open(state_root)?
@@ -74,7 +75,7 @@ impl Host {
             found
                 .push(format!("name: {:?} is in use: delete that container, or take another name", name.unwrap_or("")));
         }
-        found.extend(self.files.iter().cloned());
+        found.extend(self.lacks.iter().cloned());
         if let (Some(last), Some(names)) = (self.last_cap, &spec.process.capabilities)
             && let Ok(sets) = names.parse()
         {

@@ -71,6 +71,22 @@ impl ErrorKind {
             _ => Self::Os,
         }
     }
+
+    /// The class that std has for it: for what std has none for, that of the kernel's error number.
+    #[must_use]
+    pub fn of_std(self, errno: Option<i32>) -> io::ErrorKind {
+        match self {
+            Self::NotFound => io::ErrorKind::NotFound,
+            Self::Denied | Self::NotExecutable => io::ErrorKind::PermissionDenied,
+            Self::Unsupported => io::ErrorKind::Unsupported,
+            Self::Busy => io::ErrorKind::ResourceBusy,
+            Self::Invalid => io::ErrorKind::InvalidInput,
+            Self::TimedOut => io::ErrorKind::TimedOut,
+            Self::Exhausted | Self::WrongState | Self::Os => {
+                errno.map_or(io::ErrorKind::Other, |errno| io::Error::from_raw_os_error(errno).kind())
+            }
+        }
+    }
 }
 
 /// What an operation was done to.
@@ -215,18 +231,7 @@ impl Error {
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            ErrorKind::NotFound => io::ErrorKind::NotFound,
-            ErrorKind::Denied | ErrorKind::NotExecutable => io::ErrorKind::PermissionDenied,
-            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
-            ErrorKind::Busy => io::ErrorKind::ResourceBusy,
-            ErrorKind::Invalid => io::ErrorKind::InvalidInput,
-            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
-            ErrorKind::Exhausted | ErrorKind::WrongState | ErrorKind::Os => {
-                error.errno().map_or(io::ErrorKind::Other, |errno| io::Error::from_raw_os_error(errno).kind())
-            }
-        };
-        io::Error::new(kind, error)
+        io::Error::new(error.kind().of_std(error.errno()), error)
     }
 }
 

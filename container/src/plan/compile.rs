@@ -31,14 +31,19 @@ const SIGKILL: u32 = 9;
 const TTY: u32 = 5;
 
 impl Plan {
-    /// Compiles `spec` for `host`, under this name if it has one.
+    /// Compiles `spec` for `host`, under this name if it has one; `problems` are those that its giver has found already.
     ///
     /// # Errors
     /// `Invalid` with every problem of the description, each with its place; with every limit that cannot be applied on
     /// this host, unless the description leaves that to the host.
-    pub(crate) fn compile(name: Option<&str>, spec: &Spec, host: &Host) -> Result<Self, Error> {
+    pub(crate) fn compile(
+        name: Option<&str>,
+        spec: &Spec,
+        host: &Host,
+        mut problems: Vec<String>,
+    ) -> Result<Self, Error> {
         let object = || Object::Container(name.map(str::to_owned));
-        let mut problems = spec.problems();
+        problems.extend(spec.problems());
         problems.extend(host.problems(name, spec));
         let (cgroup, notes) = match host.cgroup_for(&spec.resources) {
             Ok(planned) => planned,
@@ -110,7 +115,6 @@ fn rights(plan: &mut PlanBuf, spec: &Spec) {
 
 fn process(plan: &mut PlanBuf, spec: &Spec) {
     let process = &spec.process;
-    plan.step(Step::Undumpable);
     if spec.die_with_caller {
         plan.step(Step::DieWithCaller { signal: SIGKILL });
     }

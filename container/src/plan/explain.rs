@@ -18,28 +18,46 @@ impl Plan {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.stages().into_iter().map(|stage| format!("{}: {}", stage.who(), self.words(stage, true))).collect()
+        let line = |stage: Stage| match self.right(stage) {
+            Some(right) => format!("{}: {} [{right}]", stage.who(), self.words(stage)),
+            None => format!("{}: {}", stage.who(), self.words(stage)),
+        };
+        self.stages().into_iter().map(line).collect()
     }
 
     /// Where a stage stands in the plan, and what it is: "step 4 of 9, in the child: …".
     pub(crate) fn place(&self, stage: Stage) -> String {
         let (number, all) = self.number_of(stage);
-        format!("step {number} of {all}, in the {}: {}", stage.who(), self.words(stage, false))
+        format!("step {number} of {all}, in the {}: {}", stage.who(), self.words(stage))
     }
 
-    /// A stage in words; with the right that it takes, if that is asked for.
-    fn words(&self, stage: Stage, with_right: bool) -> String {
+    /// A stage in words.
+    fn words(&self, stage: Stage) -> String {
         match stage {
             Stage::Parent(step) => self.parent_words(step),
             Stage::Clone => self.clone_in_words(),
-            Stage::Child(at) => match self.steps().nth(at.into()) {
-                None => "a step it does not know".to_owned(),
-                Some(step) => match right(&step).filter(|_| with_right) {
-                    Some(right) => format!("{} ({right})", Words(step)),
-                    None => Words(step).to_string(),
-                },
-            },
+            Stage::Child(at) => {
+                let step = self.steps().nth(at.into());
+                step.map_or_else(|| "a step it does not know".to_owned(), |step| Words(step).to_string())
+            }
             Stage::Execute => format!("execute {}", self.programs().join(", else ")),
+        }
+    }
+
+    /// The right that a stage takes, over what it works on.
+    fn right(&self, stage: Stage) -> Option<&'static str> {
+        match stage {
+            Stage::Parent(ParentStep::Cgroup | ParentStep::Limits | ParentStep::Join) => {
+                Some("write access to the groups above")
+            }
+            Stage::Parent(ParentStep::IdMap) => {
+                Some("one's own ids alone, newuidmap and newgidmap, or CAP_SETUID, CAP_SETGID")
+            }
+            Stage::Parent(ParentStep::State | ParentStep::Launch | ParentStep::Record) | Stage::Execute => None,
+            Stage::Clone if self.clone_flags().is_empty() => None,
+            Stage::Clone if self.makes_user_namespace() => Some("user namespaces that this account may make"),
+            Stage::Clone => Some("CAP_SYS_ADMIN"),
+            Stage::Child(at) => self.steps().nth(at.into()).and_then(|step| right(&step)),
         }
     }
 
@@ -110,12 +128,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } => Some("CAP_SETUID, CAP_SETGID"),
-        Step::Undumpable
-        | Step::Init
-        | Step::Umask { .. }
-        | Step::Directory { .. }
-        | Step::Session
-        | Step::DieWithCaller { .. } => None,
+        Step::Init | Step::Umask { .. } | Step::Directory { .. } | Step::Session | Step::DieWithCaller { .. } => None,
     }
 }
 
@@ -134,7 +147,6 @@ impl fmt::Display for Words<'_> {
                 write!(f, "become {uid}:{gid}, without further groups unless setgroups is denied")
             }
             Step::Become { uid, gid, drop_groups: false } => write!(f, "become {uid}:{gid}, in the caller's groups"),
-            Step::Undumpable => f.write_str("deny others to look into the process"),
             Step::Umask { mask } => write!(f, "set the umask {mask:04o}"),
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
             Step::Init => f.write_str("stay as init, and go on in a process of its own"),

@@ -57,8 +57,6 @@ pub enum Step<'a> {
         /// Whether the supplementary groups are dropped, unless the user namespace denies setgroups(2).
         drop_groups: bool,
     },
-    /// Deny others below root to look into this process.
-    Undumpable,
     /// Die when the thread that made the container ends.
     DieWithCaller {
         /// The signal to die by.
@@ -102,12 +100,11 @@ impl<'a> Step<'a> {
             Step::Loopback => (OURS, [2, 0, 0, 0, 0, 0, 0]),
             Step::Unshare { flags } => (OURS, [3, low(flags), high(flags), 0, 0, 0, 0]),
             Step::Become { uid, gid, drop_groups } => (OURS, [4, uid, gid, drop_groups as u32, 0, 0, 0]),
-            Step::Undumpable => (OURS, [5, 0, 0, 0, 0, 0, 0]),
-            Step::DieWithCaller { signal } => (OURS, [6, signal, 0, 0, 0, 0, 0]),
-            Step::Init => (OURS, [7, 0, 0, 0, 0, 0, 0]),
-            Step::Session => (OURS, [8, 0, 0, 0, 0, 0, 0]),
-            Step::Umask { mask } => (OURS, [9, mask, 0, 0, 0, 0, 0]),
-            Step::Directory { path } => (OURS, [10, keep(path), 0, 0, 0, 0, 0]),
+            Step::DieWithCaller { signal } => (OURS, [5, signal, 0, 0, 0, 0, 0]),
+            Step::Init => (OURS, [6, 0, 0, 0, 0, 0, 0]),
+            Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
+            Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
+            Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
         };
         [whose, a, b, c, d, e, f, g]
     }
@@ -122,12 +119,11 @@ impl<'a> Step<'a> {
             (OURS, 2) => Step::Loopback,
             (OURS, 3) => Step::Unshare { flags: join(a, b) },
             (OURS, 4) => Step::Become { uid: a, gid: b, drop_groups: c != 0 },
-            (OURS, 5) => Step::Undumpable,
-            (OURS, 6) => Step::DieWithCaller { signal: a },
-            (OURS, 7) => Step::Init,
-            (OURS, 8) => Step::Session,
-            (OURS, 9) => Step::Umask { mask: a },
-            (OURS, 10) => Step::Directory { path: flat.text(a)? },
+            (OURS, 5) => Step::DieWithCaller { signal: a },
+            (OURS, 6) => Step::Init,
+            (OURS, 7) => Step::Session,
+            (OURS, 8) => Step::Umask { mask: a },
+            (OURS, 9) => Step::Directory { path: flat.text(a)? },
             _ => return None,
         })
     }

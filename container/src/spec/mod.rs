@@ -101,8 +101,8 @@ pub struct Process {
 impl Process {
     /// What it may do, as values. Names that are none are left out: they are among the [problems](Spec::problems).
     pub(crate) fn privileges(&self) -> Privileges {
-        // Whoever is given to whom: keys are not asked for by name, and so are never given.
-        let mut privileges = Privileges::new().session_keyring();
+        // Never asked for by name, and so never given: the caller's keys, and a look into what is not the program yet.
+        let mut privileges = Privileges::new().session_keyring().undumpable();
         privileges.capabilities = self.capabilities.as_ref().and_then(|names| names.parse().ok());
         privileges.rlimits.clone_from(&self.rlimits);
         privileges.no_new_privs = self.no_new_privileges;

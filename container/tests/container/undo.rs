@@ -45,7 +45,7 @@ fn whatever_step_fails_it_is_named_and_nothing_is_left() {
             assert_eq!((error.kind(), error.errno()), (ErrorKind::Os, Some(33)), "{line}\n{report}");
             assert!(report.contains("cause: ") && report.contains("(EDOM)"), "{line}\n{report}");
             let (_, words) = line.split_once(": ").unwrap();
-            let words = words.rsplit_once(" (CAP_").map_or(words, |(words, _)| words);
+            let words = words.rsplit_once(" [").map_or(words, |(words, _)| words);
             if number < steps.len() {
                 assert!(report.contains(&format!("step {number} of {}, in the ", steps.len())), "{line}\n{report}");
             }

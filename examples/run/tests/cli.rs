@@ -114,7 +114,7 @@ fn explain_prints_the_plan_and_starts_nothing() {
     assert_eq!(out.status.code(), Some(0));
     let lines: Vec<&str> = text(&out.stdout).lines().collect();
     assert!(lines[0].starts_with("  1. parent: start the launcher"), "{lines:?}");
-    assert!(lines.iter().any(|line| line.ends_with("child: set the host name \"web\" (CAP_SYS_ADMIN)")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with("child: set the host name \"web\" [CAP_SYS_ADMIN]")), "{lines:?}");
     assert!(lines.last().unwrap().ends_with("child: execute \"/bin/touch\""), "{lines:?}");
     let maps = lines.iter().filter(|line| line.contains("write the id map")).count();
     assert_eq!(maps == 1, !nix::unistd::geteuid().is_root());

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! This process: who may look into it, and how it ends.
+//! This process: how it ends, and what it was told.
 
 use super::sys::{self, Errno};
-
-/// Denies everybody below root to trace this process, to read its memory and to open its files in /proc; no core dumps.
-///
-/// # Errors
-/// None that the kernel documents.
-pub fn undumpable() -> Result<(), Errno> {
-    sys::set_dumpable(false)
-}
 
 /// Has the kernel send `signal` to this process when the thread that is its parent ends.
 ///

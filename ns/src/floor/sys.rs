@@ -199,13 +199,6 @@ fn trap() {
     }
 }
 
-/// Sets whether this process may be looked into and dumped (`PR_SET_DUMPABLE`).
-pub fn set_dumpable(dumpable: bool) -> Result<(), Errno> {
-    const PR_SET_DUMPABLE: usize = 4;
-    // SAFETY: the argument is an integer.
-    unsafe { syscall(nr::PRCTL, [PR_SET_DUMPABLE, usize::from(dumpable), 0, 0, 0, 0]) }.map(drop)
-}
-
 /// Sets the signal that comes when the parent thread ends (`PR_SET_PDEATHSIG`).
 pub fn set_parent_death_signal(signal: u32) -> Result<(), Errno> {
     const PR_SET_PDEATHSIG: usize = 1;

@@ -258,7 +258,7 @@ fn a_limit_on_processes_is_an_error_that_names_it() {
 
 #[test]
 fn every_refusal_is_a_sentence_with_a_cause() {
-    let kept = said::kept();
+    let kept = said::MESSAGES.sections();
     assert!(kept.len() > 25, "{} sections", kept.len());
     for (name, said) in kept {
         let sentence = said.lines().nth(1).unwrap();
@@ -283,7 +283,7 @@ fn no_two_refusals_are_told_in_the_same_words() {
         "text in memory",
     ];
     let mut told = BTreeMap::new();
-    for (name, said) in said::kept().into_iter().filter(|(name, _)| !twins.contains(name)) {
+    for (name, said) in said::MESSAGES.sections().into_iter().filter(|(name, _)| !twins.contains(name)) {
         // Without what it happened to.
         let words: String = said.split('"').step_by(2).collect();
         assert_eq!(told.insert(words, name), None, "{name}");

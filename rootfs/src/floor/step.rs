@@ -222,11 +222,24 @@ impl<'a> Step<'a> {
     /// # Errors
     /// The kernel's number, and which half of the step it was.
     pub fn perform(&self, room: &mut Room) -> Result<(), Failure> {
+        if !self.makes() {
+            return self.do_it(room);
+        }
         // What is made has the modes that are written here, whatever the caller's mask is.
         let mask = sys::umask(0);
         let done = self.do_it(room);
         sys::umask(mask);
         done
+    }
+
+    /// Whether it may make files or directories.
+    const fn makes(&self) -> bool {
+        match *self {
+            Step::Mount { make, .. } => make,
+            Step::Bind { flags, .. } => flags.make,
+            Step::Dev { .. } | Step::Mask { .. } => true,
+            Step::ReceiveOnly | Step::Root { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot | Step::Pivot => false,
+        }
     }
 
     fn do_it(&self, room: &mut Room) -> Result<(), Failure> {

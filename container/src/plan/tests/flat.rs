@@ -47,7 +47,7 @@ fn steps() -> impl Strategy<Value = Owned> {
             Step::Disk(rootfs::Step::Pivot),
             Step::Right(caps_sec::Step::NoNewPrivs),
             Step::Loopback,
-            Step::Undumpable,
+            Step::Right(caps_sec::Step::Undumpable),
             Step::Init,
             Step::Session
         ])
