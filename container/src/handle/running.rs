@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use skep_cgroup::Cgroup;
 use skep_ns::{ExitStatus, Output, PidFd};
 
 use super::ended;
@@ -112,6 +113,18 @@ impl Container {
     #[must_use]
     pub fn pidfd(&self) -> Option<&PidFd> {
         self.first.process()
+    }
+
+    /// Its cgroup, if it was given one: what it uses ([`Cgroup::stat`]), what has happened to it ([`Cgroup::events`]).
+    /// It is there until the container is deleted; that of one without a name until its handle is dropped.
+    ///
+    /// # Errors
+    /// `Denied` to who may not look at it.
+    pub fn cgroup(&self) -> Result<Option<Cgroup>, Error> {
+        let Some(directories) = self.undo.cgroup() else { return Ok(None) };
+        let opened = Cgroup::from_directories(directories);
+        let opened = opened.map_err(|error| Error::of_leaf("open the cgroup of", self.object(), error))?;
+        Ok(Some(opened).filter(|cgroup| cgroup.directories().next().is_some()))
     }
 
     /// What it is doing.

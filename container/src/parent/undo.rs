@@ -4,6 +4,7 @@
 //! Each removal is on the stack, and in the intent on disk, before what it removes is made: so it may find nothing, or a
 //! part, and neither is a failure. Deleting a container whose maker was killed runs the same removals from the record.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use skep_cgroup::Cgroup;
@@ -49,6 +50,11 @@ impl Undo {
     /// Takes back the last removal: what it was for was not made by us.
     pub(crate) fn pop(&mut self) {
         self.removals.pop();
+    }
+
+    /// The directories of the cgroup that is to be removed, if one is.
+    pub(crate) fn cgroup(&self) -> Option<&[PathBuf]> {
+        self.removals.iter().map(|Removal::Cgroup { directories }| directories.as_slice()).next()
     }
 
     /// Whether there is anything to undo.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use needs::{isolated_for, needs, rounds};
-use skep::cgroup::Limits;
+use skep::cgroup::{Limits, Max};
 use skep::ns::{ExitStatus, Stdio};
 use skep::{Container, ErrorKind, Report, Status};
 
@@ -303,5 +303,25 @@ fn a_lock_that_a_copy_of_a_killed_maker_holds_keeps_nobody_from_deleting() {
         found.delete().unwrap();
         drop(created);
         assert_eq!(Container::names_in(&tree.states()).unwrap(), [""; 0]);
+    });
+}
+
+#[test]
+fn its_cgroup_tells_what_it_uses_until_it_is_deleted() {
+    needs!(root, cgroup("pids"), program("busybox"), syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let web = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
+        for container in [&web, &tree.open("web").unwrap()] {
+            let cgroup = container.cgroup().unwrap().unwrap();
+            assert_eq!(cgroup.stat().unwrap().pids.max, Some(Max::Limit(16)));
+            assert!(cgroup.events().unwrap().populated);
+        }
+        tree.open("web").unwrap().delete().unwrap();
+        assert!(web.cgroup().unwrap().is_none());
+        web.wait().unwrap();
+        let unlimited = tree.shell("true").start().unwrap();
+        assert!(unlimited.cgroup().unwrap().is_none());
+        unlimited.wait().unwrap();
     });
 }
