@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a process may do: capabilities, no_new_privs, securebits, resource limits; seccomp filters and security modules
-//! have their place here and are not there yet.
+//! What a process may do: capabilities, seccomp filters, no_new_privs, securebits, resource limits; security modules have
+//! their place here and are not there yet.
 //!
 //! The crate to reach for instead of raw `prctl` and `capset`. [`CapSet`] is a set of capabilities with names and
 //! algebra, [`Capabilities`] the five sets of a thread, which can be checked, read of any process and asked what a program
 //! will have of them; [`Privileges`] says all of it in one value, and [`Steps`] does it in the one right order, on this
 //! side and the other of a change of user, without allocating: in `CommandExt::pre_exec`, or in `skep`'s launcher.
+//! A [`Policy`] says which system calls may be made, by name and argument; [`Policy::standard`] is what Docker allows. It
+//! compiles to a [`Filter`], which answers what the kernel will answer before it is loaded ([`Filter::decide`]).
 //!
 //! ```
-//! use skep_caps_sec::{Cap, Capabilities, CapSet, Privileges};
+//! use skep_caps_sec::{Cap, Capabilities, CapSet, Policy, Privileges};
 //!
 //! # fn main() -> Result<(), skep_caps_sec::Error> {
 //! let keep = CapSet::from([Cap::NET_BIND_SERVICE, Cap::CHOWN]);
 //! let web = Privileges::new().capabilities(Capabilities::exactly(keep).with_ambient()).no_new_privs();
+//! let web = web.seccomp(Policy::standard(keep).allow(["io_uring_setup", "io_uring_enter"]));
 //! web.check()?;
 //! for step in web.steps(Some(1000)).before_identity() {
 //!     println!("{step}"); // drop every capability but chown, net_bind_service from the bounding set, …
@@ -24,17 +27,18 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: capabilities of files, seccomp, AppArmor, SELinux, Landlock, keyrings. It changes the calling
-//! thread and no other, and only by functions whose names begin with `enter_`. The user and groups are the package
-//! `skep-ns`'s. It is for Linux alone, on x86_64 and aarch64; the latter has not been run.
+//! What it is not, yet: capabilities of files, AppArmor, SELinux, Landlock, keyrings; of seccomp, filters of 32-bit
+//! programs, which are killed, profiles in JSON, and notifications to another process. It changes the calling thread and no
+//! other, and only by functions whose names begin with `enter_`. The user and groups are the package `skep-ns`'s. It is for
+//! Linux alone, on x86_64 and aarch64; the latter has not been run.
 //!
 //! # Kernels
 //! Linux 5.10 and newer. Capabilities that a newer kernel adds have no name here, but are kept, dropped and shown by
-//! number.
+//! number. System calls up to Linux 6.18 have names; newer ones answer `ENOSYS` under a policy that denies by default.
 //!
 //! # Privileges
-//! None to describe and to read. `CAP_SETPCAP` to drop capabilities from the bounding set, `CAP_SYS_RESOURCE` to raise
-//! limits; each function says so.
+//! None to describe, to compile and to read. `no_new_privs` or `CAP_SYS_ADMIN` to filter system calls; `CAP_SETPCAP` to
+//! drop capabilities from the bounding set, `CAP_SYS_RESOURCE` to raise limits; each function says so.
 //!
 //! # Features
 //! `serde`: descriptions ([`Privileges`] and what is in it) can be serialised.
@@ -51,6 +55,7 @@ mod no_new_privs;
 mod oom_score_adj;
 mod privileges;
 mod rlimit;
+mod seccomp;
 mod securebits;
 mod status;
 mod steps;
@@ -62,5 +67,9 @@ pub use no_new_privs::{enter_no_new_privs, no_new_privs, no_new_privs_of};
 pub use oom_score_adj::OomScoreAdj;
 pub use privileges::Privileges;
 pub use rlimit::{Limit, Resource, Rlimit};
+pub use seccomp::{
+    Arch, Arg, Call, Compare, Condition, Errno, Filter, Policy, Rule, SeccompMode, Verdict, arg, enter_seccomp,
+    seccomp_mode_of,
+};
 pub use securebits::Securebits;
 pub use steps::Steps;

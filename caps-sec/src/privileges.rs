@@ -10,6 +10,7 @@ use crate::caps::{CapSet, Capabilities};
 use crate::error::{Error, Object};
 use crate::oom_score_adj::OomScoreAdj;
 use crate::rlimit::Rlimit;
+use crate::seccomp::Policy;
 use crate::securebits::Securebits;
 
 /// What a process may do. What is not said stays as its parent has it.
@@ -44,6 +45,8 @@ pub struct Privileges {
     pub undumpable: bool,
     /// Whether it leaves the caller's session keyring, and the keys in it, for an empty one.
     pub session_keyring: bool,
+    /// Which system calls it may make.
+    pub seccomp: Option<Policy>,
 }
 
 impl Privileges {
@@ -105,6 +108,17 @@ impl Privileges {
         self
     }
 
+    /// Which system calls the process, and what it starts, may make.
+    ///
+    /// Without [`no_new_privs`](Self::no_new_privs) it takes `CAP_SYS_ADMIN`, and the policy must allow what comes after it:
+    /// the change of user and of capabilities.
+    #[must_use]
+    #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
+    pub fn seccomp(mut self, policy: Policy) -> Self {
+        self.seccomp = Some(policy);
+        self
+    }
+
     /// Everything wrong with the description, a sentence each, which begins with the place.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -123,6 +137,9 @@ impl Privileges {
             }
         }
         problems.extend(self.oom_score_adj.into_iter().flat_map(OomScoreAdj::problems));
+        if let Some(Err(error)) = self.seccomp.as_ref().map(Policy::compile) {
+            problems.extend(error.problems().iter().map(|problem| format!("seccomp.{problem}")));
+        }
         problems
     }
 

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::thread;
 
 use needs::isolated;
-use skep_caps_sec::{Capabilities, OomScoreAdj, Privileges, Resource, Rlimit};
+use skep_caps_sec::{Capabilities, OomScoreAdj, Policy, Privileges, Resource, Rlimit};
 
 struct Counting;
 
@@ -50,7 +50,8 @@ fn steps_allocate_nothing_when_they_succeed_and_when_they_fail() {
             .capabilities(Capabilities { bounding: here.bounding, ..Capabilities::none() })
             .rlimit(Rlimit::both(Resource::Core, 0))
             .oom_score_adj(OomScoreAdj::FIRST)
-            .no_new_privs();
+            .no_new_privs()
+            .seccomp(Policy::allow_all().deny(["keyctl"]));
         let bad = Privileges::new().rlimit(Rlimit::new(Resource::Core, 2, 1));
         thread::scope(|scope| {
             let body = || {

@@ -3,17 +3,15 @@
 //!
 //! Man: capabilities(7).
 
-use core::ffi::CStr;
-
 use super::sys::Errno;
 use super::{limits, thread};
 
-/// Words of a step: its kind and six operands, numbers or offsets of texts.
+/// Words of a step: its kind and six operands, numbers or where bytes are.
 pub const WORDS: usize = 7;
 
 /// One thing that the child does to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Step<'a> {
     /// Drop from the bounding set what is not to be kept, unknown capabilities included.
     DropBounding {
         /// What stays, if it is there.
@@ -60,6 +58,11 @@ pub enum Step {
     Undumpable,
     /// Leave the caller's session keyring for a new one.
     SessionKeyring,
+    /// Filter the system calls.
+    Seccomp {
+        /// `struct sock_filter`, 8 bytes each.
+        program: &'a [u8],
+    },
 }
 
 /// Why a step failed.
@@ -78,9 +81,9 @@ impl Failure {
     }
 }
 
-impl Step {
-    /// The step as words of a plan. `keep` keeps a text and answers its offset; no step has one yet.
-    pub fn encode(&self, _keep: &mut impl FnMut(&CStr) -> u32) -> [u32; WORDS] {
+impl<'a> Step<'a> {
+    /// The step as words of a plan. `keep` keeps bytes and answers their offset.
+    pub fn encode(&self, keep: &mut impl FnMut(&[u8]) -> u32) -> [u32; WORDS] {
         match *self {
             Step::DropBounding { keep } => [1, low(keep), high(keep), 0, 0, 0, 0],
             Step::KeepCaps => [2, 0, 0, 0, 0, 0, 0],
@@ -94,12 +97,16 @@ impl Step {
             Step::OomScoreAdj { value } => [8, value.cast_unsigned(), 0, 0, 0, 0, 0],
             Step::Undumpable => [9, 0, 0, 0, 0, 0, 0],
             Step::SessionKeyring => [10, 0, 0, 0, 0, 0, 0],
+            // Longer than a word can say is longer than any plan is: what decodes it finds no such bytes.
+            Step::Seccomp { program } => {
+                [11, keep(program), u32::try_from(program.len()).unwrap_or(u32::MAX), 0, 0, 0, 0]
+            }
         }
     }
 
-    /// The step of these words; `None` for what [`encode`](Self::encode) never answers.
-    #[allow(single_use_lifetimes, reason = "the texts that a step will borrow live longer than the words")]
-    pub fn decode<'a>(words: [u32; WORDS], _text: &impl Fn(u32) -> Option<&'a CStr>) -> Option<Self> {
+    /// The step of these words; `None` for what [`encode`](Self::encode) never answers. `bytes` answers those at an offset,
+    /// as many as are asked for.
+    pub fn decode(words: [u32; WORDS], bytes: &impl Fn(u32, u32) -> Option<&'a [u8]>) -> Option<Self> {
         let [kind, a, b, c, d, e, f] = words;
         let step = match kind {
             1 => Step::DropBounding { keep: join(a, b) },
@@ -112,10 +119,11 @@ impl Step {
             8 => Step::OomScoreAdj { value: a.cast_signed() },
             9 => Step::Undumpable,
             10 => Step::SessionKeyring,
+            11 => Step::Seccomp { program: bytes(a, b)? },
             _ => return None,
         };
         // Operands that a kind does not have are 0: then a plan says nothing that is not performed.
-        (step.encode(&mut |_| 0) == words).then_some(step)
+        (step.encode(&mut |_| a) == words).then_some(step)
     }
 
     /// Does it, to the calling thread.
@@ -134,6 +142,7 @@ impl Step {
             Step::OomScoreAdj { value } => limits::oom_score_adj(value),
             Step::Undumpable => thread::undumpable(),
             Step::SessionKeyring => thread::session_keyring(),
+            Step::Seccomp { program } => thread::seccomp(program),
         }
     }
 }

@@ -39,6 +39,7 @@ pub mod nr {
     pub const KEYCTL: usize = 250;
     pub const OPENAT: usize = 257;
     pub const PRLIMIT64: usize = 302;
+    pub const SECCOMP: usize = 317;
 }
 
 /// System call numbers of aarch64, the kernel's generic table.
@@ -52,6 +53,7 @@ pub mod nr {
     pub const KEYCTL: usize = 219;
     pub const OPENAT: usize = 56;
     pub const PRLIMIT64: usize = 261;
+    pub const SECCOMP: usize = 277;
 }
 
 /// An operation of prctl(2) that takes numbers alone, no pointers. Only this module makes them.
@@ -85,6 +87,36 @@ pub fn join_new_session_keyring() -> Result<(), Errno> {
     const JOIN_SESSION_KEYRING: usize = 1;
     // SAFETY: a null pointer stands for a keyring without a name.
     unsafe { syscall(nr::KEYCTL, [JOIN_SESSION_KEYRING, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// `struct sock_fprog`, uapi/linux/filter.h.
+#[repr(C)]
+struct Program {
+    count: u16,
+    instructions: usize,
+}
+const _: () = assert!(size_of::<Program>() == 16);
+
+/// Filters the system calls of this thread by the program of `bytes`, `struct sock_filter` each 8 of them; by seccomp(2),
+/// or by prctl(2) where a filter answers that to it as a kernel before 3.17 would.
+pub fn filter(bytes: &[u8]) -> Result<(), Errno> {
+    const SET_MODE_FILTER: usize = 1;
+    const PR_SET_SECCOMP: usize = 22;
+    const MODE_FILTER: usize = 2;
+    if !bytes.len().is_multiple_of(8) {
+        return Err(Errno::INVAL);
+    }
+    let count = u16::try_from(bytes.len() / 8).map_err(|_| Errno::INVAL)?;
+    let program = Program { count, instructions: bytes.as_ptr().expose_provenance() };
+    let at = (&raw const program).expose_provenance();
+    // SAFETY: the kernel reads a struct sock_fprog, which is a live local of its size (asserted above), and `count`
+    // instructions of 8 bytes behind it, which the slice has.
+    match unsafe { syscall(nr::SECCOMP, [SET_MODE_FILTER, 0, at, 0, 0]) } {
+        Err(Errno::NOSYS) => {}
+        done => return done.map(drop),
+    }
+    // SAFETY: as above; the third argument of this operation is the same structure.
+    unsafe { syscall(nr::PRCTL, [PR_SET_SECCOMP, MODE_FILTER, at, 0, 0]) }.map(drop)
 }
 
 /// `struct __user_cap_header_struct`, uapi/linux/capability.h.
@@ -203,6 +235,7 @@ mod tests {
             (nr::KEYCTL, libc::SYS_keyctl),
             (nr::OPENAT, libc::SYS_openat),
             (nr::PRLIMIT64, libc::SYS_prlimit64),
+            (nr::SECCOMP, libc::SYS_seccomp),
         ];
         for (number, theirs) in calls {
             assert_eq!(i64::try_from(number).unwrap(), theirs);

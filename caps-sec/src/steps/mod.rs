@@ -2,9 +2,10 @@
 //! Steps: what has to be done for a description to hold, in the one right order.
 //!
 //! The change of user stands in the middle. Before it there is the right to limit oneself; after it, what the change would
-//! take away is set.
+//! take away is set. A filter of system calls comes last of all, since whatever comes after it must be allowed by it; but
+//! without `no_new_privs` it takes a right that the change of user takes away.
 //!
-//! Man: capabilities(7), "Effect of user ID changes on capabilities".
+//! Man: capabilities(7), "Effect of user ID changes on capabilities"; seccomp(2).
 
 mod words;
 
@@ -16,9 +17,11 @@ use std::io;
 use crate::caps::Capabilities;
 use crate::floor::Step;
 use crate::privileges::Privileges;
+use crate::seccomp::{Filter, Policy};
 use crate::securebits::Securebits;
 
-/// What a process does to itself for a [`Privileges`] to hold, in two parts: before and after it becomes another user.
+/// What a process does to itself for a [`Privileges`] to hold, in three parts: before and after it becomes another user,
+/// and [last](Self::last) of all.
 ///
 /// The steps are performed by the calling thread ([`enter_thread`](Self::enter_thread)), which fits
 /// `std::os::unix::process::CommandExt::pre_exec`: nothing is allocated and no lock is taken.
@@ -40,20 +43,33 @@ use crate::securebits::Securebits;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Steps {
-    before: Vec<Step>,
-    after: Vec<Step>,
+    before: Vec<Step<'static>>,
+    after: Vec<Step<'static>>,
+    filter: Option<Filter>,
+    /// Whether the filter is loaded last, rather than before the change of user.
+    filter_last: bool,
 }
 
 impl Privileges {
-    /// The steps for a process that becomes user `uid` between the two parts; `None` if it stays who it is.
+    /// The steps for a process that becomes user `uid` between the first two parts; `None` if it stays who it is.
     ///
-    /// Only what is needed is in them. Nothing is looked at: [`check`](Self::check) the description first.
+    /// Only what is needed is in them. Nothing is looked at: [`check`](Self::check) the description first. The step for a
+    /// seccomp policy that has problems fails.
     #[must_use]
     pub fn steps(&self, uid: Option<u32>) -> Steps {
-        Steps { before: self.before_identity(uid), after: self.after_identity() }
+        // One that has problems must not be left out in silence.
+        let compiled = |policy: &Policy| policy.compile().unwrap_or_else(|_| Filter::none());
+        Steps {
+            before: self.before_identity(uid),
+            after: self.after_identity(),
+            filter: self.seccomp.as_ref().map(compiled),
+            // The promise lets everybody load a filter: then nothing that comes before has to be allowed by it. Else there
+            // must be CAP_SYS_ADMIN, which the change of user takes.
+            filter_last: self.no_new_privs,
+        }
     }
 
-    fn before_identity(&self, uid: Option<u32>) -> Vec<Step> {
+    fn before_identity(&self, uid: Option<u32>) -> Vec<Step<'static>> {
         let mut steps = Vec::new();
         // First of all: it opens a file, which the limits may forbid; and the file becomes root's once ids have changed,
         // since the process is not dumpable then.
@@ -83,7 +99,7 @@ impl Privileges {
         steps
     }
 
-    fn after_identity(&self) -> Vec<Step> {
+    fn after_identity(&self) -> Vec<Step<'static>> {
         let mut steps = Vec::new();
         // As the user whose it is to be, and before anything may forbid the call.
         if self.session_keyring {
@@ -127,15 +143,30 @@ impl Privileges {
 
 impl Steps {
     /// What is done while the process still is who it was.
-    #[must_use]
-    pub fn before_identity(&self) -> &[Step] {
-        &self.before
+    pub fn before_identity(&self) -> impl Iterator<Item = Step<'_>> {
+        // The filter last: what is before it need not be allowed by it.
+        self.before.iter().copied().chain(self.filter_step().filter(|_| !self.filter_last))
     }
 
     /// What is done once it has become its user and groups.
+    pub fn after_identity(&self) -> impl Iterator<Item = Step<'_>> {
+        self.after.iter().copied()
+    }
+
+    /// What is done last of all, as shortly before the exec as can be: a filter of system calls that is loaded by the
+    /// promise of `no_new_privs`. What is done between it and the exec must be allowed by it.
+    pub fn last(&self) -> impl Iterator<Item = Step<'_>> {
+        self.filter_step().filter(|_| self.filter_last).into_iter()
+    }
+
+    /// The filter that one of them loads.
     #[must_use]
-    pub fn after_identity(&self) -> &[Step] {
-        &self.after
+    pub const fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
+    }
+
+    fn filter_step(&self) -> Option<Step<'_>> {
+        self.filter.as_ref().map(|filter| Step::Seccomp { program: filter.as_bytes() })
     }
 
     /// Performs all of them, on the calling thread. Allocates nothing.
@@ -148,7 +179,8 @@ impl Steps {
     /// The first failure's error number; steps before it stay done.
     /// # Privileges
     /// `CAP_SETPCAP` to drop from the bounding set what is in it, and for securebits; `CAP_SYS_RESOURCE` to raise hard
-    /// limits, and to lower the OOM score adjustment. None for the others.
+    /// limits, and to lower the OOM score adjustment; `CAP_SYS_ADMIN` for a seccomp policy without `no_new_privs`. None for
+    /// the others.
     pub fn enter_thread(&self) -> io::Result<()> {
         self.enter_before_identity()?;
         self.enter_after_identity()
@@ -159,21 +191,19 @@ impl Steps {
     /// # Errors
     /// As [`enter_thread`](Self::enter_thread).
     pub fn enter_before_identity(&self) -> io::Result<()> {
-        perform(&self.before)
+        perform(self.before_identity())
     }
 
-    /// Performs the second part, on the calling thread. Allocates nothing.
+    /// Performs the second part and what is [last](Self::last), on the calling thread. Allocates nothing.
     ///
     /// # Errors
     /// As [`enter_thread`](Self::enter_thread).
     pub fn enter_after_identity(&self) -> io::Result<()> {
-        perform(&self.after)
+        perform(self.after_identity().chain(self.last()))
     }
 }
 
-fn perform(steps: &[Step]) -> io::Result<()> {
-    for step in steps {
-        step.perform().map_err(|failure| io::Error::from_raw_os_error(failure.errno.0.into()))?;
-    }
-    Ok(())
+#[allow(single_use_lifetimes, reason = "an anonymous one cannot stand here yet")]
+fn perform<'a>(mut steps: impl Iterator<Item = Step<'a>>) -> io::Result<()> {
+    steps.try_for_each(|step| step.perform().map_err(|failure| io::Error::from_raw_os_error(failure.errno.0.into())))
 }

@@ -9,6 +9,7 @@ use crate::floor::{Step, WORDS};
 use crate::oom_score_adj::OomScoreAdj;
 use crate::privileges::Privileges;
 use crate::rlimit::{Limit, Resource, Rlimit};
+use crate::seccomp::Policy;
 use crate::securebits::Securebits;
 
 const FEW: CapSet = CapSet::empty().with(Cap::CHOWN).with(Cap::NET_BIND_SERVICE);
@@ -16,8 +17,8 @@ const FEW: CapSet = CapSet::empty().with(Cap::CHOWN).with(Cap::NET_BIND_SERVICE)
 /// Each step in words; "-" stands for the change of user.
 fn words(privileges: &Privileges, uid: Option<u32>) -> Vec<String> {
     let steps = privileges.steps(uid);
-    let before = steps.before_identity().iter().map(Step::to_string);
-    let after = steps.after_identity().iter().map(Step::to_string);
+    let before = steps.before_identity().map(|step| step.to_string());
+    let after = steps.after_identity().chain(steps.last()).map(|step| step.to_string());
     before.chain(["-".to_owned()]).chain(after).collect()
 }
 
@@ -72,7 +73,8 @@ fn capabilities_of_root_need_two_calls() {
 
 #[test]
 fn capabilities_are_kept_over_the_change_of_user_only_if_any_are_wanted_and_would_be_lost() {
-    let keeps = |privileges: &Privileges, uid| privileges.steps(uid).before_identity().contains(&Step::KeepCaps);
+    let keeps =
+        |privileges: &Privileges, uid| privileges.steps(uid).before_identity().any(|step| step == Step::KeepCaps);
     let few = Privileges::new().capabilities(Capabilities::exactly(FEW));
     assert!(keeps(&few, Some(1000)) && !keeps(&few, Some(0)) && !keeps(&few, None));
     assert!(!keeps(&Privileges::new().capabilities(Capabilities::none()), Some(1000)));
@@ -87,8 +89,41 @@ fn capabilities_are_kept_over_the_change_of_user_only_if_any_are_wanted_and_woul
 fn the_ambient_set_is_cleared_where_the_kernel_does_not_do_it() {
     let sets = Capabilities { ambient: CapSet::empty(), ..Capabilities::exactly(FEW).with_ambient() };
     let steps = Privileges::new().capabilities(sets).steps(None);
-    assert_eq!(steps.after_identity().last(), Some(&Step::Ambient { set: 0 }));
+    assert_eq!(steps.after_identity().last(), Some(Step::Ambient { set: 0 }));
     assert_eq!(Step::Ambient { set: 0 }.to_string(), "clear the ambient capabilities");
+}
+
+#[test]
+fn a_filter_is_loaded_last_of_all_or_while_there_is_the_right_to() {
+    let filtered = Privileges::new().undumpable().capabilities(Capabilities::exactly(FEW)).seccomp(Policy::allow_all());
+    let (load, give_up) =
+        ("filter the system calls, by 11 instructions", "give up every capability but chown, net_bind_service");
+    assert_eq!(
+        words(&filtered, Some(1000)),
+        [
+            "drop every capability but chown, net_bind_service from the bounding set",
+            "keep the permitted capabilities over the change of user",
+            load,
+            "-",
+            give_up,
+            "deny others to look into the process",
+        ]
+    );
+    let promised = filtered.no_new_privs();
+    assert_eq!(
+        words(&promised, Some(1000))[2..],
+        ["-", give_up, "deny others to look into the process", "forbid to gain privileges by an exec", load]
+    );
+    assert_eq!(promised.steps(None).last().count(), 1);
+}
+
+#[test]
+fn a_policy_with_problems_is_told_and_never_left_out() {
+    let bad = Privileges::new().no_new_privs().seccomp(Policy::allow_all().deny(["fly"]));
+    let problems = bad.problems();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("seccomp.rules[0].calls[0]: \"fly\" is no system call"), "{problems:?}");
+    assert_eq!(bad.steps(None).last().last(), Some(Step::Seccomp { program: &[] }));
 }
 
 #[test]
@@ -113,7 +148,7 @@ fn every_problem_is_told_with_its_place() {
     assert_eq!(bad.check().unwrap_err().to_string(), "cannot use privileges");
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+fn any_step() -> impl Strategy<Value = Step<'static>> {
     let set = any::<u64>();
     prop_oneof![
         set.prop_map(|keep| Step::DropBounding { keep }),
@@ -130,15 +165,20 @@ fn any_step() -> impl Strategy<Value = Step> {
         (any::<u32>(), set, set).prop_map(|(resource, soft, hard)| Step::Rlimit { resource, soft, hard }),
         any::<i32>().prop_map(|value| Step::OomScoreAdj { value }),
         Just(Step::Undumpable),
+        (0..BYTES.len()).prop_map(|length| Step::Seccomp { program: &BYTES[..length] }),
     ]
 }
 
-fn encode(step: Step) -> [u32; WORDS] {
-    step.encode(&mut |text| panic!("a text is kept: {text:?}"))
+const BYTES: [u8; 64] = [7; 64];
+/// Where bytes are kept: as far as a step's words tell.
+const PLACE: u32 = 0x1234;
+
+fn encode(step: Step<'_>) -> [u32; WORDS] {
+    step.encode(&mut |_| PLACE)
 }
 
-fn decode(words: [u32; WORDS]) -> Option<Step> {
-    Step::decode(words, &|_| None)
+fn decode(words: [u32; WORDS]) -> Option<Step<'static>> {
+    Step::decode(words, &|place, length| BYTES.get(..length as usize).filter(|_| place == PLACE))
 }
 
 proptest! {
@@ -149,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn words_that_no_step_has_are_no_step(kind in 0..12_u32, rest in proptest::array::uniform6(prop_oneof![Just(0), any::<u32>()])) {
+    fn words_that_no_step_has_are_no_step(kind in 0..13_u32, rest in proptest::array::uniform6(prop_oneof![Just(0), Just(PLACE), any::<u32>()])) {
         let [a, b, c, d, e, f] = rest;
         let words = [kind, a, b, c, d, e, f];
         if let Some(step) = decode(words) {
@@ -170,8 +210,12 @@ fn no_two_steps_have_the_same_kind() {
         Step::Rlimit { resource: 0, soft: 0, hard: 0 },
         Step::OomScoreAdj { value: 0 },
         Step::Undumpable,
+        Step::SessionKeyring,
+        Step::Seccomp { program: &BYTES },
     ];
-    assert_eq!(steps.map(|step| encode(step)[0]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(steps.map(|step| encode(step)[0]), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(decode([11, PLACE, 65, 0, 0, 0, 0]), None);
+    assert_eq!(decode([11, PLACE, 64, 1, 0, 0, 0]), None);
     assert_eq!(decode([1, 0, 0, 1, 0, 0, 0]), None);
     assert_eq!(decode([0; WORDS]), None);
 }
@@ -190,6 +234,10 @@ fn a_failure_says_which_capability_and_what_to_do() {
     let score = Step::OomScoreAdj { value: -5 };
     assert_eq!(score.part(1).as_deref(), Some("writing /proc/self/oom_score_adj"));
     assert_eq!(Step::NoNewPrivs.right(), None);
+    let load = Step::Seccomp { program: &BYTES };
+    assert!(load.hint(WHOLE, 13).unwrap().contains("CAP_SYS_ADMIN"));
+    assert!(load.hint(WHOLE, 22).unwrap().contains("CONFIG_SECCOMP_FILTER"));
+    assert_eq!(Step::Seccomp { program: &[] }.hint(WHOLE, 22), None);
 }
 
 #[cfg(feature = "serde")]
@@ -201,7 +249,8 @@ fn serde_keeps_a_description_and_lets_most_of_it_be_left_out() {
         .rlimit(Rlimit::both(Resource::Core, Limit::UNLIMITED))
         .oom_score_adj(OomScoreAdj::FIRST)
         .no_new_privs()
-        .undumpable();
+        .undumpable()
+        .seccomp(Policy::standard(FEW));
     let json = serde_json::to_string(&all).unwrap();
     assert_eq!(serde_json::from_str::<Privileges>(&json).unwrap(), all);
     let short = serde_json::from_str::<Privileges>("{\"no_new_privs\": true}").unwrap();

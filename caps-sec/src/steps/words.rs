@@ -13,7 +13,7 @@ use crate::oom_score_adj::OomScoreAdj;
 use crate::rlimit::{Limit, Resource, Rlimit};
 use crate::securebits::Securebits;
 
-impl fmt::Display for Step {
+impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Step::DropBounding { keep: 0 } => f.write_str("drop every capability from the bounding set"),
@@ -30,6 +30,7 @@ impl fmt::Display for Step {
             Step::OomScoreAdj { value } => write!(f, "set the OOM score adjustment to {}", OomScoreAdj::new(value)),
             Step::Undumpable => f.write_str("deny others to look into the process"),
             Step::SessionKeyring => f.write_str("leave the caller's session keyring for an empty one"),
+            Step::Seccomp { program } => write!(f, "filter the system calls, by {} instructions", program.len() / 8),
         }
     }
 }
@@ -55,7 +56,7 @@ fn write_limit(f: &mut fmt::Formatter<'_>, resource: u32, soft: u64, hard: u64) 
     }
 }
 
-impl Step {
+impl Step<'_> {
     /// The right that it takes, where it always or sometimes takes one.
     #[must_use]
     pub fn right(&self) -> Option<&'static str> {
@@ -63,6 +64,7 @@ impl Step {
             Step::DropBounding { .. } | Step::Securebits { .. } => Some("CAP_SETPCAP"),
             Step::Rlimit { .. } => Some("CAP_SYS_RESOURCE to raise the hard limit"),
             Step::OomScoreAdj { .. } => Some("CAP_SYS_RESOURCE to lower it"),
+            Step::Seccomp { .. } => Some("CAP_SYS_ADMIN without no_new_privs"),
             Step::KeepCaps
             | Step::SetCaps { .. }
             | Step::Ambient { .. }
@@ -119,6 +121,12 @@ impl Step {
             (Step::OomScoreAdj { .. }, Errno::ENOENT) if part == OPENING => "there is no /proc, which it is written by",
             (Step::OomScoreAdj { .. }, Errno::EACCES) if part == WRITING => {
                 "to be killed less likely than the caller takes CAP_SYS_RESOURCE in the first user namespace"
+            }
+            (Step::Seccomp { .. }, Errno::EACCES) => {
+                "without no_new_privs a filter takes CAP_SYS_ADMIN in the user namespace of the process"
+            }
+            (Step::Seccomp { program }, Errno::EINVAL) if !program.is_empty() => {
+                "this kernel was built without filters of system calls (CONFIG_SECCOMP_FILTER)"
             }
             _ => return None,
         };

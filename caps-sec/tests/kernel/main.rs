@@ -13,6 +13,7 @@
 mod doors;
 mod limits;
 mod reading;
+mod seccomp;
 mod sets;
 mod setuid;
 mod support;

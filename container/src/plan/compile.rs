@@ -102,14 +102,14 @@ fn rights(plan: &mut PlanBuf, spec: &Spec) {
     let identity = process.user.or(in_user_namespace.map(|_| (0, 0)));
     let rights = process.privileges().steps(identity.map(|(uid, _)| uid));
     for step in rights.before_identity() {
-        plan.step(Step::Right(*step));
+        plan.step(Step::Right(step));
     }
     if let Some((uid, gid)) = identity {
         let drop_groups = in_user_namespace.is_none_or(|map| !map.denies_setgroups());
         plan.step(Step::Become { uid, gid, drop_groups });
     }
     for step in rights.after_identity() {
-        plan.step(Step::Right(*step));
+        plan.step(Step::Right(step));
     }
 }
 

@@ -15,14 +15,18 @@ pub(super) struct PlanBuf {
     envp: Vec<u64>,
 }
 
-/// The strings of a plan, each behind its offset from the plan's beginning.
+/// The strings and bytes of a plan, each behind its offset from the plan's beginning.
 #[derive(Debug, Default)]
 struct TextBuf(Vec<u8>);
 
 impl Texts for TextBuf {
     fn keep(&mut self, text: &CStr) -> u32 {
+        self.keep_bytes(text.to_bytes_with_nul())
+    }
+
+    fn keep_bytes(&mut self, bytes: &[u8]) -> u32 {
         let offset = HEADER_WORDS * 4 + self.0.len();
-        self.0.extend_from_slice(text.to_bytes_with_nul());
+        self.0.extend_from_slice(bytes);
         // `PlanBuf::finish` refuses a plan whose offsets do not fit.
         u32::try_from(offset).unwrap_or(u32::MAX)
     }

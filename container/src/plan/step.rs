@@ -4,8 +4,8 @@
 //! ```text
 //!  header   20 words of 4 bytes: magic, version, size, clone flags (2), name, offset and count of each table, where to
 //!           fail on purpose (3)
-//!  text     strings that end in NUL; the tables after it begin at a multiple of 8
-//!  steps    8 words each: whose, kind, six operands (numbers, or offsets of strings)
+//!  text     strings that end in NUL, and bytes whose number their step tells; the tables after it begin at a multiple of 8
+//!  steps    8 words each: whose, kind, six operands (numbers, or offsets of strings and bytes)
 //!  programs 1 word each: offset of a path to try
 //!  argv     8 bytes each: offset of a string; ends in 0. Turned into pointers in place by the launcher.
 //!  envp     as argv
@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
@@ -35,7 +35,7 @@ pub enum Step<'a> {
     /// A step of skep-rootfs: what is seen on disk.
     Disk(rootfs::Step<'a>),
     /// A step of skep-caps-sec: what may be done.
-    Right(caps_sec::Step),
+    Right(caps_sec::Step<'a>),
     /// Set the host name.
     Hostname {
         /// The name, at most 64 bytes.
@@ -78,10 +78,13 @@ pub enum Step<'a> {
     },
 }
 
-/// Where strings are kept while a plan is flattened: answers the offset of a text.
+/// Where strings and bytes are kept while a plan is flattened: answers their offset.
 pub trait Texts {
     /// Keeps `text` and answers where.
     fn keep(&mut self, text: &CStr) -> u32;
+
+    /// Keeps `bytes`, which end where their step says, and answers where.
+    fn keep_bytes(&mut self, bytes: &[u8]) -> u32;
 }
 
 /// Whose a step is: the first word of its flat form.
@@ -95,7 +98,7 @@ impl<'a> Step<'a> {
         let mut keep = |text: &CStr| texts.keep(text);
         let (whose, [a, b, c, d, e, f, g]) = match *self {
             Step::Disk(step) => (DISK, step.encode(&mut keep)),
-            Step::Right(step) => (RIGHT, step.encode(&mut keep)),
+            Step::Right(step) => (RIGHT, step.encode(&mut |bytes: &[u8]| texts.keep_bytes(bytes))),
             Step::Hostname { name } => (OURS, [1, keep(name), 0, 0, 0, 0, 0]),
             Step::Loopback => (OURS, [2, 0, 0, 0, 0, 0, 0]),
             Step::Unshare { flags } => (OURS, [3, low(flags), high(flags), 0, 0, 0, 0]),
@@ -112,9 +115,10 @@ impl<'a> Step<'a> {
     fn decode(words: [u32; STEP_WORDS], flat: &Flat<'a>) -> Option<Self> {
         let [whose, kind, a, b, c, d, e, f] = words;
         let text = |offset: u32| flat.text(offset);
+        let bytes = |offset: u32, length: u32| flat.bytes(offset, length);
         Some(match (whose, kind) {
             (DISK, _) => Step::Disk(rootfs::Step::decode([kind, a, b, c, d, e, f], &text)?),
-            (RIGHT, _) => Step::Right(caps_sec::Step::decode([kind, a, b, c, d, e, f], &text)?),
+            (RIGHT, _) => Step::Right(caps_sec::Step::decode([kind, a, b, c, d, e, f], &bytes)?),
             (OURS, 1) => Step::Hostname { name: flat.text(a)? },
             (OURS, 2) => Step::Loopback,
             (OURS, 3) => Step::Unshare { flags: join(a, b) },
@@ -257,6 +261,13 @@ impl<'a> Flat<'a> {
     #[must_use]
     pub fn text(&self, offset: u32) -> Option<&'a CStr> {
         CStr::from_bytes_until_nul(self.bytes.get(offset as usize..)?).ok()
+    }
+
+    /// The `length` bytes at `offset`.
+    #[must_use]
+    pub fn bytes(&self, offset: u32, length: u32) -> Option<&'a [u8]> {
+        let (start, length) = (offset as usize, length as usize);
+        self.bytes.get(start..start.checked_add(length)?)
     }
 
     /// Step number `index`; `None` past the end and for what is no step.

@@ -19,6 +19,7 @@ enum Owned {
     Root(CString),
     Hostname(CString),
     Directory(CString),
+    Seccomp(Vec<u8>),
 }
 
 impl Owned {
@@ -31,6 +32,7 @@ impl Owned {
             Owned::Root(path) => Step::Disk(rootfs::Step::Root { path }),
             Owned::Hostname(name) => Step::Hostname { name },
             Owned::Directory(path) => Step::Directory { path },
+            Owned::Seccomp(program) => Step::Right(caps_sec::Step::Seccomp { program }),
         }
     }
 }
@@ -61,6 +63,7 @@ fn steps() -> impl Strategy<Value = Owned> {
         texts().prop_map(Owned::Root),
         texts().prop_map(Owned::Hostname),
         texts().prop_map(Owned::Directory),
+        prop::collection::vec(any::<u8>(), 0..80).prop_map(Owned::Seccomp),
     ]
 }
 
@@ -191,6 +194,10 @@ fn read_everything(bytes: &mut [u8]) {
                 | Step::Hostname { name: text }
                 | Step::Directory { path: text },
             ) => within(text),
+            Some(Step::Right(caps_sec::Step::Seccomp { program })) => {
+                let program = program.as_ptr_range();
+                assert!(range.start <= program.start && program.end <= range.end);
+            }
             _ => {}
         }
     }
@@ -221,6 +228,25 @@ fn a_table_that_points_to_the_plan_s_end_is_refused() {
     let mut unended = [1_u64.to_ne_bytes(), 1_u64.to_ne_bytes()].concat();
     assert_eq!(relocate(&mut unended, table, 0x1000), None);
     assert_eq!(relocate(&mut [0; 16], Span { offset: 9, count: 0 }, 0x1000), None);
+}
+
+#[test]
+fn bytes_that_reach_past_the_plan_s_end_are_none() {
+    let mut plan = PlanBuf::default();
+    plan.step(Step::Right(caps_sec::Step::Seccomp { program: &[7; 16] }));
+    let good = plan.finish(0, c"name").unwrap();
+    let flat = Flat::new(&good).unwrap();
+    let size = u32::try_from(good.len()).unwrap();
+    assert_eq!(flat.bytes(size, 0), Some(&[][..]));
+    for (offset, length) in [(size, 1), (size - 1, 2), (0, size + 1), (u32::MAX, u32::MAX), (size + 1, 0)] {
+        assert_eq!(flat.bytes(offset, length), None, "{offset} {length}");
+    }
+    // The length is the step's fourth word.
+    let at = flat.header().steps.offset as usize + 12;
+    assert!(flat.step(0).is_some());
+    let mut bad = good.clone();
+    bad[at..][..4].copy_from_slice(&size.to_ne_bytes());
+    assert_eq!(Flat::new(&bad).unwrap().step(0), None);
 }
 
 #[test]

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Policies: what becomes of every system call, in words that people can check.
+//!
+//! A [`Policy`] is a description: rules by names, and what becomes of the rest. Nothing depends on the machine, so that it
+//! can be stored and compared; [`Policy::compile`] is where names become numbers.
+//!
+//! Man: seccomp(2), syscalls(2).
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::rule::problem_of_errno;
+use super::{Condition, Errno, Rule, Verdict};
+
+/// Which system calls a process may make.
+///
+/// Of the rules that name a call, the first whose conditions all hold decides; if there is none, [`default`](Self::default)
+/// does. Beyond that, three things are always so, since programs and their safety depend on them:
+/// - A policy that denies by default answers `ENOSYS` to calls that are not [known](super::Arch::newest_kernel): programs
+///   take that for an older kernel, and do without.
+/// - It answers `ENOSYS` to `clone3` too, unless a rule names it: its flags are out of a filter's sight, and the C
+///   libraries fall back to `clone`, whose flags are not.
+/// - Calls by another architecture's numbers are not made: those of x32 answer `ENOSYS` on x86_64, and 32-bit programs
+///   are killed.
+///
+/// ```
+/// use skep_caps_sec::{Call, Errno, Policy, Verdict, arg};
+///
+/// const NAMESPACES: u64 = 0x7e02_0000; // CLONE_NEW*
+/// let policy = Policy::deny_with(Errno::PERM)
+///     .allow(["read", "write", "exit_group"])
+///     .allow_if(["clone"], [arg(0).masked(NAMESPACES).eq(0)]);
+/// let filter = policy.compile()?;
+/// let verdict = |name, flags| filter.decide(&Call::named(name).unwrap_or_default().arg(0, flags));
+/// assert_eq!(verdict("clone", 17), Verdict::Allow);
+/// assert_eq!(verdict("clone", 0x1000_0000), Verdict::Errno(Errno::PERM));
+/// assert_eq!(verdict("clone3", 0), Verdict::Errno(Errno::NOSYS));
+/// # Ok::<(), skep_caps_sec::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Policy {
+    /// What becomes of calls that no rule decides.
+    pub default: Verdict,
+    /// The rules; the first that holds decides.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// A policy without a rule.
+    #[must_use]
+    pub const fn new(default: Verdict) -> Self {
+        Self { default, rules: Vec::new() }
+    }
+
+    /// What no rule allows is refused with this error. [`Errno::PERM`] is what most programs take best.
+    #[must_use]
+    pub const fn deny_with(errno: Errno) -> Self {
+        Self::new(Verdict::Errno(errno))
+    }
+
+    /// What no rule denies is allowed: calls that are not known, those of newer kernels, too.
+    #[must_use]
+    pub const fn allow_all() -> Self {
+        Self::new(Verdict::Allow)
+    }
+
+    /// Allows calls, by name.
+    #[must_use]
+    pub fn allow(self, calls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.rule(Rule::new(Verdict::Allow, calls))
+    }
+
+    /// Allows calls where all of these conditions hold.
+    #[must_use]
+    pub fn allow_if(
+        self,
+        calls: impl IntoIterator<Item = impl Into<String>>,
+        when: impl IntoIterator<Item = Condition>,
+    ) -> Self {
+        self.rule(Rule::new(Verdict::Allow, calls).when(when))
+    }
+
+    /// Denies calls with `EPERM`, by name.
+    #[must_use]
+    pub fn deny(self, calls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.rule(Rule::new(Verdict::Errno(Errno::PERM), calls))
+    }
+
+    /// Denies calls with `EPERM` where all of these conditions hold.
+    #[must_use]
+    pub fn deny_if(
+        self,
+        calls: impl IntoIterator<Item = impl Into<String>>,
+        when: impl IntoIterator<Item = Condition>,
+    ) -> Self {
+        self.rule(Rule::new(Verdict::Errno(Errno::PERM), calls).when(when))
+    }
+
+    /// Adds a rule, after those that there are.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Everything wrong with it, a sentence each, which begins with the place. What the kernel's limit says of its size is
+    /// told by [`compile`](Self::compile).
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Verdict::Errno(errno) = self.default {
+            problems.extend(problem_of_errno(errno.number()).map(|problem| format!("default: {problem}")));
+        }
+        // Calls that a rule decides whatever their arguments, and which.
+        let mut decided: HashMap<&str, usize> = HashMap::new();
+        for (at, rule) in self.rules.iter().enumerate() {
+            problems.extend(rule.problems().into_iter().map(|problem| format!("rules[{at}].{problem}")));
+            for (place, name) in rule.calls.iter().enumerate() {
+                if let Some(earlier) = decided.get(name.as_str()).and_then(|earlier| self.rules.get(*earlier))
+                    && earlier.verdict != rule.verdict
+                {
+                    let is = earlier.verdict;
+                    problems.push(format!("rules[{at}].calls[{place}]: {name:?} is decided before, always: {is}"));
+                } else if rule.when.is_empty() {
+                    decided.entry(name).or_insert(at);
+                }
+            }
+        }
+        problems
+    }
+}
+
+/// A line for what no rule decides, and a line a rule.
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for rule in &self.rules {
+            writeln!(f, "{rule}")?;
+        }
+        write!(f, "{}: everything else", self.default)
+    }
+}
