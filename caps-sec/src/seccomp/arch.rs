@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::table;
+use super::table::{self, Table};
 
 /// An architecture that filters can be compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,19 +43,21 @@ impl Arch {
     /// The number of the system call of this name; `None` where the architecture has none.
     #[must_use]
     pub fn number_of(self, name: &str) -> Option<u32> {
-        self.calls().iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
+        self.table().number_of(name)
     }
 
     /// The name of the system call of this number.
     #[must_use]
     pub fn name_of(self, number: u32) -> Option<&'static str> {
-        let calls = self.calls();
-        let at = calls.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        calls.get(at).map(|(_, name)| *name)
+        self.table().name_of(number)
     }
 
     /// Every system call, in the order of the numbers.
     pub(super) const fn calls(self) -> &'static [(u32, &'static str)] {
+        self.table().calls
+    }
+
+    const fn table(self) -> Table {
         match self {
             Self::X86_64 => table::X86_64,
             Self::Aarch64 => table::AARCH64,

@@ -12,7 +12,27 @@ mod x86_64;
 /// The kernel whose calls are all in the tables.
 pub(super) const KERNEL: &str = "6.18";
 
-/// The calls of x86_64, in the order of their numbers.
-pub(super) const X86_64: &[(u32, &str)] = &x86_64::CALLS;
-/// The calls of aarch64, in the order of their numbers.
-pub(super) const AARCH64: &[(u32, &str)] = &aarch64::CALLS;
+/// A table, and where its calls stand in it in the order of their names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table {
+    pub(super) calls: &'static [(u32, &'static str)],
+    by_name: &'static [u16],
+}
+
+pub(super) const X86_64: Table = Table { calls: &x86_64::CALLS, by_name: &x86_64::BY_NAME };
+pub(super) const AARCH64: Table = Table { calls: &aarch64::CALLS, by_name: &aarch64::BY_NAME };
+
+impl Table {
+    /// The number of a name.
+    pub(super) fn number_of(self, name: &str) -> Option<u32> {
+        let call = |place: &u16| self.calls.get(usize::from(*place));
+        let found = self.by_name.binary_search_by(|place| call(place).map_or("", |(_, known)| known).cmp(name)).ok()?;
+        call(self.by_name.get(found)?).map(|(number, _)| *number)
+    }
+
+    /// The name of a number.
+    pub(super) fn name_of(self, number: u32) -> Option<&'static str> {
+        let found = self.calls.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.calls.get(found).map(|(_, name)| *name)
+    }
+}
