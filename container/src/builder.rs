@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use skep_caps_sec::Rlimit;
+use skep_caps_sec::{Policy, Rlimit};
 use skep_cgroup::Limits;
 use skep_ns::{Namespaces, Output, Stdio};
 use skep_rootfs::{Bind, Mounts, Proc};
@@ -116,6 +116,18 @@ impl Builder {
     #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
     pub fn no_new_privileges(mut self) -> Self {
         self.spec.process.no_new_privileges = true;
+        self
+    }
+
+    /// Which system calls the program, and all that it starts, may make: `Policy::standard` of its capabilities is what
+    /// most programs need. By default all.
+    ///
+    /// What the start itself does under the filter must be allowed, or the container is refused before anything is made;
+    /// with [`no_new_privileges`](Self::no_new_privileges) that is little: the start's own messages, the exec, the
+    /// [`init`](Self::init). Without it the filter takes `CAP_SYS_ADMIN`, and must let user and capabilities be changed.
+    #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
+    pub fn seccomp(mut self, policy: Policy) -> Self {
+        self.spec.process.seccomp = Some(policy);
         self
     }
 

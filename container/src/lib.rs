@@ -23,8 +23,8 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: there is no seccomp filter, no security module, no network but the loopback, and nothing joins a
-//! container that runs. Nothing is restricted that was not asked for: without a [root](Builder::root) who runs in it sees
+//! What it is not, yet: there is no security module, no network but the loopback, and nothing joins a container that runs.
+//! Nothing is restricted that was not asked for: without a [root](Builder::root) who runs in it sees
 //! the machine's files. A cgroup of version 1 is joined before the container's first step, which may take tens of
 //! milliseconds.
 //!

@@ -7,19 +7,23 @@
 //! is rooted where its maker is; limits on resources and the bounding set need rights that the next step takes away; the
 //! user is become after everything that needs root's capabilities; the other sets follow, since a change of ids clears
 //! them; dumpable goes off after the parent has written the id maps, which the wait for `Go` makes sure of; the death
-//! signal comes after the last change of ids, which would clear it; the init forks when it has no more rights than the
-//! program, and is in its session; the directory is entered last of all paths, as the program's user.
+//! signal comes after the last change of ids, which would clear it; system calls are filtered before the init forks, which
+//! then gains nothing for a program that gets hold of it (without no_new_privileges long before, while there is the right
+//! to: `under_filter.rs` sees to it that the filter lets the rest be done); the init forks when it has no more rights than
+//! the program, and is in its session; the directory is entered last of all paths, as the program's user.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use skep_caps_sec::Steps as Rights;
 use skep_ns::{NamespaceFlags, NamespaceKind};
 use skep_rootfs::{Setting, Steps};
 
 use super::Plan;
 use super::flatten::PlanBuf;
 use super::step::Step;
+use super::under_filter;
 use crate::error::{Error, ErrorKind, Object};
 use crate::host::Host;
 use crate::spec::Spec;
@@ -66,14 +70,20 @@ impl Plan {
         if spec.namespaces.contains(NamespaceKind::Cgroup) {
             plan.step(Step::Unshare { flags: NamespaceFlags::CGROUP.bits() });
         }
-        rights(&mut plan, spec);
-        process(&mut plan, spec);
+        let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
+        let rights = spec.process.privileges().steps(identity.map(|(uid, _)| uid));
+        give_up(&mut plan, spec, identity, &rights);
+        process(&mut plan, spec, &rights);
         let clone_flags = spec.namespaces.flags().difference(NamespaceFlags::CGROUP).bits();
         let title = CString::new(format!("{} [setup]", name.unwrap_or("skep"))).unwrap_or_default();
         let flat = plan.finish(clone_flags, &title).ok_or_else(|| {
             let why = "its description is larger than a plan can be: 4 GiB, 65533 steps".to_owned();
             Error::because("create", object(), ErrorKind::Invalid, why)
         })?;
+        let refused = rights.filter().and_then(|filter| under_filter::problem(filter, &flat));
+        if let Some(refused) = refused {
+            return Err(Error::invalid("create", object(), vec![refused]));
+        }
         let id_map = spec.namespaces.id_map().cloned();
         Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, fail: None })
     }
@@ -96,16 +106,12 @@ fn disk(plan: &mut PlanBuf, spec: &Spec) {
 }
 
 /// Who the program is and what it may do, in the one order in which the kernel lets it be given up.
-fn rights(plan: &mut PlanBuf, spec: &Spec) {
-    let process = &spec.process;
-    let in_user_namespace = spec.namespaces.id_map();
-    let identity = process.user.or(in_user_namespace.map(|_| (0, 0)));
-    let rights = process.privileges().steps(identity.map(|(uid, _)| uid));
+fn give_up(plan: &mut PlanBuf, spec: &Spec, identity: Option<(u32, u32)>, rights: &Rights) {
     for step in rights.before_identity() {
         plan.step(Step::Right(step));
     }
     if let Some((uid, gid)) = identity {
-        let drop_groups = in_user_namespace.is_none_or(|map| !map.denies_setgroups());
+        let drop_groups = spec.namespaces.id_map().is_none_or(|map| !map.denies_setgroups());
         plan.step(Step::Become { uid, gid, drop_groups });
     }
     for step in rights.after_identity() {
@@ -113,13 +119,16 @@ fn rights(plan: &mut PlanBuf, spec: &Spec) {
     }
 }
 
-fn process(plan: &mut PlanBuf, spec: &Spec) {
+fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
     let process = &spec.process;
     if spec.die_with_caller {
         plan.step(Step::DieWithCaller { signal: SIGKILL });
     }
     if !process.in_caller_session {
         plan.step(Step::Session);
+    }
+    for step in rights.last() {
+        plan.step(Step::Right(step));
     }
     if spec.init {
         plan.step(Step::Init);

@@ -10,6 +10,7 @@ mod flatten;
 mod stage;
 #[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
 pub(crate) mod step;
+mod under_filter;
 
 use std::path::PathBuf;
 

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use skep_caps_sec::{Privileges, Rlimit};
+use skep_caps_sec::{Policy, Privileges, Rlimit};
 use skep_cgroup::Limits;
 use skep_ns::Namespaces;
 use skep_rootfs::{Mounts, RootSpec};
@@ -89,6 +89,8 @@ pub struct Process {
     pub capabilities: Option<CapabilityNames>,
     /// Whether no program that it executes can give it rights that it has not (`no_new_privs`).
     pub no_new_privileges: bool,
+    /// Which system calls it may make; all by default.
+    pub seccomp: Option<Policy>,
     /// Its limits on resources of a process, setrlimit(2); the caller's for what is not named.
     pub rlimits: Vec<Rlimit>,
     /// Its mask of permissions for new files, 0 to 0o777; the caller's by default.
@@ -106,6 +108,7 @@ impl Process {
         privileges.capabilities = self.capabilities.as_ref().and_then(|names| names.parse().ok());
         privileges.rlimits.clone_from(&self.rlimits);
         privileges.no_new_privs = self.no_new_privileges;
+        privileges.seccomp.clone_from(&self.seccomp);
         privileges
     }
 }

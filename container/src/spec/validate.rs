@@ -162,7 +162,7 @@ mod tests {
 
     use skep_ns::{IdMap, IdRange, Namespaces};
 
-    use skep_caps_sec::{Resource, Rlimit};
+    use skep_caps_sec::{Policy, Resource, Rlimit};
     use skep_cgroup::Limits;
     use skep_rootfs::{Bind, Mounts, Proc, RootSpec};
 
@@ -179,6 +179,7 @@ mod tests {
         spec.resources.cgroup = Some("/a/../b".into());
         spec.process.capabilities = Some(CapabilityNames::exactly(vec!["chown".into(), "fly".into()]));
         spec.process.rlimits = vec![Rlimit::new(Resource::Nofile, 2, 1)];
+        spec.process.seccomp = Some(Policy::allow_all().deny(["mount", "fly"]));
         spec.init = true;
         spec.process.args = vec!["good".into(), "b\0d".into()];
         let var = |key: &str, value: &str| (OsString::from(key), OsString::from(value));
@@ -216,6 +217,7 @@ mod tests {
             "process.user: group 34 is not in the id map of the user namespace",
             "process.capabilities.bounding[1]: \"fly\" is not the name of a capability",
             "process.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
+            "process.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 6.18",
             "init: needs a pid namespace: its work is that of process 1",
         ];
         let mut problems = wrong().problems();

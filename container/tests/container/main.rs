@@ -26,6 +26,7 @@ mod messages;
 mod named;
 mod road;
 mod roles;
+mod seccomp;
 mod secret;
 mod starts;
 mod system_calls;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use needs::{Scratch, isolated, needs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use skep::caps_sec::{Errno, Policy};
 use skep::ns::{IdMap, IdRange, NamespaceKind, Namespaces};
 use skep::{Builder, Container, Error, ErrorKind, Report};
 
@@ -50,6 +51,16 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         ("a host name that is too long", Invalid, true_().hostname(long)),
         ("an id map that overlaps", Invalid, with(overlapping)),
         ("a user that is not mapped", Invalid, true_().user(33, 0)),
+        (
+            "a policy that lets nothing be done",
+            Invalid,
+            true_().no_new_privileges().seccomp(Policy::deny_with(Errno::PERM).allow(["read", "sendmsg"])),
+        ),
+        (
+            "a policy of calls that are none",
+            Invalid,
+            true_().no_new_privileges().seccomp(Policy::allow_all().deny(["fly", "mount", "umount"])),
+        ),
         ("a container without a program", Invalid, Container::anonymous()),
         (
             "many problems at once",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Plans of whole descriptions, compared with the files in `tests/plans`. `UPDATE=1` writes them anew.
 
-use skep_caps_sec::{Resource, Rlimit};
+use skep_caps_sec::{Cap, CapSet, Policy, Resource, Rlimit};
 use skep_cgroup::{Limits, MIB, Quota};
 use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
 use skep_rootfs::{Bind, Mounts};
@@ -109,6 +109,7 @@ fn a_container_with_a_name_a_root_limits_and_few_rights_says_who_does_what() {
         .ambient_capabilities(["net_bind_service"])
         .rlimit(Rlimit::both(Resource::Core, 0))
         .no_new_privileges()
+        .seccomp(Policy::standard(CapSet::from([Cap::CHOWN, Cap::NET_BIND_SERVICE])))
         .user(33, 33)
         .init()
         .current_dir("/srv")

@@ -2,4 +2,5 @@
 //! Tests of plans.
 
 mod compiled;
+mod filtered;
 mod flat;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Under the filter: what the start itself does once system calls are filtered, and that the filter lets it be done.
+//!
+//! The program that is to be kept from things is executed by a process that is kept from them already. What that process,
+//! and the init, still have to do is listed here for each step, and asked of the filter while the plan is made: a policy
+//! that forbids it is refused in one sentence, rather than by a child that dies without a word.
+
+use skep_caps_sec::{Call, Errno, Filter, Verdict};
+
+use super::step::{Flat, Step};
+use crate::floors::caps_sec;
+
+/// A system call of the start.
+struct Need {
+    name: &'static str,
+    /// Its first argument, where it is the same at all times; a filter sees 0 elsewhere.
+    first: u64,
+    grace: Grace,
+}
+
+/// Which verdicts the start outlives.
+#[derive(Clone, Copy)]
+enum Grace {
+    /// None but being let through.
+    None,
+    /// The errors of a call that is not there, or denied: the step does without it.
+    Absence,
+    /// Every error: it is for the better.
+    Errors,
+}
+
+const fn must(name: &'static str) -> Need {
+    Need { name, first: 0, grace: Grace::None }
+}
+
+impl Need {
+    const fn first(self, first: u64) -> Self {
+        Self { first, ..self }
+    }
+
+    const fn with(self, grace: Grace) -> Self {
+        Self { grace, ..self }
+    }
+
+    fn is_met(&self, filter: &Filter) -> bool {
+        // The tables have every name below, of which there is a test.
+        let Some(call) = Call::named(self.name) else { return true };
+        match (filter.decide(&call.arg(0, self.first)), self.grace) {
+            (verdict, _) if verdict.lets_through() => true,
+            (Verdict::Errno(errno), Grace::Absence) => [Errno::PERM, Errno::NOSYS].contains(&errno),
+            (Verdict::Errno(_), Grace::Errors) => true,
+            _ => false,
+        }
+    }
+}
+
+/// What is wrong with the filter for this plan, if anything is.
+pub(super) fn problem(filter: &Filter, flat: &[u8]) -> Option<String> {
+    let flat = Flat::new(flat)?;
+    let steps = (0..).map_while(|at| flat.step(at));
+    let under = steps.skip_while(|step| !matches!(step, Step::Right(caps_sec::Step::Seccomp { .. }))).skip(1);
+    let mut denied: Vec<&str> = Vec::new();
+    for need in under.flat_map(needs).chain(always()).filter(|need| !need.is_met(filter)) {
+        if !denied.contains(&need.name) {
+            denied.push(need.name);
+        }
+    }
+    let denied = denied.join(", ");
+    (!denied.is_empty()).then(|| format!("process.seccomp: denies what the start does under it: {denied}"))
+}
+
+/// What every start does: `launcher/run.rs`, `launcher/sys/wire.rs`.
+fn always() -> impl Iterator<Item = Need> {
+    let talk = [must("sendmsg"), must("recvfrom"), must("ppoll")];
+    let end = [must("execve"), must("exit_group")];
+    // After an exec that failed, to tell why.
+    let look = ["faccessat", "openat", "close"].map(|name| must(name).with(Grace::Errors));
+    talk.into_iter().chain(end).chain(look)
+}
+
+/// What a step does.
+fn needs(step: Step<'_>) -> Vec<Need> {
+    match step {
+        Step::Right(step) => needs_of_right(step),
+        Step::Become { drop_groups, .. } => {
+            let groups = drop_groups.then(|| must("setgroups"));
+            groups.into_iter().chain([must("setresgid"), must("setresuid")]).collect()
+        }
+        Step::DieWithCaller { .. } => vec![prctl(1)],
+        Step::Session => vec![must("setsid")],
+        Step::Umask { .. } => vec![must("umask")],
+        Step::Directory { .. } => vec![must("chdir")],
+        Step::Init => init(),
+        // Before the filter, always: nothing of it would be left to the program.
+        Step::Disk(_) | Step::Hostname { .. } | Step::Loopback | Step::Unshare { .. } => Vec::new(),
+    }
+}
+
+/// What the init does: `launcher/init.rs`.
+fn init() -> Vec<Need> {
+    const SIGCHLD: u64 = 17;
+    const SIG_SETMASK: u64 = 2;
+    const PR_SET_NAME: u64 = 15;
+    vec![
+        must("rt_sigprocmask").first(SIG_SETMASK),
+        must("clone").first(SIGCHLD),
+        prctl(PR_SET_NAME).with(Grace::Errors),
+        must("munmap"),
+        // Where it is refused, descriptors are closed one by one.
+        must("close_range").with(Grace::Errors),
+        must("close"),
+        must("rt_sigtimedwait"),
+        must("wait4").first(u64::MAX),
+        must("kill"),
+    ]
+}
+
+fn needs_of_right(step: caps_sec::Step<'_>) -> Vec<Need> {
+    use caps_sec::Step as Right;
+    match step {
+        Right::SetCaps { .. } => vec![must("capset")],
+        Right::Ambient { .. } => vec![prctl(47)],
+        Right::NoNewPrivs => vec![prctl(38)],
+        Right::Undumpable => vec![prctl(4)],
+        Right::SessionKeyring => vec![must("keyctl").first(1).with(Grace::Absence)],
+        // Before the filter, always.
+        Right::DropBounding { .. }
+        | Right::KeepCaps
+        | Right::Securebits { .. }
+        | Right::Rlimit { .. }
+        | Right::OomScoreAdj { .. }
+        | Right::Seccomp { .. } => Vec::new(),
+    }
+}
+
+/// prctl(2) with an operation of linux/prctl.h.
+const fn prctl(operation: u64) -> Need {
+    must("prctl").first(operation)
+}
