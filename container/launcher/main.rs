@@ -24,6 +24,7 @@ mod run;
 #[path = "../src/plan/step.rs"]
 mod step;
 mod sys;
+mod terminal;
 #[path = "../src/wire.rs"]
 mod wire;
 

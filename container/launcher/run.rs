@@ -10,6 +10,7 @@ use crate::floors::rootfs;
 use crate::init;
 use crate::step::{Flat, Step};
 use crate::sys::{self, Wire};
+use crate::terminal;
 use crate::wire::{AT_CLONE, AT_EXEC, Detail, Frame};
 
 /// Becomes the program, or reports why not.
@@ -77,6 +78,9 @@ fn perform(
             Ok(())
         }
         Step::Directory { path } => kernel::chdir(path).map_err(whole),
+        Step::Terminal { streams, rows, columns } => {
+            terminal::make(streams, rows, columns, wire).map_err(|(errno, part)| (errno, part as u16))
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use skep_cgroup::Limits;
 use skep_ns::{Namespaces, Output, Stdio};
 use skep_rootfs::{Bind, Mounts, Proc};
 
-use crate::error::Error;
+use crate::error::{Error, Object};
 use crate::handle::{Container, Created};
 use crate::host::Host;
 use crate::parent::Launch;
 use crate::plan::Plan;
-use crate::spec::{CapabilityNames, Spec};
+use crate::spec::{CapabilityNames, Spec, Stream};
 use crate::state::StateRoot;
 
 /// A container to be: a [`Spec`], and the descriptors that its program gets.
@@ -224,6 +224,30 @@ impl Builder {
         self
     }
 
+    /// Gives the program a terminal of the container's own as its standard input, output and error, and as its session's;
+    /// the caller has the other side of it: [`Container::terminal`]. Needs a mount namespace with a
+    /// [devpts](skep_rootfs::Devpts) on `/dev/pts`.
+    ///
+    /// Keys make signals for what is in its foreground. The kernel keeps them from a program that is process 1 and has no
+    /// handler for them: [`init`](Self::init) makes it another one.
+    pub fn terminal(self) -> Self {
+        self.terminal_on(Stream::ALL)
+    }
+
+    /// As [`terminal`](Self::terminal), with these of the standard streams alone: none leaves it `/dev/tty`. The others
+    /// lead where they would without a terminal.
+    pub fn terminal_on(mut self, streams: impl IntoIterator<Item = Stream>) -> Self {
+        self.spec.process.terminal.get_or_insert_default().streams = streams.into_iter().collect();
+        self
+    }
+
+    /// The size of the program's terminal in characters, from its beginning; unset by default. See
+    /// [`Terminal::resize`](crate::Terminal::resize).
+    pub fn terminal_size(mut self, rows: u16, columns: u16) -> Self {
+        self.spec.process.terminal.get_or_insert_default().size = Some((rows, columns));
+        self
+    }
+
     /// Has the kernel kill the container when the *thread* that makes it ends, by whatever death.
     ///
     /// Not for threads that come and go, such as those of an async runtime; and the kernel forgets it when a program
@@ -243,19 +267,19 @@ impl Builder {
 
     /// The program's standard input; the caller's by default, nothing for [`output`](Self::output).
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
-        self.launch.stdio[0] = Some(stdin.into());
+        *self.launch.stdio_mut(Stream::Stdin) = Some(stdin.into());
         self
     }
 
     /// The program's standard output; the caller's by default, a pipe for [`output`](Self::output).
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
-        self.launch.stdio[1] = Some(stdout.into());
+        *self.launch.stdio_mut(Stream::Stdout) = Some(stdout.into());
         self
     }
 
     /// The program's standard error; the caller's by default, a pipe for [`output`](Self::output).
     pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
-        self.launch.stdio[2] = Some(stderr.into());
+        *self.launch.stdio_mut(Stream::Stderr) = Some(stderr.into());
         self
     }
 
@@ -307,7 +331,21 @@ impl Builder {
         let fds = self.launch.fds.iter().map(|(number, _)| *number).filter(|number| *number < 0);
         let fds = fds.map(|number| format!("fd: {number} cannot be the number of a descriptor"));
         let state_root = self.state_root.iter().filter(|path| !path.is_absolute());
-        fds.chain(state_root.map(|path| format!("state_root: {path:?} must be an absolute path"))).collect()
+        let state_root = state_root.map(|path| format!("state_root: {path:?} must be an absolute path"));
+        let streams = self.streams().filter(|stream| self.is_given(*stream));
+        let streams =
+            streams.map(|stream| format!("{stream}: is given, and is the terminal too: it can be one of them"));
+        fds.chain(state_root).chain(streams).collect()
+    }
+
+    /// The standard streams that are the terminal.
+    fn streams(&self) -> impl Iterator<Item = Stream> {
+        self.spec.process.terminal.iter().flat_map(|terminal| &terminal.streams).copied()
+    }
+
+    /// Whether the caller has said what this stream is.
+    fn is_given(&self, stream: Stream) -> bool {
+        self.launch.stdio(stream).is_some() || self.launch.fds.iter().any(|(number, _)| *number == stream.number())
     }
 
     fn states(&self) -> PathBuf {
@@ -332,9 +370,13 @@ impl Builder {
     /// for limits, and to the state directory for a name. See [`Plan::explain`].
     /// # Kernel
     /// Linux 5.10.
-    pub fn create(self) -> Result<Created, Error> {
+    pub fn create(mut self) -> Result<Created, Error> {
         let plan = self.plan()?;
         let state_root = self.states();
+        for stream in self.streams().collect::<Vec<_>>() {
+            // Until it is the terminal. The caller's own is never in the container then.
+            *self.launch.stdio_mut(stream) = Some(Stdio::Null);
+        }
         let launched = self.launch.create(plan, self.spec, &state_root)?;
         Ok(Created::new(launched, self.kill_on_drop))
     }
@@ -350,9 +392,16 @@ impl Builder {
     /// Runs the program to its end and answers what it wrote. The container ends with this call, whatever happens: without a
     /// pid namespace and without limits that is its first process alone.
     ///
+    /// Not for a program with a terminal: that shows what it says by and by, echoes what is typed, and ends otherwise than a
+    /// pipe does. Read its [`Container::terminal`].
+    ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// As [`start`](Self::start); `Invalid` for a program with a terminal.
     pub fn output(mut self) -> Result<Output, Error> {
+        if self.spec.process.terminal.is_some() {
+            let why = "output: it has a terminal: start it, and read Container::terminal".to_owned();
+            return Err(Error::invalid("create", Object::Container(self.name), vec![why]));
+        }
         let [stdin, stdout, stderr] = &mut self.launch.stdio;
         stdin.get_or_insert(Stdio::Null);
         stdout.get_or_insert(Stdio::Piped);

@@ -33,6 +33,11 @@
 //! its state directory, so that [`delete`](Container::delete) removes all of it whenever its maker dies. Any process of the
 //! same user can [`open`](Container::open) it. A [`Created`] one is its maker's alone, and goes with it.
 //!
+//! # Terminals
+//! A program has no terminal unless it is asked for: its standard streams are the caller's own descriptors, or pipes, and no
+//! byte of them goes through this library. [`Builder::terminal`] gives it one of the container's own, never the caller's,
+//! whose other side is a [`Terminal`].
+//!
 //! # Kernels
 //! Linux 5.10 and newer, x86_64 and aarch64; the latter compiles and has not been run. Where clone3, memfd_create or
 //! close_range are refused, older calls do the same.
@@ -59,6 +64,7 @@ mod plan;
 mod report;
 mod spec;
 mod state;
+mod terminal;
 #[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
 mod wire;
 
@@ -77,4 +83,5 @@ pub use skep_caps_sec as caps_sec;
 pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
-pub use spec::{CapabilityNames, Process, Resources, Spec};
+pub use spec::{CapabilityNames, Process, Resources, Spec, Stream, TerminalSpec};
+pub use terminal::Terminal;

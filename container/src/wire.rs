@@ -10,7 +10,8 @@
 //!    │                             ╵ exits                          │
 //!    │  joins it to its cgroups, writes id maps                     │
 //!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
-//!    │                                                              │ performs its steps
+//!    │                                                              │ performs its steps; if one is a terminal:
+//!    │◄───────────────── Terminal + its master ─────────────────────┤
 //!    │◄──────────────────────── Ready ──────────────────────────────┤
 //!    ╎  Created                                                     ╎ waits
 //!    ├───────────────────────── Start ─────────────────────────────►│
@@ -54,6 +55,8 @@ pub enum Frame {
         /// Whether the user namespace denies setgroups(2), so that groups cannot be dropped.
         setgroups_denied: bool,
     },
+    /// From the child: it has a terminal, whose master comes along. Once at most.
+    Terminal,
     /// From the child: all steps are performed.
     Ready,
     /// From the parent: execute the program.
@@ -85,6 +88,32 @@ pub enum Detail {
     NoPermission = 4,
 }
 
+/// Which part of making a terminal failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum TerminalPart {
+    /// Finding /dev/pts.
+    Place = 1,
+    /// What is there is no devpts.
+    Devpts = 2,
+    /// Opening its ptmx, which makes a terminal.
+    Open = 3,
+    /// What was opened is not the ptmx of that devpts.
+    Ptmx = 4,
+    /// Unlocking the program's side.
+    Unlock = 5,
+    /// Opening the program's side.
+    Peer = 6,
+    /// Setting its size.
+    Size = 7,
+    /// Making it the session's.
+    Control = 8,
+    /// Making it a standard stream.
+    Stream = 9,
+    /// Handing the other side to the caller, who may have no room for it.
+    Hand = 10,
+}
+
 impl Frame {
     /// The frame as it travels.
     #[must_use]
@@ -95,6 +124,7 @@ impl Frame {
             Frame::Ready => (3, 0, 0, 0),
             Frame::Start => (4, 0, 0, 0),
             Frame::Failed { at, errno, detail } => (5, at, errno, detail),
+            Frame::Terminal => (6, 0, 0, 0),
         };
         let ([a, b], [c, d], [e, f]) = (u16::to_le_bytes(at), u16::to_le_bytes(low), u16::to_le_bytes(high));
         [MAGIC, kind, a, b, c, d, e, f]
@@ -116,6 +146,7 @@ impl Frame {
             (3, 0, 0, 0) => Some(Frame::Ready),
             (4, 0, 0, 0) => Some(Frame::Start),
             (5, at, errno, detail) => Some(Frame::Failed { at, errno, detail }),
+            (6, 0, 0, 0) => Some(Frame::Terminal),
             _ => None,
         }
     }
@@ -135,6 +166,26 @@ impl Detail {
     }
 }
 
+impl TerminalPart {
+    /// The part of this number.
+    #[must_use]
+    pub const fn of(number: u16) -> Option<Self> {
+        Some(match number {
+            1 => TerminalPart::Place,
+            2 => TerminalPart::Devpts,
+            3 => TerminalPart::Open,
+            4 => TerminalPart::Ptmx,
+            5 => TerminalPart::Unlock,
+            6 => TerminalPart::Peer,
+            7 => TerminalPart::Size,
+            8 => TerminalPart::Control,
+            9 => TerminalPart::Stream,
+            10 => TerminalPart::Hand,
+            _ => return None,
+        })
+    }
+}
+
 /// Where the parent stands in the chart above: what it waits for next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -142,8 +193,10 @@ pub enum Phase {
     Launching,
     /// The child was born and waits for `Go`.
     Mapping,
-    /// The child performs its steps: `Ready` is due.
+    /// The child performs its steps: `Ready` is due, or its terminal before that.
     Preparing,
+    /// The child has a terminal, and goes on with its steps: `Ready` is due.
+    Finishing,
     /// The child is ready and waits for `Start`.
     Created,
     /// The child executes the program: end of file is due.
@@ -188,7 +241,8 @@ impl Phase {
         match (self, received) {
             (_, Received::Frame(Frame::Failed { at, errno, detail })) => Err(Broken::Failed { at, errno, detail }),
             (Phase::Launching, Received::Frame(Frame::Born { .. })) => Ok(Phase::Mapping),
-            (Phase::Preparing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
+            (Phase::Preparing, Received::Frame(Frame::Terminal)) => Ok(Phase::Finishing),
+            (Phase::Preparing | Phase::Finishing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
             (Phase::Starting, Received::End) => Ok(Phase::Running),
             (_, Received::End) => Err(Broken::Died),
             (_, Received::Frame(_)) => Err(Broken::Unexpected),
@@ -216,7 +270,7 @@ mod tests {
         let failed = any::<(u16, u16, u16)>().prop_map(|(at, errno, detail)| Frame::Failed { at, errno, detail });
         let born = any::<(u32, bool)>().prop_map(|(pid, in_cgroup)| Frame::Born { pid, in_cgroup });
         let go = any::<bool>().prop_map(|setgroups_denied| Frame::Go { setgroups_denied });
-        prop_oneof![born, go, Just(Frame::Ready), Just(Frame::Start), failed]
+        prop_oneof![born, go, Just(Frame::Terminal), Just(Frame::Ready), Just(Frame::Start), failed]
     }
 
     proptest! {
@@ -237,30 +291,45 @@ mod tests {
     }
 
     #[test]
-    fn of_all_first_bytes_and_kinds_five_are_frames() {
+    fn of_all_first_bytes_and_kinds_six_are_frames() {
         let pairs = (0..=u8::MAX).flat_map(|magic| (0..=u8::MAX).map(move |kind| (magic, kind)));
         let known = pairs.filter(|(magic, kind)| Frame::decode([*magic, *kind, 0, 0, 0, 0, 0, 0]).is_some());
-        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(|kind| (MAGIC, kind)));
+        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6].map(|kind| (MAGIC, kind)));
     }
 
-    const PHASES: [Phase; 6] =
-        [Phase::Launching, Phase::Mapping, Phase::Preparing, Phase::Created, Phase::Starting, Phase::Running];
+    const PHASES: [Phase; 7] = [
+        Phase::Launching,
+        Phase::Mapping,
+        Phase::Preparing,
+        Phase::Finishing,
+        Phase::Created,
+        Phase::Starting,
+        Phase::Running,
+    ];
     const BORN: Frame = Frame::Born { pid: 7, in_cgroup: false };
     const GO: Frame = Frame::Go { setgroups_denied: false };
     const FAILED: Frame = Frame::Failed { at: 3, errno: 1, detail: 0 };
 
     #[test]
     fn each_phase_takes_what_the_chart_says_and_nothing_else() {
-        for (phase, frame) in
-            PHASES.into_iter().flat_map(|phase| [BORN, GO, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
+        for (phase, frame) in PHASES
+            .into_iter()
+            .flat_map(|phase| [BORN, GO, Frame::Terminal, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
                 (Phase::Launching, Frame::Born { .. }) => Ok(Phase::Mapping),
-                (Phase::Preparing, Frame::Ready) => Ok(Phase::Created),
+                (Phase::Preparing, Frame::Terminal) => Ok(Phase::Finishing),
+                (Phase::Preparing | Phase::Finishing, Frame::Ready) => Ok(Phase::Created),
                 _ => Err(Broken::Unexpected),
             };
             assert_eq!(phase.receive(Received::Frame(frame)), expected, "{phase:?} {frame:?}");
         }
+    }
+
+    #[test]
+    fn a_part_of_making_a_terminal_is_known_by_its_number() {
+        let known = (0..=u16::MAX).filter_map(|number| TerminalPart::of(number).map(|part| (number, part as u16)));
+        assert_eq!(known.collect::<Vec<_>>(), (1..=10).map(|number| (number, number)).collect::<Vec<_>>());
     }
 
     #[test]
@@ -275,10 +344,9 @@ mod tests {
 
     #[test]
     fn the_parent_speaks_in_two_phases_alone() {
-        for (phase, frame) in PHASES
-            .into_iter()
-            .flat_map(|phase| [BORN, GO, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
-        {
+        for (phase, frame) in PHASES.into_iter().flat_map(|phase| {
+            [BORN, GO, Frame::Terminal, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame))
+        }) {
             let expected = match (phase, frame) {
                 (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),
                 (Phase::Created, Frame::Start) => Some(Phase::Starting),

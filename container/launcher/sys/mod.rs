@@ -10,6 +10,7 @@
 
 mod memory;
 pub mod process;
+pub mod terminal;
 mod wire;
 
 use core::arch::naked_asm;

@@ -48,10 +48,14 @@ impl Wire {
 
     /// Sends a frame and two descriptors with it.
     pub fn send_descriptors(&self, frame: Frame, fds: [i32; 2]) -> Result<(), Errno> {
-        const SOL_SOCKET: i32 = 1;
-        const SCM_RIGHTS: i32 = 1;
-        let control = Control { size: size_of::<Control>(), level: SOL_SOCKET, kind: SCM_RIGHTS, fds };
-        self.send_with(frame, &mut [control])
+        self.send_with(frame, &mut [Control::of(size_of::<Control>(), fds)])
+    }
+
+    /// Sends a frame and a descriptor with it.
+    pub fn send_descriptor(&self, frame: Frame, fd: i32) -> Result<(), Errno> {
+        /// Without the second descriptor, in whose place is padding.
+        const SIZE_OF_ONE: usize = 20;
+        self.send_with(frame, &mut [Control::of(SIZE_OF_ONE, [fd, -1])])
     }
 
     fn send_with(&self, frame: Frame, control: &mut [Control]) -> Result<(), Errno> {
@@ -157,7 +161,7 @@ struct Message {
 }
 const _: () = assert!(size_of::<Message>() == 56);
 
-/// `struct cmsghdr` with two descriptors.
+/// `struct cmsghdr` with two descriptors, or one and padding.
 #[repr(C)]
 struct Control {
     size: usize,
@@ -166,3 +170,11 @@ struct Control {
     fds: [i32; 2],
 }
 const _: () = assert!(size_of::<Control>() == 24);
+
+impl Control {
+    const fn of(size: usize, fds: [i32; 2]) -> Self {
+        const SOL_SOCKET: i32 = 1;
+        const SCM_RIGHTS: i32 = 1;
+        Self { size, level: SOL_SOCKET, kind: SCM_RIGHTS, fds }
+    }
+}

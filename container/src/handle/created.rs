@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::handle::Container;
 use crate::parent::Launched;
 use crate::plan::Plan;
+use crate::terminal::Terminal;
 
 /// A container that is set up: its first process waits, with a few pages of memory, for [`start`](Self::start).
 ///
@@ -33,6 +34,12 @@ impl Created {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         self.launched.plan()
+    }
+
+    /// The caller's side of the program's terminal, if it has one: to be set up before anybody is at the other.
+    #[must_use]
+    pub fn terminal(&self) -> Option<&Terminal> {
+        self.launched.terminal()
     }
 
     /// Executes the program. From any thread; the answer comes when it runs, or could not be executed.

@@ -17,6 +17,7 @@ use crate::builder::Builder;
 use crate::error::{Error, ErrorKind, Object};
 use crate::parent::{Started, Undo};
 use crate::state::StateDir;
+use crate::terminal::Terminal;
 
 /// A container that runs, or has run, held by a pidfd of its first process.
 ///
@@ -41,6 +42,9 @@ pub struct Container {
     pub stdout: Option<PipeReader>,
     /// The reading end of the program's standard error, if it is a pipe.
     pub stderr: Option<PipeReader>,
+    /// The caller's side of the program's terminal, if it was given one. It goes with the handle, and the terminal is hung
+    /// up then: take it out to keep it. Nobody has it who opens the container by its name.
+    pub terminal: Option<Terminal>,
 }
 
 impl Container {
@@ -60,11 +64,24 @@ impl Container {
     }
 
     pub(super) fn started(name: Option<String>, started: Started, notes: Vec<String>, kill_on_drop: bool) -> Self {
-        let Started { pid, process, pipes, undo } = started;
+        let Started { pid, process, pipes, terminal, undo } = started;
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
         let first = First::Found { pid, process };
         let status = OnceLock::new();
-        Self { name, first, was_started: true, doubt: None, status, kill_on_drop, undo, notes, stdin, stdout, stderr }
+        Self {
+            name,
+            first,
+            was_started: true,
+            doubt: None,
+            status,
+            kill_on_drop,
+            undo,
+            notes,
+            stdin,
+            stdout,
+            stderr,
+            terminal,
+        }
     }
 
     pub(super) fn opened(name: &str, known: Known, state: StateDir) -> Self {
@@ -82,6 +99,7 @@ impl Container {
             stdin: None,
             stdout: None,
             stderr: None,
+            terminal: None,
         }
     }
 
@@ -261,8 +279,13 @@ impl Container {
     /// Closes the pipe to its standard input, reads its output to the end, waits, and answers all of it.
     ///
     /// # Errors
-    /// As [`PidFd::wait`], and what reading the pipes answers.
+    /// As [`PidFd::wait`], and what reading the pipes answers; `WrongState` while its [`terminal`](Self::terminal) has not
+    /// been taken: the program waits for whoever reads that.
     pub fn wait_with_output(mut self) -> Result<Output, Error> {
+        if self.terminal.is_some() {
+            let why = "it has a terminal, which has to be read by itself".to_owned();
+            return Err(Error::because("read the output of", self.object(), ErrorKind::WrongState, why));
+        }
         let pipes = skep_ns::Pipes { stdin: self.stdin.take(), stdout: self.stdout.take(), stderr: self.stderr.take() };
         let (stdout, stderr) =
             pipes.read_to_end().map_err(|error| Error::of_leaf("read the output of", self.object(), error))?;

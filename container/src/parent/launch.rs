@@ -15,9 +15,10 @@ use super::wire::ParentWire;
 use super::{cgroup, ids, launcher};
 use crate::error::{Error, ErrorKind, Object};
 use crate::plan::{ParentStep, Plan, Stage};
-use crate::spec::Spec;
+use crate::spec::{Spec, Stream};
 use crate::state::{Identity, Record, StateDir, StateRoot};
-use crate::wire::{AT_CLONE, Broken, Frame, Received};
+use crate::terminal::Terminal;
+use crate::wire::{AT_CLONE, Broken, Frame, Received, TerminalPart};
 
 /// What a launch takes beside the plan: descriptors, and where the container's state is kept.
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ pub(crate) struct Launched {
     /// Whether the child is ours to end: it does not run the program yet, and has not been reaped.
     is_ours: bool,
     pipes: Pipes,
+    /// The other side of the program's terminal, once the child has made it.
+    terminal: Option<Terminal>,
     // Last: what it removes is in use until the child has ended.
     undo: Undo,
 }
@@ -50,10 +53,31 @@ pub(crate) struct Started {
     pub(crate) pid: u32,
     pub(crate) process: PidFd,
     pub(crate) pipes: Pipes,
+    pub(crate) terminal: Option<Terminal>,
     pub(crate) undo: Undo,
 }
 
 impl Launch {
+    /// What the caller wants a standard stream of the program to be.
+    pub(crate) fn stdio(&self, stream: Stream) -> Option<&Stdio> {
+        let [stdin, stdout, stderr] = &self.stdio;
+        match stream {
+            Stream::Stdin => stdin.as_ref(),
+            Stream::Stdout => stdout.as_ref(),
+            Stream::Stderr => stderr.as_ref(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn stdio_mut(&mut self, stream: Stream) -> &mut Option<Stdio> {
+        let [stdin, stdout, stderr] = &mut self.stdio;
+        match stream {
+            Stream::Stdin => stdin,
+            Stream::Stdout => stdout,
+            Stream::Stderr => stderr,
+        }
+    }
+
     /// Brings `plan` to where the child is ready.
     ///
     /// Everything that is made is owned by a value here: on failure the wire closes, which ends the launcher and the child
@@ -85,7 +109,7 @@ impl Launch {
             Ok(Born { wire, pid, child, in_cgroup }) => {
                 let pipes = launcher.take_pipes();
                 let undo = Undo::default();
-                (Launched { wire, plan, spec, pid, child, is_ours: true, pipes, undo }, in_cgroup)
+                (Launched { wire, plan, spec, pid, child, is_ours: true, pipes, terminal: None, undo }, in_cgroup)
             }
             Err(broken) => {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.
@@ -220,6 +244,10 @@ impl Launched {
         self.child.as_fd()
     }
 
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.as_ref()
+    }
+
     /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
     fn prepare(&mut self, cgroup: Option<&Cgroup>, in_cgroup: bool) -> Result<(), Error> {
         if let Some(cgroup) = cgroup {
@@ -238,10 +266,11 @@ impl Launched {
             Ok(process) => {
                 self.is_ours = false;
                 let (pipes, undo) = (std::mem::take(&mut self.pipes), std::mem::take(&mut self.undo));
+                let terminal = self.terminal.take();
                 if let Some(state) = undo.state() {
                     state.unlock();
                 }
-                Ok(Started { pid: self.pid, process, pipes, undo })
+                Ok(Started { pid: self.pid, process, pipes, terminal, undo })
             }
             Err(error) => {
                 self.end();
@@ -274,12 +303,33 @@ impl Launched {
 
     /// Says `frame`, and waits for the answer.
     fn advance(&mut self, frame: Frame) -> Result<(), Error> {
-        match self.wire.send(frame).and_then(|()| self.wire.receive()) {
-            Ok(_) => Ok(()),
+        match self.wire.send(frame).and_then(|()| self.answer()) {
+            Ok(()) => Ok(()),
             Err(broken) => {
                 let status = self.end();
                 Err(sentence(&self.plan, &self.spec, broken, "child", status))
             }
+        }
+    }
+
+    /// Waits for the answer, and keeps the terminal that comes before it, if one is to come.
+    fn answer(&mut self) -> Result<(), Broken> {
+        let due = self.plan.terminal().filter(|_| self.terminal.is_none());
+        let (received, fds) = self.wire.receive()?;
+        match (received, due) {
+            (Received::Frame(Frame::Terminal), Some(at)) => {
+                const EMFILE: u16 = 24;
+                // Without room for it here it came without its descriptor.
+                let [master] = <[OwnedFd; 1]>::try_from(fds).map_err(|_| Broken::Failed {
+                    at,
+                    errno: EMFILE,
+                    detail: TerminalPart::Hand as u16,
+                })?;
+                self.terminal = Some(Terminal::from(master));
+                self.wire.receive().map(drop)
+            }
+            (Received::Frame(Frame::Terminal), None) | (_, Some(_)) => Err(Broken::Unexpected),
+            (_, None) => Ok(()),
         }
     }
 

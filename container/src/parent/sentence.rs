@@ -9,7 +9,7 @@ use crate::error::{Cause, Error, ErrorKind, Object};
 use crate::plan::step::Step;
 use crate::plan::{Plan, Stage};
 use crate::spec::Spec;
-use crate::wire::{AT_CLONE, AT_EXEC, AT_PLAN, Broken, Detail};
+use crate::wire::{AT_CLONE, AT_EXEC, AT_PLAN, Broken, Detail, TerminalPart};
 
 /// The error for a launch that broke, said by or about `who`, which ended by `status`.
 pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, status: ExitStatus) -> Error {
@@ -35,6 +35,7 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16) -> Error {
     let (cause, hint) = match plan.steps().nth(at.into()) {
         Some(Step::Disk(step)) => leaf(step.part(part), step.hint(part, errno).map(str::to_owned), errno),
         Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
+        Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
         Some(Step::Become { .. }) if errno == 22 => {
             (Cause::Os(errno), Some("the id is not mapped in the user namespace".to_owned()))
         }
@@ -55,6 +56,38 @@ fn leaf(part: Option<String>, hint: Option<String>, errno: i32) -> (Cause, Optio
         None => Cause::Os(errno),
     };
     (cause, hint)
+}
+
+/// The same for the parts of making a terminal.
+fn terminal(part: Option<TerminalPart>, errno: i32) -> (Cause, Option<String>) {
+    const ENOENT: i32 = 2;
+    const EACCES: i32 = 13;
+    const EMFILE: i32 = 24;
+    const ENOSPC: i32 = 28;
+    let words = part.map(|part| match part {
+        TerminalPart::Place => "finding \"/dev/pts\"",
+        TerminalPart::Devpts => "\"/dev/pts\" is no devpts",
+        TerminalPart::Open => "opening \"/dev/pts/ptmx\"",
+        TerminalPart::Ptmx => "\"/dev/pts/ptmx\" is not the ptmx of its devpts",
+        TerminalPart::Unlock => "unlocking the program's side",
+        TerminalPart::Peer => "opening the program's side",
+        TerminalPart::Size => "setting its size",
+        TerminalPart::Control => "making it the session's",
+        TerminalPart::Stream => "making it a standard stream",
+        TerminalPart::Hand => "handing its other side to the caller",
+    });
+    let hint = match (part, errno) {
+        (Some(TerminalPart::Devpts | TerminalPart::Ptmx), _) | (Some(TerminalPart::Place), ENOENT) => {
+            Some("something else was mounted there, or \"/dev/pts\" was changed meanwhile")
+        }
+        (Some(TerminalPart::Open), EACCES) => Some("this user may not open it: see Devpts::ptmx_mode"),
+        (Some(TerminalPart::Open), ENOSPC) => {
+            Some("no terminal is free: see Devpts::max, and the sysctls kernel.pty.max and kernel.pty.reserve")
+        }
+        (_, EMFILE) => Some("the limit on open descriptors of this process is reached (ulimit -n)"),
+        _ => None,
+    };
+    leaf(words.map(str::to_owned), hint.map(str::to_owned), errno)
 }
 
 fn clone_error(plan: &Plan, errno: i32) -> Error {

@@ -10,7 +10,8 @@
 //! signal comes after the last change of ids, which would clear it; system calls are filtered before the init forks, which
 //! then gains nothing for a program that gets hold of it (without no_new_privileges long before, while there is the right
 //! to: `under_filter.rs` sees to it that the filter lets the rest be done); the init forks when it has no more rights than
-//! the program, and is in its session; the directory is entered last of all paths, as the program's user.
+//! the program, and is in its session; a terminal is made by the program's user in the program's own process, which is why
+//! it leads another session then; the directory is entered last of all paths, as the program's user.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -132,6 +133,14 @@ fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
     }
     if spec.init {
         plan.step(Step::Init);
+    }
+    if let Some(terminal) = &process.terminal {
+        // The init leads the session so far, and only a leader can be given a terminal.
+        if spec.init {
+            plan.step(Step::Session);
+        }
+        let (rows, columns) = terminal.size.unwrap_or_default();
+        plan.step(Step::Terminal { streams: terminal.bits(), rows, columns });
     }
     if let Some(mask) = process.umask {
         plan.step(Step::Umask { mask });

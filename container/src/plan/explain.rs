@@ -128,7 +128,12 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } => Some("CAP_SETUID, CAP_SETGID"),
-        Step::Init | Step::Umask { .. } | Step::Directory { .. } | Step::Session | Step::DieWithCaller { .. } => None,
+        Step::Init
+        | Step::Umask { .. }
+        | Step::Directory { .. }
+        | Step::Session
+        | Step::DieWithCaller { .. }
+        | Step::Terminal { .. } => None,
     }
 }
 
@@ -149,11 +154,25 @@ impl fmt::Display for Words<'_> {
             Step::Become { uid, gid, drop_groups: false } => write!(f, "become {uid}:{gid}, in the caller's groups"),
             Step::Umask { mask } => write!(f, "set the umask {mask:04o}"),
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
+            Step::Terminal { streams, rows, columns } => write_terminal(f, streams, rows, columns),
             Step::Init => f.write_str("stay as init, and go on in a process of its own"),
             Step::Session => f.write_str("lead a session of its own"),
             Step::DieWithCaller { signal } => write!(f, "ask for signal {signal} when the caller's thread ends"),
         }
     }
+}
+
+fn write_terminal(f: &mut fmt::Formatter<'_>, streams: u32, rows: u16, columns: u16) -> fmt::Result {
+    f.write_str("make a terminal in \"/dev/pts\" for the session")?;
+    for (number, name) in (0..).zip(["stdin", "stdout", "stderr"]) {
+        if streams & 1 << number != 0 {
+            write!(f, ", {name}")?;
+        }
+    }
+    if (rows, columns) != (0, 0) {
+        write!(f, " ({rows} rows, {columns} columns)")?;
+    }
+    Ok(())
 }
 
 fn quoted(text: &CStr) -> String {

@@ -89,6 +89,11 @@ impl Plan {
         (0..).map_while(move |at| flat.and_then(|flat| flat.step(at)))
     }
 
+    /// Which step of the child's makes a terminal, if one does.
+    pub(crate) fn terminal(&self) -> Option<u16> {
+        (0..).zip(self.steps()).find(|(_, step)| matches!(step, Step::Terminal { .. })).map(|(at, _)| at)
+    }
+
     /// Has stage number `number`, counted from 1 as [`explain`](Self::explain) does, fail with `errno` without being tried.
     pub(crate) fn fail_at(&mut self, number: usize, errno: u16) {
         let stage = number.checked_sub(1).and_then(|at| self.stages().get(at).copied());

@@ -76,6 +76,15 @@ pub enum Step<'a> {
         /// An absolute path.
         path: &'a CStr,
     },
+    /// Make a terminal of the devpts at /dev/pts the session's and the program's, and hand its other side to the parent.
+    Terminal {
+        /// The standard streams that are it: bit n for descriptor n.
+        streams: u32,
+        /// Its size in characters; 0 by 0 leaves it unset.
+        rows: u16,
+        /// As `rows`.
+        columns: u16,
+    },
 }
 
 /// Where strings and bytes are kept while a plan is flattened: answers their offset.
@@ -108,6 +117,7 @@ impl<'a> Step<'a> {
             Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
             Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
+            Step::Terminal { streams, rows, columns } => (OURS, [10, streams, rows as u32, columns as u32, 0, 0, 0]),
         };
         [whose, a, b, c, d, e, f, g]
     }
@@ -128,6 +138,7 @@ impl<'a> Step<'a> {
             (OURS, 7) => Step::Session,
             (OURS, 8) => Step::Umask { mask: a },
             (OURS, 9) => Step::Directory { path: flat.text(a)? },
+            (OURS, 10) => Step::Terminal { streams: a, rows: u16::try_from(b).ok()?, columns: u16::try_from(c).ok()? },
             _ => return None,
         })
     }

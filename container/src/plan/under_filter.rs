@@ -13,8 +13,9 @@ use crate::floors::caps_sec;
 /// A system call of the start.
 struct Need {
     name: &'static str,
-    /// Its first argument, where it is the same at all times; a filter sees 0 elsewhere.
+    /// Its first two arguments, where they are the same at all times; a filter sees 0 elsewhere.
     first: u64,
+    second: u64,
     grace: Grace,
 }
 
@@ -30,12 +31,16 @@ enum Grace {
 }
 
 const fn must(name: &'static str) -> Need {
-    Need { name, first: 0, grace: Grace::None }
+    Need { name, first: 0, second: 0, grace: Grace::None }
 }
 
 impl Need {
     const fn first(self, first: u64) -> Self {
         Self { first, ..self }
+    }
+
+    const fn second(self, second: u64) -> Self {
+        Self { second, ..self }
     }
 
     const fn with(self, grace: Grace) -> Self {
@@ -45,7 +50,7 @@ impl Need {
     fn is_met(&self, filter: &Filter) -> bool {
         // The tables have every name below, of which there is a test.
         let Some(call) = Call::named(self.name) else { return true };
-        match (filter.decide(&call.arg(0, self.first)), self.grace) {
+        match (filter.decide(&call.arg(0, self.first).arg(1, self.second)), self.grace) {
             (verdict, _) if verdict.lets_through() => true,
             (Verdict::Errno(errno), Grace::Absence) => [Errno::PERM, Errno::NOSYS].contains(&errno),
             (Verdict::Errno(_), Grace::Errors) => true,
@@ -91,6 +96,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Umask { .. } => vec![must("umask")],
         Step::Directory { .. } => vec![must("chdir")],
         Step::Init => init(),
+        Step::Terminal { rows, columns, .. } => terminal((rows, columns) != (0, 0)),
         // Before the filter, always: nothing of it would be left to the program.
         Step::Disk(_) | Step::Hostname { .. } | Step::Loopback | Step::Unshare { .. } => Vec::new(),
     }
@@ -113,6 +119,17 @@ fn init() -> Vec<Need> {
         must("wait4").first(u64::MAX),
         must("kill"),
     ]
+}
+
+/// What a terminal takes: `launcher/terminal.rs`.
+fn terminal(has_size: bool) -> Vec<Need> {
+    const TIOCSPTLCK: u64 = 0x4004_5431;
+    const TIOCGPTPEER: u64 = 0x5441;
+    const TIOCSWINSZ: u64 = 0x5414;
+    const TIOCSCTTY: u64 = 0x540e;
+    let requests = [TIOCSPTLCK, TIOCGPTPEER, TIOCSCTTY].into_iter().chain(has_size.then_some(TIOCSWINSZ));
+    let files = ["openat", "fstat", "fstatfs", "dup3", "close"].map(must);
+    files.into_iter().chain(requests.map(|request| must("ioctl").second(request))).collect()
 }
 
 fn needs_of_right(step: caps_sec::Step<'_>) -> Vec<Need> {

@@ -5,6 +5,7 @@
 //! builder makes it; nothing is checked before [`Spec::problems`], which names everything that is wrong at once.
 
 mod capabilities;
+mod terminal;
 mod text;
 mod validate;
 
@@ -18,6 +19,7 @@ use skep_ns::Namespaces;
 use skep_rootfs::{Mounts, RootSpec};
 
 pub use capabilities::CapabilityNames;
+pub use terminal::{Stream, TerminalSpec};
 
 /// What a container is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -98,6 +100,8 @@ pub struct Process {
     /// Whether it stays in the caller's session and process group, with the caller's terminal; else it leads a session of
     /// its own.
     pub in_caller_session: bool,
+    /// A terminal of its own, if it has one; needs a mount namespace with a devpts on /dev/pts.
+    pub terminal: Option<TerminalSpec>,
 }
 
 impl Process {

@@ -13,6 +13,9 @@ use super::{CapabilityNames, Spec};
 /// The kernel's limit on host names, in bytes.
 const HOSTNAME_MAX: usize = 64;
 
+/// Where a container's terminals are.
+const TERMINALS: &str = "/dev/pts";
+
 impl Spec {
     /// Everything that is wrong with the description, a sentence each that begins with the place; empty if it can be tried.
     #[must_use]
@@ -24,6 +27,7 @@ impl Spec {
         self.check_resources(&mut found);
         self.check_process(&mut found);
         self.check_rights(&mut found);
+        self.check_terminal(&mut found);
         found.0
     }
 
@@ -85,6 +89,23 @@ impl Spec {
         found.0.extend(self.process.privileges().problems().iter().map(|problem| format!("process.{problem}")));
         if self.init && !self.namespaces.contains(NamespaceKind::Pid) {
             found.add("init", "needs a pid namespace: its work is that of process 1");
+        }
+    }
+
+    fn check_terminal(&self, found: &mut Problems) {
+        if self.process.terminal.is_none() {
+            return;
+        }
+        if self.process.in_caller_session {
+            found.add("process.terminal", "the caller's session has a terminal, and no other can be had in it");
+        }
+        if !self.namespaces.contains(NamespaceKind::Mount) {
+            found.add("process.terminal", "needs a mount namespace: without one it would be among the machine's own");
+        }
+        let on_its_way = |mount: &&Mount| Path::new(TERMINALS).starts_with(mount.target());
+        let is_devpts = |mount: &Mount| matches!(mount, Mount::Devpts(devpts) if devpts.target == Path::new(TERMINALS));
+        if !self.mounts.mounts.iter().rfind(on_its_way).is_some_and(is_devpts) {
+            found.add("process.terminal", format!("needs a devpts on {TERMINALS:?}, and nothing on top of that"));
         }
     }
 
@@ -164,9 +185,9 @@ mod tests {
 
     use skep_caps_sec::{Policy, Resource, Rlimit};
     use skep_cgroup::Limits;
-    use skep_rootfs::{Bind, Mounts, Proc, RootSpec};
+    use skep_rootfs::{Bind, Dev, Devpts, Mounts, Proc, RootSpec, Tmpfs};
 
-    use crate::spec::{CapabilityNames, Spec};
+    use crate::spec::{CapabilityNames, Spec, TerminalSpec};
 
     /// A description in which everything is wrong that can be.
     fn wrong() -> Spec {
@@ -181,6 +202,8 @@ mod tests {
         spec.process.rlimits = vec![Rlimit::new(Resource::Nofile, 2, 1)];
         spec.process.seccomp = Some(Policy::allow_all().deny(["mount", "fly"]));
         spec.init = true;
+        spec.process.in_caller_session = true;
+        spec.process.terminal = Some(TerminalSpec::default());
         spec.process.args = vec!["good".into(), "b\0d".into()];
         let var = |key: &str, value: &str| (OsString::from(key), OsString::from(value));
         spec.process.env = vec![var("GOOD", "x"), var("", "x"), var("A=B", "x"), var("C", "\0")];
@@ -219,6 +242,9 @@ mod tests {
             "process.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
             "process.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 6.18",
             "init: needs a pid namespace: its work is that of process 1",
+            "process.terminal: the caller's session has a terminal, and no other can be had in it",
+            "process.terminal: needs a mount namespace: without one it would be among the machine's own",
+            "process.terminal: needs a devpts on \"/dev/pts\", and nothing on top of that",
         ];
         let mut problems = wrong().problems();
         // Its text is the name thirty-three times.
@@ -226,6 +252,29 @@ mod tests {
             .replace(&format!("{:?} ", "h\0".repeat(33)), "")
             .replace(" in it, which ends a string for the kernel", "");
         assert_eq!(problems, expected);
+    }
+
+    #[test]
+    fn a_terminal_is_made_in_a_devpts_that_nothing_covers() {
+        let kinds = [skep_ns::NamespaceKind::Mount, skep_ns::NamespaceKind::Pid];
+        let mut spec = Spec { namespaces: Namespaces::new().make(kinds), ..Spec::default() };
+        spec.process.program = "/bin/true".into();
+        spec.process.terminal = Some(TerminalSpec::default());
+        let devpts = || Mounts::new().add(Devpts::new("/dev/pts"));
+        for (good, mounts) in [
+            (true, devpts()),
+            (true, Mounts::standard()),
+            (true, Mounts::new().add(Dev::new("/dev")).add(Devpts::new("/dev/pts/")).add(Tmpfs::new("/dev/shm"))),
+            (false, Mounts::new()),
+            (false, Mounts::new().add(Dev::new("/dev"))),
+            (false, Mounts::new().add(Devpts::new("/mnt"))),
+            (false, Mounts::new().add(Bind::new("/dev/pts", "/dev/pts"))),
+            (false, devpts().add(Dev::new("/dev"))),
+            (false, devpts().add(Tmpfs::new("/dev/pts"))),
+        ] {
+            spec.mounts = mounts;
+            assert_eq!(spec.problems().is_empty(), good, "{:?}\n{:?}", spec.mounts, spec.problems());
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod seccomp;
 mod secret;
 mod starts;
 mod system_calls;
+mod terminal;
 mod tracer;
 mod tree;
 mod undo;

@@ -9,6 +9,7 @@ use needs::{Scratch, isolated, needs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skep::caps_sec::{Errno, Policy};
 use skep::ns::{IdMap, IdRange, NamespaceKind, Namespaces};
+use skep::rootfs::{Devpts, Mounts};
 use skep::{Builder, Container, Error, ErrorKind, Report};
 
 use crate::common::{FIVE, program, role};
@@ -35,6 +36,7 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
     let true_ = || container("/bin/true");
     let with = |map: IdMap| true_().namespaces(Namespaces::new().make(FIVE).user(map));
     let overlapping = IdMap::new().uid(IdRange::new(0, 5, 9)).uid(IdRange::new(8, 99, 1)).gid(IdRange::new(0, 5, 1));
+    let covered = Mounts::new().add(Devpts::new("/dev/pts")).mask(["/dev/pts"]);
     vec![
         ("a program that is absent", NotFound, container("/no/such/program")),
         ("a name that is on no PATH", NotFound, container("no-such-program")),
@@ -62,6 +64,8 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
             true_().no_new_privileges().seccomp(Policy::allow_all().deny(["fly", "mount", "umount"])),
         ),
         ("a container without a program", Invalid, Container::anonymous()),
+        ("a terminal without a devpts", Invalid, true_().terminal()),
+        ("a devpts that is covered", Invalid, true_().mounts(covered).terminal()),
         (
             "many problems at once",
             Invalid,

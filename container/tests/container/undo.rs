@@ -23,6 +23,8 @@ fn everything(tree: &Tree) -> Builder {
         .no_new_privileges()
         .rlimit(Rlimit::new(Resource::Core, 0, 0))
         .init()
+        .terminal()
+        .terminal_size(24, 80)
         .umask(0o27)
         .current_dir("/tmp")
         .die_with_caller();

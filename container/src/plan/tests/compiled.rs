@@ -4,7 +4,7 @@
 use skep_caps_sec::{Cap, CapSet, Policy, Resource, Rlimit};
 use skep_cgroup::{Limits, MIB, Quota};
 use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
-use skep_rootfs::{Bind, Mounts};
+use skep_rootfs::{Bind, Devpts, Mounts, Proc};
 
 use crate::builder::Builder;
 use crate::error::ErrorKind;
@@ -12,6 +12,7 @@ use crate::handle::Container;
 use crate::host::{Cgroups, Host};
 use crate::plan::Stage;
 use crate::plan::step::{Flat, Step};
+use crate::spec::Stream;
 use crate::wire::{AT_CLONE, AT_EXEC};
 
 #[track_caller]
@@ -71,8 +72,8 @@ fn every_wish_becomes_a_step() {
     let builder = Container::anonymous()
         .namespaces(Namespaces::all().user(map))
         .hostname("web \"1\"")
-        .bind("/srv/a b", "/mnt")
-        .proc("/proc")
+        .mounts(Mounts::new().add(Bind::new("/srv/a b", "/mnt")).add(Proc::new("/proc")).add(Devpts::new("/dev/pts")))
+        .terminal_on([Stream::Stderr])
         .command("sh", ["-c", ":"])
         .env("PATH", "/usr/bin::/bin")
         .user(33, 34)
@@ -112,6 +113,8 @@ fn a_container_with_a_name_a_root_limits_and_few_rights_says_who_does_what() {
         .seccomp(Policy::standard(CapSet::from([Cap::CHOWN, Cap::NET_BIND_SERVICE])))
         .user(33, 33)
         .init()
+        .terminal()
+        .terminal_size(24, 80)
         .current_dir("/srv")
         .command("/bin/httpd", ["-f"]);
     let explained = builder.plan_for(&host()).unwrap().explain();

@@ -59,6 +59,11 @@ fn steps() -> impl Strategy<Value = Owned> {
         user.prop_map(|(uid, gid, drop_groups)| Owned::Plain(Step::Become { uid, gid, drop_groups })),
         any::<u32>().prop_map(|mask| Owned::Plain(Step::Umask { mask })),
         any::<u32>().prop_map(|signal| Owned::Plain(Step::DieWithCaller { signal })),
+        (0..8_u32, any::<u16>(), any::<u16>()).prop_map(|(streams, rows, columns)| Owned::Plain(Step::Terminal {
+            streams,
+            rows,
+            columns
+        })),
         (texts(), texts(), 0..16_u32).prop_map(|(source, target, attributes)| Owned::Bind(source, target, attributes)),
         texts().prop_map(Owned::Root),
         texts().prop_map(Owned::Hostname),

@@ -13,8 +13,10 @@ pub const CWD: i32 = -100;
 pub mod open {
     #![allow(missing_docs, reason = "the kernel's names")]
     pub const WRONLY: usize = 0o1;
+    pub const RDWR: usize = 0o2;
     pub const CREAT: usize = 0o100;
     pub const EXCL: usize = 0o200;
+    pub const NOCTTY: usize = 0o400;
     pub const DIRECTORY: usize = if cfg!(target_arch = "aarch64") { 0o40_000 } else { 0o200_000 };
     pub const NOFOLLOW: usize = if cfg!(target_arch = "aarch64") { 0o100_000 } else { 0o400_000 };
     pub const CLOEXEC: usize = 0o2_000_000;
@@ -102,8 +104,10 @@ mod tests {
     fn flags_are_libc_s() {
         let flags = [
             (open::WRONLY, libc::O_WRONLY),
+            (open::RDWR, libc::O_RDWR),
             (open::CREAT, libc::O_CREAT),
             (open::EXCL, libc::O_EXCL),
+            (open::NOCTTY, libc::O_NOCTTY),
             (open::DIRECTORY, libc::O_DIRECTORY),
             (open::NOFOLLOW, libc::O_NOFOLLOW),
             (open::CLOEXEC, libc::O_CLOEXEC),
