@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use skep_caps_sec::{Policy, Rlimit};
 use skep_cgroup::Limits;
 use skep_ns::{Namespaces, Output, Stdio};
-use skep_rootfs::{Bind, Mounts, Proc};
+use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
 
 use crate::error::{Error, Object};
 use crate::handle::{Container, Created};
@@ -57,7 +57,25 @@ impl Builder {
     ///
     /// Mount points that are absent in it are made, and stay.
     pub fn root(mut self, path: impl Into<PathBuf>) -> Self {
-        self.spec.root.get_or_insert_default().path = path.into();
+        self.spec.root.get_or_insert_default().base = Base::Directory(path.into());
+        self
+    }
+
+    /// What the container sees as `/`, in place of what was said so far: a directory, one whose changes go elsewhere, or
+    /// nothing but memory. Needs a mount namespace.
+    pub fn root_spec(mut self, root: RootSpec) -> Self {
+        self.spec.root = Some(root);
+        self
+    }
+
+    /// Has what is changed in the root directory be kept in memory, and be gone with the container: the directory stays as
+    /// it is. What is mounted below it is not seen. See [`RootSpec`] for what else there is.
+    ///
+    /// With a user namespace it takes Linux 5.11, and `/` itself cannot be the directory:
+    /// [`skep_rootfs::View`] gives what is nearest to it.
+    #[doc(alias = "overlayfs")]
+    pub fn copy_on_write(mut self) -> Self {
+        self.spec.root.get_or_insert_default().changes = Changes::in_memory();
         self
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use skep_caps_sec::Cap;
 use skep_cgroup::{Cgroup, Lack, Layout};
-use skep_rootfs::{ErrorKind, Root};
+use skep_rootfs::{ErrorKind, Root, RootSpec};
 
 use crate::error::{Error, Object};
 use crate::plan::CgroupPlan;
@@ -118,16 +118,28 @@ fn files(spec: &Spec) -> Result<Vec<String>, Error> {
     if is_root_described_badly || (spec.root.is_none() && mounts.is_empty()) {
         return Ok(Vec::new());
     }
-    match Root::open(spec.root.as_ref().map_or(Path::new("/"), |root| &root.path)) {
-        Ok(root) if mounts.problems().is_empty() => Ok(root.problems_of(mounts)),
-        Ok(_) => Ok(Vec::new()),
+    let lacks = spec.root.iter().flat_map(RootSpec::lacks).map(|lack| format!("root.{lack}"));
+    let of_mounts = |look: &dyn Fn() -> Vec<String>| if mounts.problems().is_empty() { look() } else { Vec::new() };
+    let directory = match &spec.root {
+        None => Path::new("/"),
+        Some(root) => match root.directory() {
+            Some(directory) => directory,
+            None => return Ok(lacks.chain(of_mounts(&|| mounts.lacks())).collect()),
+        },
+    };
+    match Root::open(directory) {
+        Ok(root) => {
+            let goes_elsewhere = spec.root.as_ref().is_some_and(|root| root.changes.go_elsewhere());
+            let root = if goes_elsewhere { root.changes_go_elsewhere() } else { root };
+            Ok(lacks.chain(of_mounts(&|| root.problems_of(mounts))).collect())
+        }
         Err(error) if error.kind() == ErrorKind::Denied => Ok(Vec::new()),
         Err(error) if error.kind() == ErrorKind::Exhausted => {
             Err(Error::of_leaf("create", Object::Container(None), error).with_hint_of_limits())
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Ok(vec![format!("root.path: {error}{cause}")])
+            Ok(vec![format!("root.base.directory: {error}{cause}")])
         }
     }
 }

@@ -2,10 +2,11 @@
 //! What a process sees on disk: a root that it cannot be led out of, and the mounts in it.
 //!
 //! [`Mounts`] says what shall be mounted where, as a value that is checked before anything is touched: binds, tmpfs, proc,
-//! sysfs, devpts, mqueue, a minimal /dev, read-only and masked paths. [`Steps`] are made from it and a [`RootSpec`]: a list
-//! that can be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing
-//! in a root is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is
-//! the same for files, and tells beforehand what it and this machine lack for mounts.
+//! sysfs, devpts, mqueue, a minimal /dev, overlays, read-only and masked paths. [`RootSpec`] says what the root is made of,
+//! a directory or memory, and where what is changed in it goes ([`Changes`]). [`Steps`] are made from both: a list that can
+//! be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing in a root
+//! is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is the same
+//! for files, and tells beforehand what it and this machine lack for mounts.
 //!
 //! ```
 //! use skep_rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
@@ -21,13 +22,14 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: overlays, idmapped mounts, mounts into a running mount namespace, and keeping root trees. Sources
+//! What it is not, yet: idmapped mounts, mounts into a running mount namespace, and keeping root trees. Sources
 //! are paths of this machine and believed. It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not
 //! been run.
 //!
 //! # Kernels
 //! Linux 5.10 and newer. Where the newer mount calls or openat2 are absent or refused by a filter, mount(2) and a walk by
-//! descriptors do the same, no less carefully.
+//! descriptors do the same, no less carefully. Overlays in a user namespace take Linux 5.11; what else they cannot do there
+//! is at [`Overlay`].
 //!
 //! # Privileges
 //! `CAP_SYS_ADMIN` over the mount namespace: root, or a user namespace made with it.
@@ -50,6 +52,8 @@ mod stored;
 mod sys;
 
 pub use error::{Error, ErrorKind, Object};
-pub use mounts::{Attributes, Bind, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Proc, Sysfs, Tmpfs};
+pub use mounts::{
+    Attributes, Bind, Changes, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Overlay, Proc, Symlink, Sysfs, Tmpfs,
+};
 pub use root::{Node, Root};
-pub use steps::{RootSpec, Setting, Steps, Stop};
+pub use steps::{Base, RootSpec, Setting, Steps, Stop};

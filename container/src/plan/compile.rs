@@ -19,7 +19,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use skep_caps_sec::Steps as Rights;
 use skep_ns::{NamespaceFlags, NamespaceKind};
-use skep_rootfs::{Setting, Steps};
+use skep_rootfs::Steps;
 
 use super::Plan;
 use super::flatten::PlanBuf;
@@ -32,8 +32,6 @@ use crate::spec::Spec;
 /// What the program's name is looked for in when its environment has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SIGKILL: u32 = 9;
-/// The group of terminals, which devpts is asked to give them.
-const TTY: u32 = 5;
 
 impl Plan {
     /// Compiles `spec` for `host`, under this name if it has one; `problems` are those that its giver has found already.
@@ -94,14 +92,7 @@ fn disk(plan: &mut PlanBuf, spec: &Spec) {
     if !spec.namespaces.contains(NamespaceKind::Mount) {
         return;
     }
-    let setting = Setting {
-        user_namespace: spec.namespaces.id_map().is_some(),
-        own_net: spec.namespaces.contains(NamespaceKind::Net),
-        own_pid: spec.namespaces.contains(NamespaceKind::Pid),
-        own_ipc: spec.namespaces.contains(NamespaceKind::Ipc),
-        groups_mapped: spec.namespaces.id_map().is_none_or(|map| map.outside_gid(TTY).is_some()),
-    };
-    for step in Steps::new(spec.root.as_ref(), &spec.mounts, setting).iter() {
+    for step in Steps::new(spec.root.as_ref(), &spec.mounts, spec.setting()).iter() {
         plan.step(Step::Disk(step));
     }
 }

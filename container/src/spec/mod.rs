@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use skep_caps_sec::{Policy, Privileges, Rlimit};
 use skep_cgroup::Limits;
-use skep_ns::Namespaces;
-use skep_rootfs::{Mounts, RootSpec};
+use skep_ns::{NamespaceKind, Namespaces};
+use skep_rootfs::{Mounts, RootSpec, Setting};
 
 pub use capabilities::CapabilityNames;
 pub use terminal::{Stream, TerminalSpec};
@@ -26,7 +26,7 @@ pub use terminal::{Stream, TerminalSpec};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Spec {
-    /// The directory that it sees as `/`; the machine's own root by default.
+    /// What it sees as `/`; the machine's own root by default.
     pub root: Option<RootSpec>,
     /// What is mounted; needs a mount namespace.
     pub mounts: Mounts,
@@ -43,6 +43,23 @@ pub struct Spec {
     pub init: bool,
     /// Whether the container dies with the thread that made it.
     pub die_with_caller: bool,
+}
+
+/// The group of terminals, which devpts is asked to give them.
+const TTY: u32 = 5;
+
+impl Spec {
+    /// In what namespaces its mounts are made.
+    pub(crate) fn setting(&self) -> Setting {
+        let id_map = self.namespaces.id_map();
+        Setting {
+            user_namespace: id_map.is_some(),
+            own_net: self.namespaces.contains(NamespaceKind::Net),
+            own_pid: self.namespaces.contains(NamespaceKind::Pid),
+            own_ipc: self.namespaces.contains(NamespaceKind::Ipc),
+            groups_mapped: id_map.is_none_or(|map| map.outside_gid(TTY).is_some()),
+        }
+    }
 }
 
 /// What a container may use at most, and the cgroup that sees to it.

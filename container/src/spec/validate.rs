@@ -57,6 +57,7 @@ impl Spec {
             }
         }
         found.0.extend(self.mounts.problems());
+        found.0.extend(self.setting().problems(self.root.as_ref(), &self.mounts));
         if self.mounts.is_empty() {
             return;
         }
@@ -220,7 +221,7 @@ mod tests {
             "hostname: needs a uts namespace: without one the machine itself would be renamed",
             "hostname: has 66 bytes; the kernel takes 1 to 64",
             "hostname: has a NUL byte",
-            "root.path \"root\" is not absolute",
+            "root.base.directory \"root\" is not absolute",
             "root: needs a mount namespace: without one it would be the root of the whole machine",
             "mounts[0].source \"a\" is not absolute",
             "mounts[0].target \"/b\\0\" has a NUL byte in it, which ends a string for the kernel",

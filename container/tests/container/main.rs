@@ -24,6 +24,7 @@ mod killed;
 mod many;
 mod messages;
 mod named;
+mod overlay;
 mod road;
 mod roles;
 mod seccomp;

@@ -191,7 +191,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_touched() {
         let report = Report(&error).to_string();
         for words in [
             "'/'",
-            "root.path: cannot open \"/no/such/root\"",
+            "root.base.directory: cannot open \"/no/such/root\"",
             "leaves the root",
             "memory",
             "1 MiB",

@@ -11,7 +11,7 @@ use core::ffi::CStr;
 
 use super::below;
 use super::fd::Fd;
-use super::resolve::{self, Links};
+use super::resolve::Links;
 use super::room::{Failure, Part, Room, What};
 use super::sys::{self, Errno, Stat};
 use super::text::Text;
@@ -46,6 +46,7 @@ pub struct Place<'a> {
 }
 
 /// Mounts a new file system at `place`; answers its top.
+#[inline(never)]
 pub(super) fn file_system(
     room: &mut Room,
     kind: &CStr,
@@ -53,7 +54,34 @@ pub(super) fn file_system(
     attributes: u32,
     place: &Place<'_>,
 ) -> Result<Option<Fd>, Failure> {
-    match detached(kind, options, attributes) {
+    let made = detached(kind, options, attributes);
+    attached(room, made, What::New(kind, options), attributes, place)
+}
+
+/// Mounts an overlay at `place`, whose options name its layers by the numbers of descriptors; answers its top.
+pub(super) fn overlay(
+    room: &mut Room,
+    options: &CStr,
+    attributes: u32,
+    place: &Place<'_>,
+) -> Result<Option<Fd>, Failure> {
+    // The kernel looks for the layers when it is told of them, or (before Linux 6.5) when the file system is made.
+    let here = room.enter_links()?;
+    let made = detached(c"overlay", options, attributes);
+    Room::leave_links(here);
+    attached(room, made, What::New(c"overlay", options), attributes, place)
+}
+
+/// Attaches what was made, or mounts it by mount(2) where the newer calls are refused.
+#[inline(never)]
+fn attached(
+    room: &mut Room,
+    made: Result<Fd, Failure>,
+    what: What<'_>,
+    attributes: u32,
+    place: &Place<'_>,
+) -> Result<Option<Fd>, Failure> {
+    match made {
         Ok(tree) => match sys::move_mount(tree.number(), place.fd.number()) {
             Ok(()) => return Ok(Some(tree)),
             // AppArmor answers EACCES to the attaching of what was detached, until it learns of this call.
@@ -65,11 +93,12 @@ pub(super) fn file_system(
         Err(failure) if failure == Part::Make.failed(Errno::PERM) => {}
         Err(failure) => return Err(failure),
     }
-    room.mount(What::New(kind, options), &place.fd, attributes as usize, Part::Make)?;
+    room.mount(what, &place.fd, attributes as usize, Part::Make)?;
     Ok(None)
 }
 
 /// A new file system, mounted nowhere yet.
+#[inline(never)]
 fn detached(kind: &CStr, options: &CStr, attributes: u32) -> Result<Fd, Failure> {
     let make = |errno| Part::Make.failed(errno);
     let fs = sys::fsopen(kind).map_err(make)?;
@@ -99,16 +128,24 @@ pub struct Manner {
     pub deep: bool,
 }
 
+impl Manner {
+    /// As it is, with all that is mounted below it.
+    pub const WHOLE: Self = Self { attributes: 0, recursive: true, deep: false };
+}
+
 /// Makes what `source` is open on appear at `place` too.
-pub(super) fn bind(room: &mut Room, source: &Fd, place: &Place<'_>, manner: Manner) -> Result<(), Failure> {
+#[inline(never)]
+pub(super) fn bind(room: &mut Room, source: i32, place: &Place<'_>, manner: Manner) -> Result<(), Failure> {
     let Manner { attributes, recursive, deep } = manner;
-    match sys::open_tree(source.number(), recursive) {
+    match sys::open_tree(source, recursive) {
         Ok(tree) => {
             // Before it is attached: nobody ever sees it without them.
             let is_set = set(&tree, attributes, deep)?;
             match sys::move_mount(tree.number(), place.fd.number()) {
-                Ok(()) if is_set => return Ok(()),
-                Ok(()) => return older(room, &tree, attributes, deep),
+                Ok(()) => {
+                    uncover(room, source, place, recursive)?;
+                    return if is_set { Ok(()) } else { older(room, &tree, attributes, deep) };
+                }
                 Err(Errno::NOSYS | Errno::ACCES) => {}
                 Err(errno) => return Err(Part::Attach.failed(errno)),
             }
@@ -118,13 +155,19 @@ pub(super) fn bind(room: &mut Room, source: &Fd, place: &Place<'_>, manner: Mann
     }
     let flags = MS_BIND | if recursive { MS_REC } else { 0 };
     room.mount(What::Open(source), &place.fd, flags, Part::Attach)?;
+    uncover(room, source, place, recursive)?;
     if attributes == 0 {
         return Ok(());
     }
     let stale = |errno| Part::Attach.failed(errno);
-    let expected = sys::fstat(source.number()).map_err(stale)?;
+    let expected = sys::fstat(source).map_err(stale)?;
     let top = again(room, place, |found| (found.device, found.inode) == (expected.device, expected.inode))?;
     if set(&top, attributes, deep)? { Ok(()) } else { older(room, &top, attributes, deep) }
+}
+
+/// A copy with all that is mounted below it has what lies over "/" too, if it is one of "/".
+fn uncover(room: &mut Room, source: i32, place: &Place<'_>, recursive: bool) -> Result<(), Failure> {
+    if recursive { room.uncover(source, &place.fd) } else { Ok(()) }
 }
 
 /// Sets attributes of a mount that is attached, by mount(2).
@@ -149,7 +192,12 @@ pub(super) fn set_one(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), 
     if set(top, attributes, false)? { Ok(()) } else { remount(room, top, attributes) }
 }
 
-/// The same by mount(2), which knows one mount at a time and takes away what it is not told again.
+/// Sets attributes of the mount `top`, which is attached, and of all below it.
+pub(super) fn set_all(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
+    if set(top, attributes, true)? { Ok(()) } else { older(room, top, attributes, true) }
+}
+
+/// Sets attributes by mount(2), which knows one mount at a time and takes away what it is not told again.
 pub(super) fn remount(room: &mut Room, top: &Fd, attributes: u32) -> Result<(), Failure> {
     let (_, flags) = sys::fstatfs(top.number()).map_err(|errno| Part::Attributes.failed(errno))?;
     // `ST_RDONLY`, `ST_NOSUID`, `ST_NODEV`, `ST_NOEXEC` are the flags of mount(2) too. How access times are kept stays as
@@ -168,7 +216,7 @@ pub(super) fn again(room: &mut Room, place: &Place<'_>, is_it: impl Fn(&Stat) ->
     let stale = |errno| Part::Attach.failed(errno);
     let root = room.root().map_err(stale)?;
     let links = Links::for_target(place.path);
-    let top = resolve::place(root, place.path, links).map_err(stale)?;
+    let top = room.way()(root, place.path, links).map_err(stale)?;
     let stat = sys::fstat(top.number()).map_err(stale)?;
     if is_it(&stat) { Ok(top) } else { Err(stale(Errno::STALE)) }
 }

@@ -85,7 +85,12 @@ const ONLY_USED: u32 = attribute::READ_ONLY | attribute::NOSUID | attribute::NOE
 fn bound(room: &mut Room, top: &Fd, node: &Node) -> Result<(), Failure> {
     let source = verified(node).map_err(|errno| Part::Source.failed(errno))?;
     let fd = resolve::made(top, node.name, Make::File).map_err(|errno| Part::Create.failed(errno))?;
-    attach::bind(room, &source, &Place { fd, path: c"" }, Manner { attributes: 0, recursive: false, deep: false })?;
+    attach::bind(
+        room,
+        source.number(),
+        &Place { fd, path: c"" },
+        Manner { attributes: 0, recursive: false, deep: false },
+    )?;
     // By its name again, which leads onto the mount now: nobody but us sees this tree yet.
     let bound = sys::openat(top.number(), node.name, open::PATH | open::NOFOLLOW, 0);
     let bound = bound.map_err(|errno| Part::Attributes.failed(errno))?;

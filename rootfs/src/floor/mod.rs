@@ -19,10 +19,12 @@
 
 pub mod attach;
 mod below;
+mod code;
 pub mod dev;
 pub mod fd;
 mod mask;
 pub mod mount;
+pub mod overlay;
 mod pivot;
 pub mod resolve;
 pub mod room;
@@ -30,7 +32,9 @@ pub mod step;
 pub mod sys;
 mod text;
 
+pub use code::WORDS;
 pub use fd::Fd;
+pub use overlay::{Changes, Layers};
 pub use room::{Failure, Part, Room};
-pub use step::{BindFlags, FileSystem, Step, WORDS};
+pub use step::{BindFlags, FileSystem, Step};
 pub use sys::Errno;

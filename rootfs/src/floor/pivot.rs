@@ -1,53 +1,85 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The new root: taken hold of at first, moved into at last.
 //!
+//! One that is made, and this machine's own "/", are mounted over "/": a thread whose root that is still looks up absolute
+//! paths below it, so sources are this machine's until the end.
+//!
 //! Man: pivot_root(2), "pivot_root(".", ".")".
 
 use core::ffi::CStr;
 
+use super::attach::{self, Manner, Place};
 use super::fd::Fd;
-use super::room::{Failure, Part, Room, What};
+use super::overlay::{self, Layers};
+use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno, open};
 
-const MS_BIND: usize = 0x1000;
-const MS_REC: usize = 0x4000;
 const MS_MOVE: usize = 0x2000;
 const MNT_DETACH: usize = 2;
 const RAMFS_MAGIC: u64 = 0x8584_58f6;
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// Binds the directory at `path` over itself, with what is mounted below it: what pivot_root moves must be a mount, and
-/// what is read-only in it is then so for nobody else.
-pub(super) fn take(room: &mut Room, path: &CStr) -> Result<(), Failure> {
-    let source = open(path).map_err(|errno| Part::Source.failed(errno))?;
-    let root = match sys::open_tree(source.number(), true) {
-        Ok(tree) => match sys::move_mount(tree.number(), source.number()) {
-            Ok(()) => tree,
-            Err(Errno::NOSYS | Errno::ACCES) => bound(room, path, &source)?,
-            Err(errno) => return Err(Part::Attach.failed(errno)),
-        },
-        Err(Errno::NOSYS | Errno::PERM) => bound(room, path, &source)?,
-        Err(errno) => return Err(Part::Make.failed(errno)),
-    };
+/// What is laid over a directory.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Base<'a> {
+    /// Itself, with what is mounted below it: what pivot_root moves must be a mount, and what is read-only in it is then so
+    /// for nobody else.
+    Directory,
+    /// A new tmpfs with these options.
+    Tmpfs(&'a CStr),
+    /// An overlay.
+    Overlay(Layers<'a>),
+}
+
+/// Takes the root that is made of `base`, at `path`.
+pub(super) fn take(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32) -> Result<(), Failure> {
+    let root = lay(room, path, base, attributes)?;
     room.root = Some(root);
     room.is_new = true;
     Ok(())
 }
 
-/// The directory itself: a link as its last name could be made to lead elsewhere.
-fn open(path: &CStr) -> Result<Fd, Errno> {
-    sys::openat(sys::CWD, path, open::PATH | open::DIRECTORY | open::NOFOLLOW, 0)
+/// Mounts something over the directory at `path` of this machine; answers its top.
+///
+/// It is looked for at its path again, and must be on another mount than what was there.
+#[inline(never)]
+pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32) -> Result<Fd, Failure> {
+    let source = |errno| Part::Source.failed(errno);
+    // The directory itself: a link as its last name could be made to lead elsewhere.
+    let fd = room.source(path, open::DIRECTORY | open::NOFOLLOW).map_err(source)?;
+    let place = Place { fd, path };
+    let before = over(room, path).and_then(|fd| sys::mount_id(fd.number())).map_err(source)?;
+    match base {
+        Base::Directory => attach::bind(room, place.fd.number(), &place, Manner::WHOLE)?,
+        Base::Tmpfs(options) => drop(attach::file_system(room, c"tmpfs", options, attributes, &place)?),
+        Base::Overlay(layers) => drop(overlay::mount(room, layers, attributes, false, &place)?),
+    }
+    let attach = |errno| Part::Attach.failed(errno);
+    let top = over(room, path).map_err(attach)?;
+    if sys::mount_id(top.number()).map_err(attach)? == before {
+        return Err(attach(Errno::STALE));
+    }
+    if let Base::Directory = base {
+        attach::set_all(room, &top, attributes)?;
+    }
+    if is_top(path) {
+        room.is_covered(place.fd);
+    }
+    Ok(top)
 }
 
-/// The same by mount(2).
-fn bound(room: &mut Room, path: &CStr, source: &Fd) -> Result<Fd, Failure> {
-    let attach = |errno| Part::Attach.failed(errno);
-    room.mount(What::Open(source), source, MS_BIND | MS_REC, Part::Attach)?;
-    // "/" stays what it was to who has it as a root; ".." of it leads onto what was mounted there.
-    let is_top = path.to_bytes().iter().all(|byte| *byte == b'/');
-    let root = open(if is_top { c"/.." } else { path }).map_err(attach)?;
-    let (was, is) = (sys::fstat(source.number()).map_err(attach)?, sys::fstat(root.number()).map_err(attach)?);
-    if (was.device, was.inode) == (is.device, is.inode) { Ok(root) } else { Err(attach(Errno::STALE)) }
+/// What lies on top of the directory at `path`. "/" stays what it was to who has it as a root; ".." of it leads onto what
+/// was mounted there.
+fn over(room: &Room, path: &CStr) -> Result<Fd, Errno> {
+    if is_top(path) {
+        return sys::openat(sys::CWD, c"/..", open::PATH | open::DIRECTORY, 0);
+    }
+    room.source(path, open::DIRECTORY | open::NOFOLLOW)
+}
+
+/// Whether a path is that of this thread's own "/".
+fn is_top(path: &CStr) -> bool {
+    path.to_bytes().iter().all(|byte| *byte == b'/')
 }
 
 /// Makes the new root this process's "/", and leaves nothing of the old one.
@@ -55,12 +87,17 @@ pub(super) fn pivot(room: &mut Room) -> Result<(), Failure> {
     if !room.is_new {
         return Err(Part::Whole.failed(Errno::PROTO));
     }
+    let layers = room.old_layers();
     // With all that it holds: what is open below the old root would keep it reachable.
     let root = core::mem::take(room).root.ok_or(Part::Whole.failed(Errno::PROTO))?;
     sys::fchdir(root.number()).map_err(|errno| Part::Target.failed(errno))?;
     match sys::pivot_root(c".", c".") {
-        // The old root lies over the new one now, and "." is what is on top.
-        Ok(()) => sys::umount2(c".", MNT_DETACH).map_err(|errno| Part::Leave.failed(errno))?,
+        // The old root lies over the new one now, with what lay over it, and "." is what is on top.
+        Ok(()) => {
+            for _ in 0..layers {
+                sys::umount2(c".", MNT_DETACH).map_err(|errno| Part::Leave.failed(errno))?;
+            }
+        }
         Err(Errno::INVAL) if is_initramfs() => move_over()?,
         Err(errno) => return Err(Part::Attach.failed(errno)),
     }
@@ -80,6 +117,10 @@ fn is_initramfs() -> bool {
 /// Moves the new root over the old one, and into it. The old one cannot be unmounted; nothing leads to it: above the new
 /// root is the old one's top, and on that lies the new root.
 fn move_over() -> Result<(), Failure> {
-    sys::mount(Some(c"."), c"/", None, MS_MOVE, None).map_err(|errno| Part::Attach.failed(errno))?;
+    match sys::mount(Some(c"."), c"/", None, MS_MOVE, None) {
+        // It lies there already: it was mounted over "/".
+        Ok(()) | Err(Errno::LOOP) => {}
+        Err(errno) => return Err(Part::Attach.failed(errno)),
+    }
     sys::chroot(c".").map_err(|errno| Part::Leave.failed(errno))
 }

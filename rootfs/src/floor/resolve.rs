@@ -171,14 +171,18 @@ fn target_of(link: &Fd, done: &Text, turn: &mut Text) -> Result<(), Errno> {
     turn.push(target)
 }
 
-/// The place that `path` names in `root`; what is absent of it is made, a name at a time, each in the directory before it.
+/// A way to find places: [`place`] or [`walk`].
+pub type Ask = fn(i32, &CStr, Links) -> Result<Fd, Errno>;
+
+/// The place that `path` names in `root`, as `ask` finds it; what is absent of it is made, a name at a time, each in the
+/// directory before it.
 ///
 /// A link that leads nowhere is refused (`EEXIST`, `ENOTDIR`): nothing is made at its other end.
 ///
 /// # Errors
 /// As [`place`]; `EROFS`, `EACCES`; `EINVAL` for "..".
-pub fn place_or_make(root: i32, path: &CStr, links: Links, make: Make) -> Result<Fd, Errno> {
-    match place(root, path, links) {
+pub fn place_or_make(ask: Ask, root: i32, path: &CStr, links: Links, make: Make) -> Result<Fd, Errno> {
+    match ask(root, path, links) {
         Err(Errno::NOENT) => {}
         answer => return answer,
     }
@@ -198,7 +202,7 @@ pub fn place_or_make(root: i32, path: &CStr, links: Links, make: Make) -> Result
         so_far.push(name)?;
         if is_there {
             // The beginning that exists may have links in it: each longer piece is asked for from the root.
-            match place(root, so_far.as_c_str(), links) {
+            match ask(root, so_far.as_c_str(), links) {
                 Ok(fd) => {
                     here = fd;
                     continue;

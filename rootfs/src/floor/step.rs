@@ -1,31 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A step: one thing that a thread does to its mounts, and the words in which it travels.
-//!
-//! ```text
-//!             0  1        2       3           4      5     6
-//! ReceiveOnly 1
-//! Root        2  path
-//! Mount       3  kind     target  options     attr.  make
-//! Bind        4  source   target  attributes  flags
-//! Dev         5  target   options attributes  make   bind
-//! Mask        6  target
-//! ReadOnly    7  target
-//! ReadOnlyRoot 8
-//! Pivot       9
-//! ```
-//! Texts travel as offsets. What is not named is 0, and a word that is nothing of ours is no step.
+//! A step: one thing that a thread does to its mounts. The words in which it travels are in `code.rs`.
 
 use core::ffi::CStr;
 
 use super::attach::{self, Manner, Place, attribute};
 use super::fd::Fd;
+use super::overlay::{self, Layers};
+use super::pivot::{self, Base};
 use super::resolve::{self, Links, Make};
 use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno, open};
-use super::{dev, mask, mount, pivot};
-
-/// Words of a step: its kind and six operands, numbers or offsets of texts.
-pub const WORDS: usize = 7;
+use super::text::{Text, split};
+use super::{dev, mask, mount};
 
 /// A kind of file system that needs no device and no source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +29,7 @@ pub enum FileSystem {
 }
 
 impl FileSystem {
-    const ALL: [Self; 5] = [Self::Tmpfs, Self::Proc, Self::Sysfs, Self::Devpts, Self::Mqueue];
+    pub(super) const ALL: [Self; 5] = [Self::Tmpfs, Self::Proc, Self::Sysfs, Self::Devpts, Self::Mqueue];
 
     /// The kernel's name for it.
     #[must_use]
@@ -67,6 +53,42 @@ pub enum Step<'a> {
     Root {
         /// An absolute path; not a link.
         path: &'a CStr,
+        /// `MOUNT_ATTR_*`, on all that is mounted below it too.
+        attributes: u32,
+    },
+    /// Mount the memory that changes are kept in, where nobody but overlays has it; before a root is taken.
+    Memory {
+        /// Options of the tmpfs.
+        options: &'a CStr,
+    },
+    /// Take a new, empty tmpfs as the root.
+    RootTmpfs {
+        /// Its options.
+        options: &'a CStr,
+        /// `MOUNT_ATTR_*`.
+        attributes: u32,
+    },
+    /// Take an overlay over the directory at `path` as the root.
+    RootOverlay {
+        /// An absolute path; not a link.
+        path: &'a CStr,
+        /// What it is made of.
+        layers: Layers<'a>,
+        /// `MOUNT_ATTR_*`.
+        attributes: u32,
+    },
+    /// Mount an overlay.
+    Overlay {
+        /// Where: a directory.
+        target: &'a CStr,
+        /// What it is made of.
+        layers: Layers<'a>,
+        /// `MOUNT_ATTR_*`.
+        attributes: u32,
+        /// Whether the directory is made if it is absent.
+        make: bool,
+        /// Whether the topmost layer is bound, read-only, if the kernel will not have it as a layer.
+        or_bind: bool,
     },
     /// Mount a new file system.
     Mount {
@@ -110,15 +132,26 @@ pub enum Step<'a> {
         /// The file or directory.
         target: &'a CStr,
     },
-    /// Make a path read-only, with all below it; nothing is done where it is absent.
+    /// Make a path read-only; nothing is done where it is absent.
     ReadOnly {
         /// The file or directory.
+        target: &'a CStr,
+        /// Whether it is what is mounted there, without what is mounted below it; else it is all of that.
+        alone: bool,
+    },
+    /// Make a symbolic link; one that is there and leads to the same will do.
+    Symlink {
+        /// Where it leads.
+        to: &'a CStr,
+        /// Its path.
         target: &'a CStr,
     },
     /// Make the root read-only: it alone, not what is mounted in it.
     ReadOnlyRoot,
     /// Make the root this process's "/", and leave nothing of the old one.
     Pivot,
+    /// Hide the memory that changes are kept in, where the root was not changed: from then on overlays alone have it.
+    LetGo,
 }
 
 /// What belongs to a [`Step::Bind`] besides its attributes.
@@ -137,86 +170,7 @@ pub struct BindFlags {
     pub instead: bool,
 }
 
-impl BindFlags {
-    const fn word(self) -> u32 {
-        let Self { recursive, deep, optional, make, instead } = self;
-        recursive as u32 | (deep as u32) << 1 | (optional as u32) << 2 | (make as u32) << 3 | (instead as u32) << 4
-    }
-
-    fn of(word: u32) -> Option<Self> {
-        let bit = |mask: u32| word & mask != 0;
-        let flags = Self { recursive: bit(1), deep: bit(2), optional: bit(4), make: bit(8), instead: bit(16) };
-        (word < 32).then_some(flags)
-    }
-}
-
-fn attributes_of(word: u32) -> Option<u32> {
-    (word & !attribute::ALL == 0).then_some(word)
-}
-
-const fn bool_of(word: u32) -> Option<bool> {
-    match word {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
-    }
-}
-
-impl<'a> Step<'a> {
-    /// The step as words; `keep` answers where it has put a text.
-    pub fn encode(&self, keep: &mut impl FnMut(&CStr) -> u32) -> [u32; WORDS] {
-        match *self {
-            Step::ReceiveOnly => [1, 0, 0, 0, 0, 0, 0],
-            Step::Root { path } => [2, keep(path), 0, 0, 0, 0, 0],
-            Step::Mount { kind, target, options, attributes, make } => {
-                [3, kind as u32, keep(target), keep(options), attributes, make as u32, 0]
-            }
-            Step::Bind { source, target, attributes, flags } => {
-                [4, keep(source), keep(target), attributes, flags.word(), 0, 0]
-            }
-            Step::Dev { target, options, attributes, make, bind } => {
-                [5, keep(target), keep(options), attributes, make as u32, bind as u32, 0]
-            }
-            Step::Mask { target } => [6, keep(target), 0, 0, 0, 0, 0],
-            Step::ReadOnly { target } => [7, keep(target), 0, 0, 0, 0, 0],
-            Step::ReadOnlyRoot => [8, 0, 0, 0, 0, 0, 0],
-            Step::Pivot => [9, 0, 0, 0, 0, 0, 0],
-        }
-    }
-
-    /// The step that these words are; `text` answers what is kept at an offset. `None` for what is no step.
-    pub fn decode(words: [u32; WORDS], text: &impl Fn(u32) -> Option<&'a CStr>) -> Option<Self> {
-        Some(match words {
-            [1, 0, 0, 0, 0, 0, 0] => Step::ReceiveOnly,
-            [2, path, 0, 0, 0, 0, 0] => Step::Root { path: text(path)? },
-            [3, kind, target, options, attributes, make, 0] => Step::Mount {
-                kind: FileSystem::ALL.into_iter().find(|known| *known as u32 == kind)?,
-                target: text(target)?,
-                options: text(options)?,
-                attributes: attributes_of(attributes)?,
-                make: bool_of(make)?,
-            },
-            [4, source, target, attributes, flags, 0, 0] => Step::Bind {
-                source: text(source)?,
-                target: text(target)?,
-                attributes: attributes_of(attributes)?,
-                flags: BindFlags::of(flags)?,
-            },
-            [5, target, options, attributes, make, bind, 0] => Step::Dev {
-                target: text(target)?,
-                options: text(options)?,
-                attributes: attributes_of(attributes)?,
-                make: bool_of(make)?,
-                bind: bool_of(bind)?,
-            },
-            [6, target, 0, 0, 0, 0, 0] => Step::Mask { target: text(target)? },
-            [7, target, 0, 0, 0, 0, 0] => Step::ReadOnly { target: text(target)? },
-            [8, 0, 0, 0, 0, 0, 0] => Step::ReadOnlyRoot,
-            [9, 0, 0, 0, 0, 0, 0] => Step::Pivot,
-            _ => return None,
-        })
-    }
-
+impl Step<'_> {
     /// Does it, in the mount namespace of this thread.
     ///
     /// # Errors
@@ -237,15 +191,25 @@ impl<'a> Step<'a> {
         match *self {
             Step::Mount { make, .. } => make,
             Step::Bind { flags, .. } => flags.make,
-            Step::Dev { .. } | Step::Mask { .. } => true,
-            Step::ReceiveOnly | Step::Root { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot | Step::Pivot => false,
+            Step::Dev { .. } | Step::Mask { .. } | Step::Symlink { .. } => true,
+            Step::Overlay { .. } | Step::RootOverlay { .. } => true,
+            Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::ReadOnly { .. } => false,
+            Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo => false,
         }
     }
 
     fn do_it(&self, room: &mut Room) -> Result<(), Failure> {
         match *self {
             Step::ReceiveOnly => mount::receive_only().map_err(|errno| Part::Whole.failed(errno)),
-            Step::Root { path } => pivot::take(room, path),
+            Step::Root { path, attributes } => pivot::take(room, path, Base::Directory, attributes),
+            Step::RootTmpfs { options, attributes } => pivot::take(room, c"/", Base::Tmpfs(options), attributes),
+            Step::RootOverlay { path, layers, attributes } => {
+                pivot::take(room, path, Base::Overlay(layers), attributes)
+            }
+            Step::Overlay { target, layers, attributes, make, or_bind } => {
+                let place = directory(room, target, make)?;
+                overlay::mount(room, layers, attributes, or_bind, &place).map(drop)
+            }
             Step::Mount { kind, target, options, attributes, make } => {
                 let place = directory(room, target, make)?;
                 attach::file_system(room, kind.name(), options, attributes, &place).map(drop)
@@ -264,17 +228,22 @@ impl<'a> Step<'a> {
                 Some(place) => mask::mask(room, &place),
                 None => Ok(()),
             },
-            Step::ReadOnly { target } => match existing(room, target)? {
+            Step::ReadOnly { target, alone } => match existing(room, target)? {
+                Some(place) if alone => attach::set_one(room, &place.fd, attribute::READ_ONLY),
                 Some(place) => read_only(room, &place),
                 None => Ok(()),
             },
+            Step::Symlink { to, target } => symlink(room, to, target),
             Step::ReadOnlyRoot => read_only_root(room),
             Step::Pivot => pivot::pivot(room),
+            Step::Memory { options } => room.make_scratch(options),
+            Step::LetGo => room.let_go(),
         }
     }
 }
 
 /// The directory at `target` in the root.
+#[inline(never)]
 fn directory<'a>(room: &mut Room, target: &'a CStr, make: bool) -> Result<Place<'a>, Failure> {
     let fd = find(room, target, make.then_some(Make::Directory))?;
     let fd = resolve::directory(fd).map_err(|errno| Part::Target.failed(errno))?;
@@ -282,6 +251,7 @@ fn directory<'a>(room: &mut Room, target: &'a CStr, make: bool) -> Result<Place<
 }
 
 /// What is at `target` in the root, if something is.
+#[inline(never)]
 fn existing<'a>(room: &mut Room, target: &'a CStr) -> Result<Option<Place<'a>>, Failure> {
     match find(room, target, None) {
         Ok(fd) => Ok(Some(Place { fd, path: target })),
@@ -292,15 +262,34 @@ fn existing<'a>(room: &mut Room, target: &'a CStr) -> Result<Option<Place<'a>>, 
 
 fn find(room: &mut Room, target: &CStr, make: Option<Make>) -> Result<Fd, Failure> {
     let root = room.root().map_err(|errno| Part::Target.failed(errno))?;
-    let links = Links::for_target(target);
+    let (links, ask) = (Links::for_target(target), room.way());
     match make {
-        None => resolve::place(root, target, links).map_err(|errno| Part::Target.failed(errno)),
-        Some(make) => resolve::place_or_make(root, target, links, make).map_err(|errno| Part::Create.failed(errno)),
+        None => ask(root, target, links).map_err(|errno| Part::Target.failed(errno)),
+        Some(make) => {
+            resolve::place_or_make(ask, root, target, links, make).map_err(|errno| Part::Create.failed(errno))
+        }
     }
 }
 
+/// Makes a link, and the directories above it that are absent.
+fn symlink(room: &mut Room, to: &CStr, target: &CStr) -> Result<(), Failure> {
+    let create = |errno| Part::Create.failed(errno);
+    let (above, name) = split(target.to_bytes());
+    let above = Text::of(if above.is_empty() { b"/" } else { above }).map_err(create)?;
+    let name = Text::of(name).map_err(create)?;
+    let directory = find(room, above.as_c_str(), Some(Make::Directory))?;
+    match sys::symlinkat(to, directory.number(), name.as_c_str()) {
+        Err(Errno::EXIST) => {}
+        answer => return answer.map_err(create),
+    }
+    let mut buffer = [0; 4096];
+    let there = sys::openat(directory.number(), name.as_c_str(), open::PATH | open::NOFOLLOW, 0);
+    let len = there.and_then(|there| sys::readlink(there.number(), &mut buffer)).unwrap_or_default();
+    if buffer.get(..len) == Some(to.to_bytes()) { Ok(()) } else { Err(create(Errno::EXIST)) }
+}
+
 fn bind(room: &mut Room, source: &CStr, target: &CStr, attributes: u32, flags: BindFlags) -> Result<(), Failure> {
-    let source = match sys::openat(sys::CWD, source, open::PATH, 0) {
+    let source = match room.source(source, 0) {
         Err(Errno::NOENT) if flags.optional => return Ok(()),
         opened => opened.map_err(|errno| Part::Source.failed(errno))?,
     };
@@ -314,13 +303,13 @@ fn bind(room: &mut Room, source: &CStr, target: &CStr, attributes: u32, flags: B
     }
     // Below a file there is nothing: its own mount is all.
     let manner = Manner { attributes, recursive: flags.recursive, deep: flags.deep && stat.is_directory() };
-    attach::bind(room, &source, &Place { fd, path: target }, manner)
+    attach::bind(room, source.number(), &Place { fd, path: target }, manner)
 }
 
 /// Binds a place over itself, read-only with all below it.
 fn read_only(room: &mut Room, place: &Place<'_>) -> Result<(), Failure> {
     let manner = Manner { attributes: attribute::READ_ONLY, recursive: true, deep: true };
-    attach::bind(room, &place.fd, place, manner)
+    attach::bind(room, place.fd.number(), place, manner)
 }
 
 fn read_only_root(room: &mut Room) -> Result<(), Failure> {

@@ -89,6 +89,14 @@ impl Number {
     }
 }
 
+/// A path's directory, with its slash, and its last name.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let end = path.iter().rev().take_while(|byte| **byte == b'/').count();
+    let path = path.get(..path.len().saturating_sub(end)).unwrap_or_default();
+    let name = path.iter().rev().take_while(|byte| **byte != b'/').count();
+    path.split_at_checked(path.len().saturating_sub(name)).unwrap_or_default()
+}
+
 /// The parts of a path between its slashes, without the empty ones and ".".
 pub(super) fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".")
@@ -112,6 +120,13 @@ mod tests {
         assert_eq!(text.as_c_str().count_bytes(), 4095);
         assert_eq!(text.push(b"z"), Err(Errno::NAMETOOLONG));
         assert_eq!(text.bytes().len(), 4095);
+    }
+
+    #[test]
+    fn a_path_is_split_before_its_last_name() {
+        for (path, above, name) in [("/a/b", "/a/", "b"), ("/a", "/", "a"), ("/a//b//", "/a//", "b"), ("/", "", "")] {
+            assert_eq!(split(path.as_bytes()), (above.as_bytes(), name.as_bytes()));
+        }
     }
 
     #[test]

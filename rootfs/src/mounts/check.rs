@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Mount, Mounts, Tmpfs};
+use super::{Mount, Mounts, Symlink, Tmpfs};
 use crate::error::{Error, Object};
 
 /// `PATH_MAX`, with the NUL that ends a path for the kernel.
@@ -106,6 +106,13 @@ fn problems_of(mount: &Mount, place: &str, problems: &mut Vec<String>) {
             }
             if devpts.attributes.contains(super::Attributes::NODEV) {
                 say("attributes have nodev: its terminals would not be terminals".to_owned());
+            }
+        }
+        Mount::Overlay(overlay) => overlay.own_problems().into_iter().for_each(say),
+        Mount::Symlink(Symlink { to, .. }) => {
+            let bytes = to.as_os_str().as_bytes();
+            if bytes.is_empty() || bytes.len() >= PATH_MAX || bytes.contains(&0) {
+                say(format!("to {to:?} leads nowhere: a link has 1 to {} bytes, none of them NUL", PATH_MAX - 1));
             }
         }
         Mount::Proc(_) | Mount::Sysfs(_) | Mount::Mqueue(_) | Mount::Dev(_) => {}

@@ -12,6 +12,8 @@ use super::attributes::{Attributes, common_methods};
 ///
 /// Devices are made where that is possible; in a user namespace it is not, and this machine's are bound, each after a look
 /// that it is the device which its name promises.
+///
+/// A read-only one becomes so when everything is mounted, and alone: what is mounted in it does not.
 /// # Privileges
 /// `CAP_MKNOD` to make devices; without it they are bound.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

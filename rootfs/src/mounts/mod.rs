@@ -8,9 +8,11 @@ mod attributes;
 mod bind;
 mod check;
 mod devices;
+mod overlay;
 mod plain;
 mod proc;
 mod standard;
+mod symlink;
 #[cfg(test)]
 mod tests;
 mod tmpfs;
@@ -21,8 +23,11 @@ pub use attributes::Attributes;
 pub use bind::Bind;
 pub(crate) use check::{is_in_root, path_problems, plain};
 pub use devices::{Dev, Devpts};
+pub(crate) use overlay::joined;
+pub use overlay::{Changes, Overlay};
 pub use plain::{Mqueue, Sysfs};
 pub use proc::{HidePid, Proc};
+pub use symlink::Symlink;
 pub use tmpfs::Tmpfs;
 
 /// What is mounted in a root, in this order; then what is made read-only, then what is masked.
@@ -54,7 +59,7 @@ pub struct Mounts {
     pub masked: Vec<PathBuf>,
 }
 
-/// One mount.
+/// One mount, or a link that is made among them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -77,6 +82,10 @@ pub enum Mount {
     Mqueue(Mqueue),
     /// A minimal /dev.
     Dev(Dev),
+    /// Directories seen as one.
+    Overlay(Overlay),
+    /// A symbolic link.
+    Symlink(Symlink),
 }
 
 impl Mount {
@@ -90,7 +99,9 @@ impl Mount {
             | Mount::Sysfs(Sysfs { target, .. })
             | Mount::Devpts(Devpts { target, .. })
             | Mount::Mqueue(Mqueue { target, .. })
-            | Mount::Dev(Dev { target, .. }) => target,
+            | Mount::Dev(Dev { target, .. })
+            | Mount::Overlay(Overlay { target, .. })
+            | Mount::Symlink(Symlink { target, .. }) => target,
         }
     }
 
@@ -104,7 +115,9 @@ impl Mount {
             | Mount::Sysfs(Sysfs { create, .. })
             | Mount::Devpts(Devpts { create, .. })
             | Mount::Mqueue(Mqueue { create, .. })
-            | Mount::Dev(Dev { create, .. }) => *create,
+            | Mount::Dev(Dev { create, .. })
+            | Mount::Overlay(Overlay { create, .. }) => *create,
+            Mount::Symlink(_) => true,
         }
     }
 }
@@ -118,7 +131,7 @@ macro_rules! from_kind {
         })*
     };
 }
-from_kind!(Bind, Tmpfs, Proc, Sysfs, Devpts, Mqueue, Dev);
+from_kind!(Bind, Tmpfs, Proc, Sysfs, Devpts, Mqueue, Dev, Overlay, Symlink);
 
 impl Mounts {
     /// Nothing.

@@ -82,6 +82,56 @@ fn over_a_proc_lies_nothing_that_could_be_taken_for_it() {
 }
 
 #[test]
+fn what_no_overlay_can_be_made_of_is_told() {
+    let overlay = |target: &str| Overlay::new(target);
+    let many = (0..49).fold(overlay("/c"), |overlay, at| overlay.lower(format!("/l/{at}")));
+    let mounts = Mounts::new()
+        .add(overlay("/a").changes(Changes::InMemory { size: Some(0) }))
+        .add(overlay("/b").lower("b").lower("/b/c").lower("/b/./").changes(Changes::Kept("k".into())))
+        .add(many)
+        .add(overlay("/d").lower("/d").lower("//d"))
+        .add(overlay("/e").lower("/k/l").lower("/kl").changes(Changes::Kept("/k/".into())))
+        .add(Symlink::new("/f", ""));
+    assert_eq!(
+        mounts.problems(),
+        [
+            "mounts[0].lowers has 0 directories: the kernel is given 1 to 48",
+            "mounts[0].changes.in_memory.size 0 would be no limit to the kernel: leave it out if none is wanted",
+            "mounts[1].lowers[0] \"b\" is not absolute",
+            "mounts[1].lowers[1] \"/b/c\" is in lowers[2], \"/b/./\": the kernel refuses that",
+            "mounts[1].changes.kept \"k\" is not absolute",
+            "mounts[2].lowers has 49 directories: the kernel is given 1 to 48",
+            "mounts[3].lowers[1] \"//d\" is in lowers[0], \"/d\": the kernel refuses that",
+            "mounts[4].changes.kept \"/k/\" cannot have \"/k/l\" in it, which it is to lie over",
+            "mounts[5].to \"\" leads nowhere: a link has 1 to 4095 bytes, none of them NUL",
+        ]
+    );
+    let mut root = RootSpec::tmpfs().copy_on_write();
+    root.base = crate::Base::Tmpfs { size: Some(0) };
+    assert_eq!(
+        root.problems(),
+        [
+            "base.tmpfs.size 0 would be no limit to the kernel: leave it out",
+            "changes: a tmpfs has nothing that changes could lie over",
+        ]
+    );
+}
+
+#[test]
+fn in_a_user_namespace_no_overlay_lies_over_the_top() {
+    let (root, setting) = (RootSpec::new("/").copy_on_write(), crate::Setting::default());
+    let mounts = Mounts::new()
+        .add(Overlay::new("/a").lower("/b").lower("/").changes(Changes::in_memory()))
+        .add(Overlay::new("/c").lower("/c").changes(Changes::in_memory()));
+    assert_eq!(setting.problems(Some(&root), &mounts), [""; 0]);
+    let setting = crate::Setting { user_namespace: true, ..setting };
+    let told = setting.problems(Some(&root), &mounts);
+    assert!(told.len() == 2 && told[0].starts_with("root.changes: in a user namespace \"/\" can be no layer"));
+    assert!(told[1].starts_with("mounts[0].lowers[1]: in a user namespace"));
+    assert_eq!(setting.problems(Some(&RootSpec::new("/")), &Mounts::new()), [""; 0]);
+}
+
+#[test]
 fn paths_end_where_the_kernel_s_do() {
     let path = |names: usize, last: usize| format!("{}/{}", "/a".repeat(names), "b".repeat(last));
     let problems = |path: String| RootSpec::new(path).problems().len();
@@ -89,7 +139,7 @@ fn paths_end_where_the_kernel_s_do() {
     assert_eq!(problems(path(1920, 255)), 1);
     assert_eq!(problems(path(0, 255)), 0);
     assert_eq!(problems(path(0, 256)), 1);
-    assert_eq!(RootSpec::new("").problems(), ["path \"\" is not absolute"]);
+    assert_eq!(RootSpec::new("").problems(), ["base.directory \"\" is not absolute"]);
 }
 
 #[test]
@@ -120,11 +170,11 @@ mod serialised {
     proptest! {
         #[test]
         fn a_path_of_any_bytes_is_the_same_after_a_round_trip(
-            targets in proptest::collection::vec(a_path(), 8),
+            targets in proptest::collection::vec(a_path(), 13),
             lists in proptest::collection::vec(a_path(), 4),
             root in a_path(),
         ) {
-            let [a, b, c, d, e, f, g, h] = targets.try_into().unwrap();
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m] = targets.try_into().unwrap();
             let mounts = Mounts::new()
                 .add(Bind::new(a, b))
                 .add(Tmpfs::new(c))
@@ -133,11 +183,13 @@ mod serialised {
                 .add(Devpts::new(f))
                 .add(Mqueue::new(g))
                 .add(Dev::new(h))
+                .add(Overlay::new(i).lower(j).changes(Changes::Kept(k)).or_read_only_bind())
+                .add(Symlink::new(l, m))
                 .read_only(lists[..2].to_vec())
                 .mask(lists[2..].to_vec());
             let text = serde_json::to_string(&mounts).unwrap();
             prop_assert_eq!(serde_json::from_str::<Mounts>(&text).unwrap(), mounts);
-            let root = RootSpec::new(root);
+            let root = RootSpec::new(&root).changes(Changes::Kept(root)).nodev();
             let text = serde_json::to_string(&root).unwrap();
             prop_assert_eq!(serde_json::from_str::<RootSpec>(&text).unwrap(), root);
         }
@@ -145,8 +197,9 @@ mod serialised {
 
     #[test]
     fn a_path_is_stored_as_text_where_it_is_text() {
-        let stored =
-            |path: &[u8]| serde_json::to_value(RootSpec::new(OsStr::from_bytes(path))).unwrap()["path"].clone();
+        let stored = |path: &[u8]| {
+            serde_json::to_value(RootSpec::new(OsStr::from_bytes(path))).unwrap()["base"]["directory"].clone()
+        };
         assert_eq!(stored("/srv/wéb".as_bytes()), serde_json::json!("/srv/wéb"));
         assert_eq!(stored(b"/\xff"), serde_json::json!([47, 255]));
     }
@@ -161,6 +214,24 @@ mod serialised {
             .add(Bind::new("/a", "/b"))
             .add(Proc::new("/proc"));
         assert_eq!(serde_json::from_str::<Mounts>(text).unwrap(), built);
+    }
+
+    #[test]
+    fn a_root_is_written_as_it_is_documented() {
+        let text = |root: RootSpec| serde_json::to_string(&root).unwrap();
+        assert_eq!(
+            text(RootSpec::new("/srv").copy_on_write().nosuid()),
+            r#"{"base":{"directory":"/srv"},"changes":{"in_memory":{"size":null}},"read_only":false,"attributes":["nosuid"]}"#
+        );
+        assert_eq!(
+            text(RootSpec::tmpfs().read_only()),
+            r#"{"base":{"tmpfs":{"size":null}},"changes":"in_place","read_only":true,"attributes":[]}"#
+        );
+        let kept = r#"{"base": {"directory": "/srv"}, "changes": {"kept": "/srv/changes"}}"#;
+        assert_eq!(
+            serde_json::from_str::<RootSpec>(kept).unwrap(),
+            RootSpec::new("/srv").changes(Changes::Kept("/srv/changes".into()))
+        );
     }
 
     #[test]

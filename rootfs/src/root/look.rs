@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno as Number;
@@ -18,7 +19,8 @@ use super::{NO_LINKS, Root, text};
 use crate::error::{Error, Object, errno_in_words};
 use crate::floor::Errno;
 use crate::floor::resolve::{self, Links};
-use crate::mounts::{Bind, Mount, Mounts, is_in_root, path_problems, plain};
+use crate::mounts::{Bind, Changes, Mount, Mounts, Overlay, is_in_root, path_problems, plain};
+use crate::steps::RootSpec;
 use crate::sys;
 
 impl Root {
@@ -42,10 +44,8 @@ impl Root {
     /// mounts may be allowed more. What is wrong whatever the machine is is told by [`Mounts::problems`] alone.
     #[must_use]
     pub fn problems_of(&self, mounts: &Mounts) -> Vec<String> {
-        let mut look = Look { root: self, later: HashSet::new(), problems: Vec::new() };
-        for (at, mount) in mounts.mounts.iter().enumerate() {
-            look.mount(&format!("mounts[{at}]"), mount);
-        }
+        let mut look = Look { root: Some(self), later: HashSet::new(), problems: Vec::new() };
+        look.mounts(mounts);
         for (list, paths) in [("read_only", &mounts.read_only), ("masked", &mounts.masked)] {
             for (at, path) in paths.iter().enumerate().filter(|(_, path)| is_in_root(path)) {
                 if let Found::Refused(why) = look.find(&plain(path)) {
@@ -54,6 +54,46 @@ impl Root {
             }
         }
         look.problems
+    }
+}
+
+impl Mounts {
+    /// What this machine lacks for it in a root that begins empty, where every target is made: sources that are absent, a
+    /// sentence each. Nothing is changed.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<String> {
+        let mut look = Look { root: None, later: HashSet::new(), problems: Vec::new() };
+        look.mounts(self);
+        look.problems
+    }
+}
+
+impl RootSpec {
+    /// What this machine lacks for where its changes go, a sentence each. Nothing is changed.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<String> {
+        self.changes.lack().map(|problem| format!("changes.{problem}")).into_iter().collect()
+    }
+}
+
+impl Changes {
+    /// What this machine lacks for it: a directory that is there, or can be made, and is this account's.
+    pub(crate) fn lack(&self) -> Option<String> {
+        let Self::Kept(path) = self else { return None };
+        if !path_problems(path).is_empty() {
+            return None;
+        }
+        match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => Some(format!("kept {path:?} is no directory")),
+            Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
+                Some(format!("kept {path:?} belongs to user {}: it must be one's own", found.uid()))
+            }
+            Err(error) if error.raw_os_error() == Some(Number::ENOENT as i32) => {
+                let above = path.parent().unwrap_or(path);
+                (!above.is_dir()).then(|| format!("kept {path:?} does not exist, nor does {above:?}"))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -82,20 +122,36 @@ enum Source {
 }
 
 struct Look<'a> {
-    root: &'a Root,
+    /// Where targets are; without one they need not be looked at.
+    root: Option<&'a Root>,
     /// What mounts so far lie over, or make: paths in the root, as they are written and without links.
     later: HashSet<PathBuf>,
     problems: Vec<String>,
 }
 
 impl Look<'_> {
+    fn mounts(&mut self, mounts: &Mounts) {
+        for (at, mount) in mounts.mounts.iter().enumerate() {
+            self.mount(&format!("mounts[{at}]"), mount);
+        }
+    }
+
     fn mount(&mut self, place: &str, mount: &Mount) {
+        let target = mount.target();
         let source = match mount {
             Mount::Bind(bind) => self.source(place, bind),
+            Mount::Symlink(_) => {
+                // Whether it can be made is known when it is made; what is behind it then, not before.
+                self.later.insert(plain(target));
+                return;
+            }
+            Mount::Overlay(overlay) => {
+                self.layers(place, overlay);
+                Source::Directory
+            }
             _ => Source::Directory,
         };
-        let target = mount.target();
-        if source == Source::Nothing || !is_in_root(target) {
+        if source == Source::Nothing || !is_in_root(target) || self.root.is_none() {
             return;
         }
         let path = plain(target);
@@ -121,7 +177,22 @@ impl Look<'_> {
     }
 
     fn source(&mut self, place: &str, bind: &Bind) -> Source {
-        let Bind { source, optional, .. } = bind;
+        self.look_at(&format!("{place}.source"), &bind.source, bind.optional)
+    }
+
+    /// The lower directories of an overlay, and where its changes are kept.
+    fn layers(&mut self, place: &str, overlay: &Overlay) {
+        for (at, lower) in overlay.lowers.iter().enumerate() {
+            let place = format!("{place}.lowers[{at}]");
+            if self.look_at(&place, lower, false) == Source::File {
+                self.problems.push(format!("{place} {lower:?} is no directory"));
+            }
+        }
+        self.problems.extend(overlay.changes.lack().map(|problem| format!("{place}.changes.{problem}")));
+    }
+
+    /// What is at a path of this machine.
+    fn look_at(&mut self, place: &str, source: &Path, optional: bool) -> Source {
         if !path_problems(source).is_empty() || self.is_later(source) {
             return Source::Unknown;
         }
@@ -131,7 +202,7 @@ impl Look<'_> {
             Err(error) => error.raw_os_error().unwrap_or_default(),
         };
         let problem = match Number::from_raw(errno) {
-            Number::ENOENT if *optional => return Source::Nothing,
+            Number::ENOENT if optional => return Source::Nothing,
             // Not seen for want of a right or of a descriptor: nothing that the description could do better.
             Number::EACCES | Number::EPERM | Number::EMFILE | Number::ENFILE | Number::ENOMEM => {
                 return Source::Unknown;
@@ -141,23 +212,24 @@ impl Look<'_> {
             Number::ENOTDIR => "leads through something that is no directory".to_owned(),
             _ => format!("cannot be looked at: {}", errno_in_words(errno)),
         };
-        self.problems.push(format!("{place}.source {source:?} {problem}"));
+        self.problems.push(format!("{place} {source:?} {problem}"));
         Source::Unknown
     }
 
     /// Whether a path of this machine lies in the root, where a mount so far will be.
     fn is_later(&self, source: &Path) -> bool {
         let source = plain(source);
-        let inside = source.strip_prefix(plain(self.root.path())).ok();
+        let inside = self.root.and_then(|root| source.strip_prefix(plain(root.path())).ok());
         inside.is_some_and(|path| Path::new("/").join(path).ancestors().any(|above| self.later.contains(above)))
     }
 
     /// What is at a path of the root.
     fn find(&self, path: &Path) -> Found {
+        let Some(root) = self.root else { return Found::Unknown };
         let links = Links::for_target(&text(path).unwrap_or_default());
         let (mut at, mut later) = (PathBuf::from("/"), false);
         let walked = text(path).and_then(|path| {
-            resolve::walk_seeing(self.root.number(), &path, links, &mut |directory, name| {
+            resolve::walk_seeing(root.number(), &path, links, &mut |directory, name| {
                 at = if directory.is_empty() { "/".into() } else { OsStr::from_bytes(directory).into() };
                 at.push(OsStr::from_bytes(name));
                 later = self.later.contains(&at);
@@ -166,7 +238,7 @@ impl Look<'_> {
         });
         match walked.map(sys::owned) {
             Ok(fd) => {
-                let (found, top) = (fstat(&fd), fstat(&self.root.fd));
+                let (found, top) = (fstat(&fd), fstat(&root.fd));
                 let (Ok(found), Ok(top)) = (found, top) else { return Found::Unknown };
                 if (found.st_dev, found.st_ino) == (top.st_dev, top.st_ino) {
                     return Found::Refused("leads to the root itself".to_owned());
@@ -196,12 +268,15 @@ impl Look<'_> {
                 Found::There { fd, at, .. } => here = (Some(fd), at),
                 Found::Absent(_) => {
                     let (fd, mut at) = here;
-                    let fd = fd.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+                    let root = self.root?;
+                    let fd = fd.as_ref().map_or(root.as_fd(), AsFd::as_fd);
                     let name = prefix.file_name().unwrap_or_default();
                     if statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
                         return Some(format!("cannot be made: {:?} is a link that leads nowhere", at.join(name)));
                     }
-                    if accessat(fd, ".", Access::WRITE_OK, AtFlags::empty()) == Err(rustix::io::Errno::ROFS) {
+                    if !root.changes_go_elsewhere
+                        && accessat(fd, ".", Access::WRITE_OK, AtFlags::empty()) == Err(rustix::io::Errno::ROFS)
+                    {
                         return Some(format!("cannot be made: {at:?} is on a read-only file system"));
                     }
                     let rest = path.strip_prefix(prefix).ok()?;
@@ -232,6 +307,8 @@ fn mismatch(mount: &Mount, source: Source, directory: bool) -> Option<String> {
         Mount::Devpts(_) => "devpts",
         Mount::Mqueue(_) => "mqueue",
         Mount::Dev(_) => "minimal /dev",
+        Mount::Overlay(_) => "overlay",
+        Mount::Symlink(_) => return None,
     };
     (!directory).then(|| format!("is no directory: a {kind} needs one"))
 }

@@ -51,7 +51,7 @@ impl Root {
         let path = path.as_ref();
         let made = text(path).and_then(|text| {
             let links = Links::for_target(&text);
-            resolve::directory(resolve::place_or_make(self.number(), &text, links, Make::Directory)?)
+            resolve::directory(resolve::place_or_make(resolve::place, self.number(), &text, links, Make::Directory)?)
         });
         made.map(sys::owned).map_err(|Errno(errno)| self.error("make", path, errno.into()))
     }

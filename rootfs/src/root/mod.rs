@@ -40,6 +40,7 @@ pub use make::Node;
 pub struct Root {
     fd: OwnedFd,
     path: PathBuf,
+    changes_go_elsewhere: bool,
 }
 
 impl Root {
@@ -54,7 +55,15 @@ impl Root {
             let error = Error::os("open", Object::Path(path.to_owned()), errno.raw_os_error());
             if errno == rustix::io::Errno::NOTDIR { error.with_hint(NO_DIRECTORY) } else { error }
         })?;
-        Ok(Self { fd, path: path.to_owned() })
+        Ok(Self { fd, path: path.to_owned(), changes_go_elsewhere: false })
+    }
+
+    /// Has [`problems_of`](Self::problems_of) look at it as the lower layer of an overlay: what is on a read-only file system
+    /// can be changed there.
+    #[must_use]
+    pub fn changes_go_elsewhere(mut self) -> Self {
+        self.changes_go_elsewhere = true;
+        self
     }
 
     /// The path that it was opened by.

@@ -1,43 +1,107 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From descriptions to steps. Pure: looks at nothing but its arguments.
 //!
-//! The order, and why: propagation is cut before the first mount is made, else it would be seen outside; the root is taken
-//! before its mounts, which are made in it; sources are this machine's, so everything comes before the pivot; paths become
-//! read-only and masked when nothing is mounted over them any more; the root becomes read-only when no target has to be
-//! made in it any more.
+//! The order, and why: propagation is cut before the first mount is made, else it would be seen outside; the memory that
+//! changes are kept in lies below everything that is mounted over "/"; the root is taken before its mounts, which are made
+//! in it; sources are this machine's, so everything comes before the pivot; paths become read-only and masked when nothing
+//! is mounted over them any more; a minimal /dev and the root become read-only when no target has to be made in them any
+//! more.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use super::{RootSpec, Setting, Steps};
-use crate::floor::{BindFlags, FileSystem, Step};
-use crate::mounts::{Attributes, Bind, Mount, Mounts};
+use super::{Base, RootSpec, Setting, Steps};
+use crate::floor::{self, BindFlags, FileSystem, Layers, Step};
+use crate::mounts::{Attributes, Bind, Changes, Mount, Mounts, Overlay, Symlink, joined};
 
 pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) {
     steps.push(Step::ReceiveOnly);
-    if let Some(root) = root {
-        steps.push(Step::Root { path: &text(&root.path) });
+    let memory = memory(root, mounts);
+    if let Some(options) = &memory {
+        steps.push(Step::Memory { options: &text(options) });
     }
+    if let Some(root) = root {
+        push_root(steps, root, setting);
+    }
+    let begins_empty = root.is_some_and(|root| root.directory().is_none());
     for mount in &mounts.mounts {
-        push(steps, mount, setting);
+        push(steps, mount, setting, begins_empty);
     }
     for path in &mounts.read_only {
-        steps.push(Step::ReadOnly { target: &text(path) });
+        steps.push(Step::ReadOnly { target: &text(path), alone: false });
+    }
+    for mount in &mounts.mounts {
+        if let Mount::Dev(dev) = mount
+            && dev.attributes.contains(Attributes::READ_ONLY)
+        {
+            steps.push(Step::ReadOnly { target: &text(&dev.target), alone: true });
+        }
     }
     for path in &mounts.masked {
         steps.push(Step::Mask { target: &text(path) });
     }
     if let Some(root) = root {
-        if root.read_only {
+        if root.ends_read_only() {
             steps.push(Step::ReadOnlyRoot);
         }
         steps.push(Step::Pivot);
+    } else if memory.is_some() {
+        steps.push(Step::LetGo);
     }
 }
 
-fn push(steps: &mut Steps, mount: &Mount, setting: Setting) {
+/// Options of the tmpfs that changes are kept in, if there is one: as large as the largest that is asked for.
+fn memory(root: Option<&RootSpec>, mounts: &Mounts) -> Option<String> {
+    let mounts = mounts.mounts.iter().filter_map(|mount| match mount {
+        Mount::Overlay(overlay) => Some(&overlay.changes),
+        _ => None,
+    });
+    let sizes = root.map(|root| &root.changes).into_iter().chain(mounts).filter_map(|changes| match changes {
+        Changes::InMemory { size } => Some(*size),
+        _ => None,
+    });
+    let size = sizes.reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)))?;
+    Some(tmpfs_options(size, "0700"))
+}
+
+fn tmpfs_options(size: Option<u64>, mode: &str) -> String {
+    size.map(|bytes| format!("size={bytes},")).unwrap_or_default() + "mode=" + mode
+}
+
+fn push_root(steps: &mut Steps, root: &RootSpec, setting: Setting) {
+    let attributes = root.attributes.difference(Attributes::READ_ONLY).bits();
+    match &root.base {
+        Base::Tmpfs { size } => {
+            steps.push(Step::RootTmpfs { options: &text(tmpfs_options(*size, "0755")), attributes });
+        }
+        Base::Directory(path) if root.changes.go_elsewhere() => {
+            layers(&[path.as_path()], &root.changes, setting, |layers| {
+                steps.push(Step::RootOverlay { path: &text(path), layers, attributes });
+            });
+        }
+        Base::Directory(path) => steps.push(Step::Root { path: &text(path), attributes }),
+    }
+}
+
+/// Hands on what an overlay is made of, as the floor knows it.
+fn layers(lowers: &[&Path], changes: &Changes, setting: Setting, then: impl FnOnce(Layers<'_>)) {
+    let lowers = text(OsStr::from_bytes(&joined(lowers)));
+    let kept;
+    let changes = match changes {
+        Changes::InPlace => floor::Changes::None,
+        Changes::InMemory { .. } => floor::Changes::InMemory,
+        Changes::Kept(path) => {
+            kept = text(path);
+            floor::Changes::Kept(&kept)
+        }
+    };
+    then(Layers { lowers: &lowers, changes, user: setting.user_namespace });
+}
+
+fn push(steps: &mut Steps, mount: &Mount, setting: Setting, begins_empty: bool) {
     let Setting { user_namespace, own_net, own_pid, own_ipc, groups_mapped } = setting;
-    let (target, make) = (&*text(mount.target()), mount.creates_target());
+    let (target, make) = (&*text(mount.target()), mount.creates_target() || begins_empty);
     let mut fresh = |kind, options: String, attributes: Attributes| {
         let options = &*text(options);
         steps.push(Step::Mount { kind, target, options, attributes: attributes.bits(), make });
@@ -48,25 +112,40 @@ fn push(steps: &mut Steps, mount: &Mount, setting: Setting) {
             fresh(FileSystem::Devpts, devpts.options(groups_mapped || !user_namespace), devpts.attributes);
         }
         Mount::Proc(proc) if user_namespace && !own_pid => {
-            instead(steps, "/proc", mount, proc.attributes, false);
+            instead(steps, "/proc", (target, make), proc.attributes, false);
         }
         Mount::Proc(proc) => fresh(FileSystem::Proc, proc.options(), proc.attributes),
         Mount::Sysfs(sysfs) if user_namespace && !own_net => {
             // This machine's /sys has its cgroups in it, and whatever else is mounted there.
-            instead(steps, "/sys", mount, sysfs.attributes.union(Attributes::READ_ONLY), false);
+            instead(steps, "/sys", (target, make), sysfs.attributes.union(Attributes::READ_ONLY), false);
         }
         Mount::Sysfs(sysfs) => fresh(FileSystem::Sysfs, String::new(), sysfs.attributes),
         Mount::Mqueue(mqueue) if user_namespace && !own_ipc => {
-            instead(steps, "/dev/mqueue", mount, mqueue.attributes, true);
+            instead(steps, "/dev/mqueue", (target, make), mqueue.attributes, true);
         }
         Mount::Mqueue(mqueue) => fresh(FileSystem::Mqueue, String::new(), mqueue.attributes),
         Mount::Dev(dev) => steps.push(Step::Dev {
             target,
             options: &text(dev.options()),
-            attributes: dev.attributes.bits(),
+            attributes: dev.attributes.difference(Attributes::READ_ONLY).bits(),
             make,
             bind: user_namespace,
         }),
+        Mount::Overlay(Overlay { lowers, changes, attributes, .. }) if lowers.len() == 1 && !changes.go_elsewhere() => {
+            // The kernel makes no overlay of one directory; a bind shows the same.
+            let source = lowers.first().map(text).unwrap_or_default();
+            let attributes = attributes.union(Attributes::READ_ONLY).bits();
+            let flags = BindFlags { recursive: true, deep: true, optional: false, make, instead: false };
+            steps.push(Step::Bind { source: &source, target, attributes, flags });
+        }
+        Mount::Overlay(Overlay { lowers, changes, attributes, or_read_only_bind, .. }) => {
+            let lowers: Vec<&Path> = lowers.iter().map(PathBuf::as_path).collect();
+            let (attributes, or_bind) = (attributes.bits(), *or_read_only_bind);
+            layers(&lowers, changes, setting, |layers| {
+                steps.push(Step::Overlay { target, layers, attributes, make, or_bind });
+            });
+        }
+        Mount::Symlink(Symlink { to, .. }) => steps.push(Step::Symlink { to: &text(to), target }),
         Mount::Bind(Bind { source, attributes, recursive, deep, optional, .. }) => steps.push(Step::Bind {
             source: &text(source),
             target,
@@ -83,12 +162,13 @@ fn push(steps: &mut Steps, mount: &Mount, setting: Setting) {
 }
 
 /// Binds this machine's file system where a new one would be refused.
-fn instead(steps: &mut Steps, source: &str, mount: &Mount, attributes: Attributes, optional: bool) {
+fn instead(steps: &mut Steps, source: &str, at: (&CStr, bool), attributes: Attributes, optional: bool) {
+    let (target, make) = at;
     steps.push(Step::Bind {
         source: &text(source),
-        target: &text(mount.target()),
+        target,
         attributes: attributes.bits(),
-        flags: BindFlags { recursive: true, deep: true, optional, make: mount.creates_target(), instead: true },
+        flags: BindFlags { recursive: true, deep: true, optional, make, instead: true },
     });
 }
 

@@ -16,13 +16,34 @@ impl Step<'_> {
         let is_target = is(Part::Target) || is(Part::Create);
         Some(match (Errno::from_raw(errno), self) {
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
-            (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. }) if is(Part::Source) => crate::root::NO_DIRECTORY,
+            (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. } | Step::RootOverlay { .. }) if is(Part::Source) => {
+                crate::root::NO_DIRECTORY
+            }
             (Errno::ELOOP, _) if is_target && self.target().is_some_and(refuses_links) => crate::root::NO_LINKS,
             (Errno::ENOTDIR, _) if is(Part::Create) => {
                 "something on its way is no directory, or a link that leads nowhere"
             }
-            (Errno::ENOTDIR, Step::Mount { .. } | Step::Dev { .. }) if is_target => "it must be a directory",
-            (Errno::ENOENT, Step::Mount { .. } | Step::Dev { .. } | Step::Bind { .. }) if is(Part::Target) => {
+            (Errno::ENODEV, Step::Overlay { .. } | Step::RootOverlay { .. }) if is(Part::Make) => {
+                "this kernel has no overlays: the module \"overlay\" is not loaded"
+            }
+            (Errno::ELOOP, Step::Overlay { .. } | Step::RootOverlay { .. }) if is(Part::Make) => {
+                "a lower directory may be neither in another one nor in where changes are kept"
+            }
+            (Errno::EPERM, Step::Overlay { layers, .. } | Step::RootOverlay { layers, .. })
+                if is(Part::Make) && layers.user =>
+            {
+                "an overlay in a user namespace needs Linux 5.11"
+            }
+            (Errno::EPERM, Step::Overlay { .. } | Step::RootOverlay { .. }) if is(Part::Changes) => {
+                "the directory must belong to who makes the mounts"
+            }
+            (Errno::EEXIST, Step::Symlink { .. }) if is(Part::Create) => "something else is there already",
+            (Errno::ENOTDIR, Step::Mount { .. } | Step::Dev { .. } | Step::Overlay { .. }) if is_target => {
+                "it must be a directory"
+            }
+            (Errno::ENOENT, Step::Mount { .. } | Step::Dev { .. } | Step::Bind { .. } | Step::Overlay { .. })
+                if is(Part::Target) =>
+            {
                 "make it, or ask for it to be made: create_target()"
             }
             (Errno::ENOENT, Step::Bind { .. }) if is(Part::Source) => "if it need not be there: optional()",

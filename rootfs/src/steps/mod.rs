@@ -6,51 +6,18 @@
 
 mod compile;
 mod hint;
+mod root;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use std::ffi::CStr;
 use std::fmt;
-use std::path::PathBuf;
 
 use crate::error::{Error, Object};
 use crate::floor::{Errno, Part, Room, Step, WORDS, sys};
 use crate::mounts::Mounts;
-
-/// The directory that becomes "/".
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
-#[non_exhaustive]
-pub struct RootSpec {
-    /// An absolute path of this machine; not a link.
-    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
-    pub path: PathBuf,
-    /// Whether it becomes read-only; what is mounted in it does not.
-    pub read_only: bool,
-}
-
-impl RootSpec {
-    /// The directory at `path`.
-    #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), read_only: false }
-    }
-
-    /// Makes it read-only once everything is mounted; what is mounted in it stays as it is.
-    #[must_use]
-    pub fn read_only(mut self) -> Self {
-        self.read_only = true;
-        self
-    }
-
-    /// Everything that is wrong with it whatever the machine is, a sentence each.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let Self { path, .. } = self;
-        crate::mounts::path_problems(path).into_iter().map(|problem| format!("path {path:?} {problem}")).collect()
-    }
-}
+pub use root::{Base, RootSpec};
 
 /// In what namespaces the steps will be performed: what can be mounted depends on it.
 ///
@@ -107,7 +74,7 @@ pub struct Stop {
 impl Steps {
     /// What has to be done for `root` and `mounts`. Without a root the mounts are made in this machine's own "/".
     ///
-    /// Pure. The descriptions must be without [problems](Mounts::problems).
+    /// Pure. The descriptions must be without [problems](Mounts::problems), also [in this setting](Setting::problems).
     #[must_use]
     pub fn new(root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) -> Self {
         let mut steps = Self::default();

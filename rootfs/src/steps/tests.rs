@@ -7,8 +7,8 @@ use std::ffi::CString;
 use proptest::prelude::*;
 
 use super::*;
-use crate::floor::{BindFlags, FileSystem};
-use crate::mounts::{Attributes, Bind, HidePid, Proc, Tmpfs};
+use crate::floor::{self, BindFlags, FileSystem, Layers};
+use crate::mounts::{Attributes, Bind, Changes, Dev, HidePid, Overlay, Proc, Symlink, Tmpfs};
 
 const PRIVILEGED: Setting =
     Setting { user_namespace: false, own_net: true, own_pid: true, own_ipc: true, groups_mapped: false };
@@ -85,6 +85,51 @@ fn options_are_said_as_a_person_would() {
 }
 
 #[test]
+fn overlays_are_said_with_where_their_changes_go() {
+    let overlay = |target: &str| Overlay::new(target).lower("/a:b").lower("/c\\d");
+    let mounts = Mounts::new()
+        .add(overlay("/x"))
+        .add(overlay("/y").changes(Changes::InMemory { size: Some(1 << 20) }).nodev().or_read_only_bind())
+        .add(Overlay::new("/z").lower("/e").changes(Changes::Kept("/k".into())))
+        .add(Overlay::new("/one").lower("/e"))
+        .add(Dev::new("/dev").read_only())
+        .add(Symlink::new("/bin", "usr/bin"));
+    assert_eq!(
+        words(Some(&RootSpec::new("/").changes(Changes::InMemory { size: Some(7) }).nodev()), &mounts, PRIVILEGED),
+        [
+            "cut the way of mounts to the outside",
+            "set memory aside for what is changed (size 1 MiB, mode 0700)",
+            "take an overlay over \"/\" as the root (changes in memory, nodev)",
+            "mount an overlay over \"/a:b\", \"/c\\\\d\" on \"/x\" (nothing can be changed)",
+            "mount an overlay over \"/a:b\", \"/c\\\\d\" on \"/y\" (changes in memory, nodev, or a read-only bind where \
+             the kernel refuses that)",
+            "mount an overlay over \"/e\" on \"/z\" (changes in \"/k\")",
+            "bind \"/e\" to \"/one\" (read-only)",
+            "make a minimal \"/dev\" (size 64 KiB, mode 0755, nosuid, devices)",
+            "make the link \"/bin\" to \"usr/bin\"",
+            "make \"/dev\" read-only, without what is mounted below it",
+            "move into the root, and leave nothing of the old one",
+        ]
+    );
+    let mounts = Mounts::new().add(overlay("/x").changes(Changes::in_memory()));
+    let said = words(Some(&RootSpec::new("/").changes(Changes::InMemory { size: Some(7) })), &mounts, PRIVILEGED);
+    assert_eq!(said[1], "set memory aside for what is changed (mode 0700)");
+    let said = words(None, &mounts, PRIVILEGED);
+    assert_eq!(said[3], "let nothing but overlays see that memory");
+    let said = words(Some(&RootSpec::tmpfs().nosuid().read_only()), &Mounts::new(), PRIVILEGED);
+    assert_eq!(said[1..3], ["take an empty tmpfs as the root (mode 0755, nosuid)", "make the root read-only"]);
+}
+
+#[test]
+fn in_a_root_that_begins_empty_every_target_is_made() {
+    let made = |root: &RootSpec| {
+        let steps = Steps::new(Some(root), &Mounts::new().add(Tmpfs::new("/run")), PRIVILEGED);
+        steps.iter().any(|step| matches!(step, Step::Mount { make: true, .. }))
+    };
+    assert!(made(&RootSpec::tmpfs()) && !made(&RootSpec::new("/srv")));
+}
+
+#[test]
 fn a_stop_is_told_with_its_half_and_a_hint() {
     let mounts = Mounts::new().add(Tmpfs::new("/run")).add(Bind::new("/a", "/b"));
     let steps = Steps::new(Some(&RootSpec::new("/srv")), &mounts, PRIVILEGED);
@@ -128,12 +173,18 @@ fn a_kind() -> impl Strategy<Value = FileSystem> {
 }
 
 /// A step of each variant with these operands.
-fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 9] {
+fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 15] {
     let [one, two, three]: [&CStr; 3] = [&texts[0], &texts[1], &texts[2]];
     let [recursive, deep, optional, make, instead] = bits;
+    let changes = match (recursive, optional) {
+        (true, _) => floor::Changes::None,
+        (_, true) => floor::Changes::InMemory,
+        _ => floor::Changes::Kept(three),
+    };
+    let layers = Layers { lowers: two, changes, user: instead };
     [
         Step::ReceiveOnly,
-        Step::Root { path: one },
+        Step::Root { path: one, attributes },
         Step::Mount { kind, target: two, options: three, attributes, make },
         Step::Bind {
             source: one,
@@ -143,9 +194,15 @@ fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits
         },
         Step::Dev { target: one, options: three, attributes, make, bind: deep },
         Step::Mask { target: two },
-        Step::ReadOnly { target: three },
+        Step::ReadOnly { target: three, alone: make },
         Step::ReadOnlyRoot,
         Step::Pivot,
+        Step::RootTmpfs { options: one, attributes },
+        Step::RootOverlay { path: one, layers, attributes },
+        Step::Overlay { target: one, layers, attributes, make, or_bind: deep },
+        Step::Symlink { to: one, target: two },
+        Step::Memory { options: three },
+        Step::LetGo,
     ]
 }
 
@@ -165,7 +222,7 @@ proptest! {
 
     #[test]
     fn hostile_words_are_a_step_or_none(
-        words in proptest::array::uniform7(prop_oneof![0..12_u32, any::<u32>()]),
+        words in proptest::array::uniform7(prop_oneof![0..18_u32, any::<u32>()]),
         texts in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
         let steps = Steps { words: vec![words], texts };

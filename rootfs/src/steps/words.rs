@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::fmt;
 
 use crate::floor::dev::ENTRIES;
-use crate::floor::{Part, Step};
+use crate::floor::{Changes, Layers, Part, Step};
 use crate::mounts::Attributes;
 
 impl Step<'_> {
@@ -13,10 +13,12 @@ impl Step<'_> {
     pub(crate) const fn verb(&self) -> &'static str {
         match self {
             Step::ReceiveOnly => "cut",
-            Step::Root { .. } => "take",
-            Step::Mount { .. } => "mount",
+            Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => "take",
+            Step::Mount { .. } | Step::Overlay { .. } => "mount",
             Step::Bind { .. } => "bind",
-            Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot => "make",
+            Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot | Step::Symlink { .. } => "make",
+            Step::Memory { .. } => "set",
+            Step::LetGo => "let",
             Step::Mask { .. } => "mask",
             Step::Pivot => "move",
         }
@@ -26,7 +28,28 @@ impl Step<'_> {
     pub(crate) fn object(&self) -> String {
         match *self {
             Step::ReceiveOnly => "the way of mounts to the outside".to_owned(),
-            Step::Root { path } => format!("{} as the root", quoted(path)),
+            Step::Root { path, attributes } => {
+                format!("{} as the root{}", quoted(path), in_brackets(attributes_in_words(attributes)))
+            }
+            Step::RootTmpfs { options, attributes } => {
+                let notes = options_in_words(options).chain(attributes_in_words(attributes));
+                format!("an empty tmpfs as the root{}", in_brackets(notes))
+            }
+            Step::RootOverlay { path, layers, attributes } => {
+                let notes = changes_in_words(layers).into_iter().chain(attributes_in_words(attributes));
+                format!("an overlay over {} as the root{}", quoted(path), in_brackets(notes))
+            }
+            Step::Overlay { target, layers, attributes, or_bind, .. } => {
+                let or_bind = or_bind.then(|| "or a read-only bind where the kernel refuses that".to_owned());
+                let notes = changes_in_words(layers).into_iter().chain(attributes_in_words(attributes)).chain(or_bind);
+                let lowers: Vec<String> = lowers(layers.lowers).iter().map(|lower| format!("{lower:?}")).collect();
+                format!("an overlay over {} on {}{}", lowers.join(", "), quoted(target), in_brackets(notes))
+            }
+            Step::Symlink { to, target } => format!("the link {} to {}", quoted(target), quoted(to)),
+            Step::Memory { options } => {
+                format!("memory aside for what is changed{}", in_brackets(options_in_words(options)))
+            }
+            Step::LetGo => "nothing but overlays see that memory".to_owned(),
             Step::Mount { kind, target, options, attributes, .. } => {
                 let notes = options_in_words(options).chain(attributes_in_words(attributes));
                 format!("{} on {}{}", kind.name().to_string_lossy(), quoted(target), in_brackets(notes))
@@ -47,7 +70,10 @@ impl Step<'_> {
                 format!("a minimal {}{}", quoted(target), in_brackets(notes))
             }
             Step::Mask { target } => quoted(target),
-            Step::ReadOnly { target } => format!("{} read-only", quoted(target)),
+            Step::ReadOnly { target, alone: false } => format!("{} read-only", quoted(target)),
+            Step::ReadOnly { target, alone: true } => {
+                format!("{} read-only, without what is mounted below it", quoted(target))
+            }
             Step::ReadOnlyRoot => "the root read-only".to_owned(),
             Step::Pivot => "into the root, and leave nothing of the old one".to_owned(),
         }
@@ -69,10 +95,14 @@ impl Step<'_> {
         if let Some(name) = entry.and_then(|at| ENTRIES.get(at)) {
             return Some(format!("its entry {}", quoted(name)));
         }
+        let lower = usize::from(part).checked_sub(usize::from(Part::Lower as u16));
+        if let (Some(at), Step::RootOverlay { layers, .. } | Step::Overlay { layers, .. }) = (lower, self) {
+            return lowers(layers.lowers).get(at).map(|lower| format!("its lower directory {lower:?}"));
+        }
         Some(match part {
             number if number == Part::Source as u16 => match self {
                 Step::Bind { source, .. } => format!("its source {}", quoted(source)),
-                Step::Root { path } => format!("the directory {}", quoted(path)),
+                Step::Root { path, .. } | Step::RootOverlay { path, .. } => format!("the directory {}", quoted(path)),
                 _ => "this machine's \"/dev/null\"".to_owned(),
             },
             number if number == Part::Target as u16 => match self.target() {
@@ -96,6 +126,13 @@ impl Step<'_> {
             number if number == Part::Links as u16 => {
                 "\"/proc/thread-self/fd\", which older mount calls need".to_owned()
             }
+            number if number == Part::Changes as u16 => match self {
+                Step::RootOverlay { layers: Layers { changes: Changes::Kept(path), .. }, .. }
+                | Step::Overlay { layers: Layers { changes: Changes::Kept(path), .. }, .. } => {
+                    format!("{}, where changes are kept", quoted(path))
+                }
+                _ => "the memory that changes are kept in".to_owned(),
+            },
             number if number == Part::Leave as u16 => "leaving the old root".to_owned(),
             _ => return None,
         })
@@ -107,9 +144,12 @@ impl Step<'_> {
             Step::Mount { target, .. }
             | Step::Bind { target, .. }
             | Step::Dev { target, .. }
+            | Step::Overlay { target, .. }
+            | Step::Symlink { target, .. }
             | Step::Mask { target }
-            | Step::ReadOnly { target } => Some(target),
-            Step::ReceiveOnly | Step::Root { .. } | Step::ReadOnlyRoot | Step::Pivot => None,
+            | Step::ReadOnly { target, .. } => Some(target),
+            Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => None,
+            Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo => None,
         }
     }
 }
@@ -122,6 +162,35 @@ impl fmt::Display for Step<'_> {
 
 pub(super) fn quoted(text: &CStr) -> String {
     format!("{:?}", text.to_string_lossy())
+}
+
+/// The paths of an overlay's lower directories.
+fn lowers(joined: &CStr) -> Vec<String> {
+    let mut paths = vec![Vec::new()];
+    let mut bytes = joined.to_bytes().iter();
+    while let Some(byte) = bytes.next() {
+        let byte = match byte {
+            b':' => {
+                paths.push(Vec::new());
+                continue;
+            }
+            b'\\' => bytes.next(),
+            byte => Some(byte),
+        };
+        if let Some(path) = paths.last_mut() {
+            path.extend(byte);
+        }
+    }
+    paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect()
+}
+
+/// Where what is changed goes.
+fn changes_in_words(layers: Layers<'_>) -> Option<String> {
+    Some(match layers.changes {
+        Changes::None => "nothing can be changed".to_owned(),
+        Changes::InMemory => "changes in memory".to_owned(),
+        Changes::Kept(path) => format!("changes in {}", quoted(path)),
+    })
 }
 
 fn in_brackets(notes: impl Iterator<Item = String>) -> String {

@@ -13,6 +13,8 @@ mod forged;
 mod hostile;
 mod kinds;
 mod messages;
+mod overlay;
+mod overlay_user;
 mod pivot;
 mod said;
 mod support;

@@ -4,7 +4,7 @@
 use skep_caps_sec::{Cap, CapSet, Policy, Resource, Rlimit};
 use skep_cgroup::{Limits, MIB, Quota};
 use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
-use skep_rootfs::{Bind, Devpts, Mounts, Proc};
+use skep_rootfs::{Bind, Changes, Devpts, Mounts, Overlay, Proc, RootSpec};
 
 use crate::builder::Builder;
 use crate::error::ErrorKind;
@@ -64,6 +64,30 @@ fn a_user_makes_a_user_namespace_too_and_becomes_its_root() {
             .proc("/proc")
             .command("/bin/sh", ["-c", ":"])
     );
+}
+
+#[test]
+fn changes_of_a_root_and_of_mounts_go_where_they_are_told_to() {
+    let code = Overlay::new("/src").lower("/home/me/code").changes(Changes::Kept("/home/me/changes".into()));
+    plan_is!(
+        "overlay",
+        Container::anonymous()
+            .namespaces(five())
+            .root("/srv/web")
+            .copy_on_write()
+            .mounts(Mounts::new().add(code.nosuid().create_target()))
+            .command("/bin/sh", [""; 0])
+    );
+}
+
+#[test]
+fn in_a_user_namespace_this_machine_s_own_root_cannot_be_copied_on_write() {
+    let builder = Container::anonymous()
+        .namespaces(five().user(IdMap::whole(1000, 2)))
+        .root_spec(RootSpec::new("/").copy_on_write())
+        .command("/bin/true", [""; 0]);
+    let error = builder.plan_for(&Host::default()).unwrap_err();
+    assert!(error.problems().len() == 1 && error.problems()[0].starts_with("root.changes: in a user namespace \"/\""));
 }
 
 #[test]

@@ -17,6 +17,7 @@ enum Owned {
     Plain(Step<'static>),
     Bind(CString, CString, u32),
     Root(CString),
+    Overlay(CString, CString, CString),
     Hostname(CString),
     Directory(CString),
     Seccomp(Vec<u8>),
@@ -29,7 +30,11 @@ impl Owned {
             Owned::Bind(source, target, attributes) => {
                 Step::Disk(rootfs::Step::Bind { source, target, attributes: *attributes, flags: BindFlags::default() })
             }
-            Owned::Root(path) => Step::Disk(rootfs::Step::Root { path }),
+            Owned::Root(path) => Step::Disk(rootfs::Step::Root { path, attributes: 0 }),
+            Owned::Overlay(target, lowers, kept) => {
+                let layers = rootfs::Layers { lowers, changes: rootfs::Changes::Kept(kept), user: true };
+                Step::Disk(rootfs::Step::Overlay { target, layers, attributes: 4, make: true, or_bind: false })
+            }
             Owned::Hostname(name) => Step::Hostname { name },
             Owned::Directory(path) => Step::Directory { path },
             Owned::Seccomp(program) => Step::Right(caps_sec::Step::Seccomp { program }),
@@ -66,6 +71,7 @@ fn steps() -> impl Strategy<Value = Owned> {
         })),
         (texts(), texts(), 0..16_u32).prop_map(|(source, target, attributes)| Owned::Bind(source, target, attributes)),
         texts().prop_map(Owned::Root),
+        (texts(), texts(), texts()).prop_map(|(target, lowers, kept)| Owned::Overlay(target, lowers, kept)),
         texts().prop_map(Owned::Hostname),
         texts().prop_map(Owned::Directory),
         prop::collection::vec(any::<u8>(), 0..80).prop_map(Owned::Seccomp),
@@ -190,11 +196,17 @@ fn read_everything(bytes: &mut [u8]) {
             )) => {
                 [target, options].into_iter().for_each(within);
             }
+            Some(Step::Disk(rootfs::Step::Overlay { target, layers, .. })) => {
+                [target, layers.lowers].into_iter().for_each(within);
+                if let rootfs::Changes::Kept(kept) = layers.changes {
+                    within(kept);
+                }
+            }
             Some(
                 Step::Disk(
-                    rootfs::Step::Root { path: text }
+                    rootfs::Step::Root { path: text, .. }
                     | rootfs::Step::Mask { target: text }
-                    | rootfs::Step::ReadOnly { target: text },
+                    | rootfs::Step::ReadOnly { target: text, .. },
                 )
                 | Step::Hostname { name: text }
                 | Step::Directory { path: text },

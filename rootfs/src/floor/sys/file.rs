@@ -76,6 +76,20 @@ pub fn mknodat(at: i32, name: &CStr, mode: u32, device: u64) -> Result<(), Errno
     unsafe { syscall(nr::MKNODAT, [at as usize, text(name), mode as usize, device as usize, 0, 0]) }.map(drop)
 }
 
+/// fchmodat(2), of what has this name itself in a directory that is ours: a link would be followed.
+pub fn chmodat(at: i32, name: &CStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    unsafe { syscall(nr::FCHMODAT, [at as usize, text(name), mode as usize, 0, 0, 0]) }.map(drop)
+}
+
+/// fchownat(2), not through a link; `u32::MAX` leaves an id as it is.
+pub fn chownat(at: i32, name: &CStr, uid: u32, gid: u32) -> Result<(), Errno> {
+    const AT_SYMLINK_NOFOLLOW: usize = 0x100;
+    let args = [at as usize, text(name), uid as usize, gid as usize, AT_SYMLINK_NOFOLLOW, 0];
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    unsafe { syscall(nr::FCHOWNAT, args) }.map(drop)
+}
+
 /// symlinkat(2).
 pub fn symlinkat(to: &CStr, at: i32, name: &CStr) -> Result<(), Errno> {
     // SAFETY: the kernel reads live strings that end in NUL.

@@ -20,12 +20,12 @@ use core::arch::asm;
 use core::ffi::CStr;
 
 pub(super) use file::close;
-pub use file::{CWD, mkdirat, mknodat, open, openat, openat2, read, readlink, resolve, symlinkat};
+pub use file::{CWD, chmodat, chownat, mkdirat, mknodat, open, openat, openat2, read, readlink, resolve, symlinkat};
 pub use mount::{
     fsconfig, fsconfig_create, fsmount, fsopen, mount, mount_setattr, move_mount, open_tree, pivot_root, umount2,
 };
 pub(super) use place::umask;
-pub use place::{chdir, chroot, fchdir, unshare_mounts};
+pub use place::{chdir, chroot, effective_user, fchdir, unshare_mounts};
 pub use stat::{Stat, fstat, fstatfs, mount_id};
 
 /// The kernel's error number, positive.
@@ -57,6 +57,8 @@ impl Errno {
     pub const NOSYS: Self = Self(38);
     /// Too many symbolic links, or one where none may be.
     pub const LOOP: Self = Self(40);
+    /// Operation not supported: a file system that cannot do this.
+    pub const OPNOTSUPP: Self = Self(95);
     /// Protocol error: steps in an order that makes no sense.
     pub const PROTO: Self = Self(71);
     /// Stale file handle: a place was exchanged while it was used.

@@ -13,6 +13,7 @@ mod machine {
     pub const CHDIR: usize = 80;
     pub const FCHDIR: usize = 81;
     pub const UMASK: usize = 95;
+    pub const GETEUID: usize = 107;
     pub const FSTATFS: usize = 138;
     pub const PIVOT_ROOT: usize = 155;
     pub const CHROOT: usize = 161;
@@ -21,8 +22,10 @@ mod machine {
     pub const OPENAT: usize = 257;
     pub const MKDIRAT: usize = 258;
     pub const MKNODAT: usize = 259;
+    pub const FCHOWNAT: usize = 260;
     pub const SYMLINKAT: usize = 266;
     pub const READLINKAT: usize = 267;
+    pub const FCHMODAT: usize = 268;
     pub const UNSHARE: usize = 272;
     pub const STATX: usize = 332;
     pub const OPEN_TREE: usize = 428;
@@ -43,6 +46,7 @@ mod machine {
     pub const CHDIR: usize = 49;
     pub const FCHDIR: usize = 50;
     pub const UMASK: usize = 166;
+    pub const GETEUID: usize = 175;
     pub const FSTATFS: usize = 44;
     pub const PIVOT_ROOT: usize = 41;
     pub const CHROOT: usize = 51;
@@ -51,8 +55,10 @@ mod machine {
     pub const OPENAT: usize = 56;
     pub const MKDIRAT: usize = 34;
     pub const MKNODAT: usize = 33;
+    pub const FCHOWNAT: usize = 54;
     pub const SYMLINKAT: usize = 36;
     pub const READLINKAT: usize = 78;
+    pub const FCHMODAT: usize = 53;
     pub const UNSHARE: usize = 97;
     pub const STATX: usize = 291;
     pub const OPEN_TREE: usize = 428;
@@ -77,6 +83,7 @@ mod tests {
             (CHDIR, libc::SYS_chdir),
             (FCHDIR, libc::SYS_fchdir),
             (UMASK, libc::SYS_umask),
+            (GETEUID, libc::SYS_geteuid),
             (FSTATFS, libc::SYS_fstatfs),
             (PIVOT_ROOT, libc::SYS_pivot_root),
             (CHROOT, libc::SYS_chroot),
@@ -85,8 +92,10 @@ mod tests {
             (OPENAT, libc::SYS_openat),
             (MKDIRAT, libc::SYS_mkdirat),
             (MKNODAT, libc::SYS_mknodat),
+            (FCHOWNAT, libc::SYS_fchownat),
             (SYMLINKAT, libc::SYS_symlinkat),
             (READLINKAT, libc::SYS_readlinkat),
+            (FCHMODAT, libc::SYS_fchmodat),
             (UNSHARE, libc::SYS_unshare),
             (STATX, libc::SYS_statx),
             (OPEN_TREE, libc::SYS_open_tree),

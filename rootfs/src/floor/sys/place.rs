@@ -30,6 +30,13 @@ pub(in super::super) fn umask(mask: u32) -> u32 {
     unsafe { syscall(nr::UMASK, [mask as usize, 0, 0, 0, 0, 0]) }.map_or(0o022, |old| old as u32)
 }
 
+/// geteuid(2).
+#[must_use]
+pub fn effective_user() -> u32 {
+    // SAFETY: no pointer; it cannot fail.
+    unsafe { syscall(nr::GETEUID, [0; 6]) }.map_or(u32::MAX, |uid| uid as u32)
+}
+
 /// unshare(2) of the mount namespace, which takes root and working directory along (`CLONE_NEWNS`).
 pub fn unshare_mounts() -> Result<(), Errno> {
     const CLONE_NEWNS: usize = 0x2_0000;

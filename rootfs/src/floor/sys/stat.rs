@@ -12,6 +12,10 @@ pub struct Stat {
     pub inode: u64,
     /// Kind and permissions.
     pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
     /// Which device a device node is.
     pub node: u64,
 }
@@ -48,7 +52,9 @@ struct KernelStat {
     ino: u64,
     nlink: u64,
     mode: u32,
-    ids_and_pad: [u32; 3],
+    uid: u32,
+    gid: u32,
+    pad: u32,
     rdev: u64,
     rest: [u64; 12],
 }
@@ -62,7 +68,9 @@ struct KernelStat {
     dev: u64,
     ino: u64,
     mode: u32,
-    nlink_and_ids: [u32; 3],
+    nlink: u32,
+    uid: u32,
+    gid: u32,
     rdev: u64,
     rest: [u64; 11],
 }
@@ -77,7 +85,7 @@ pub fn fstat(fd: i32) -> Result<Stat, Errno> {
     let at = (&raw mut stat).expose_provenance();
     // SAFETY: the kernel writes one struct stat, which this is (its size is asserted above).
     unsafe { syscall(nr::FSTAT, [fd as usize, at, 0, 0, 0, 0]) }?;
-    Ok(Stat { device: stat.dev, inode: stat.ino, mode: stat.mode, node: stat.rdev })
+    Ok(Stat { device: stat.dev, inode: stat.ino, mode: stat.mode, uid: stat.uid, gid: stat.gid, node: stat.rdev })
 }
 
 /// `struct statfs` of 64-bit machines (uapi/asm-generic/statfs.h).
@@ -123,6 +131,8 @@ mod tests {
             (size_of::<KernelStat>(), size_of::<KernelStatfs>()),
             (size_of::<libc::stat>(), size_of::<libc::statfs>())
         );
+        assert_eq!(core::mem::offset_of!(KernelStat, uid), core::mem::offset_of!(libc::stat, st_uid));
+        assert_eq!(core::mem::offset_of!(KernelStat, gid), core::mem::offset_of!(libc::stat, st_gid));
         assert_eq!(size_of::<libc::statx>(), 256);
         assert_eq!(core::mem::offset_of!(libc::statx, stx_mnt_id), 18 * 8);
     }

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An overlay: directories of this machine seen as one, which stay as they are whatever is changed in it.
+//!
+//! Kernel: Documentation/filesystems/overlayfs.rst.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::attributes::{Attributes, common_methods};
+use super::check::{path_problems, plain};
+
+/// Where what is changed goes.
+///
+/// With the feature `serde` it is `"in_place"`, `{"in_memory": {"size": null}}` or `{"kept": "/srv/changes"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Changes {
+    /// Where it was before: nothing lies over it. For an [`Overlay`], which has no such place, it means that nothing can be
+    /// changed.
+    #[default]
+    InPlace,
+    /// Into memory, gone with the last process that sees it.
+    ///
+    /// There is one such memory for a root and all the mounts in it. Its limit is the largest that is asked for.
+    InMemory {
+        /// The most that it holds, in bytes, at least 1; the kernel rounds up to pages. Unset is half of the machine's
+        /// memory.
+        size: Option<u64>,
+    },
+    /// Into a directory of this machine, to be found there the next time: `upper` in it has what was changed, `work` is the
+    /// kernel's.
+    ///
+    /// The directory is made, mode 0700, if it is absent and the one that it is in is there. It must be this user's own, on
+    /// a file system that can be an upper layer (ext4, xfs, btrfs, tmpfs; no NFS), and not be used by two at a time: the
+    /// kernel does not stop that, and what is seen then is nobody's business.
+    Kept(#[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))] PathBuf),
+}
+
+impl Changes {
+    /// Into memory, as much as the kernel gives.
+    #[must_use]
+    pub const fn in_memory() -> Self {
+        Self::InMemory { size: None }
+    }
+
+    /// Whether they go elsewhere than where they are made.
+    #[must_use]
+    pub fn go_elsewhere(&self) -> bool {
+        *self != Self::InPlace
+    }
+
+    /// Everything that is wrong with it, with `lowers` to lie over, a sentence each.
+    pub(crate) fn problems(&self, lowers: impl Iterator<Item = impl AsRef<Path>>) -> Vec<String> {
+        let mut problems = Vec::new();
+        match self {
+            Self::InPlace => {}
+            Self::InMemory { size: Some(0) } => {
+                problems
+                    .push("in_memory.size 0 would be no limit to the kernel: leave it out if none is wanted".into());
+            }
+            Self::InMemory { .. } => {}
+            Self::Kept(path) => {
+                problems.extend(path_problems(path).into_iter().map(|problem| format!("kept {path:?} {problem}")));
+                for lower in lowers.filter(|lower| plain(lower.as_ref()).starts_with(plain(path))) {
+                    let lower = lower.as_ref();
+                    problems.push(format!("kept {path:?} cannot have {lower:?} in it, which it is to lie over"));
+                }
+            }
+        }
+        problems
+    }
+}
+
+/// Directories of this machine seen as one, the topmost first; what is changed in it goes elsewhere.
+///
+/// What is mounted below a lower directory is not seen. The top has the permissions and the owner of the topmost lower
+/// directory; in a user namespace an owner that is not mapped cannot be given to anything, and the top is whose the
+/// namespace is, who can then make files in it. Attributes beyond those (ACLs, labels) are not taken over.
+///
+/// Lower directories are followed if they are links: they are this machine's, and believed.
+///
+/// ```
+/// use skep_rootfs::{Changes, Mounts, Overlay};
+///
+/// let code = Overlay::new("/src").lower("/home/me/patched").lower("/home/me/code").changes(Changes::in_memory());
+/// assert!(Mounts::new().add(code).problems().is_empty());
+/// ```
+/// # Privileges
+/// `CAP_SYS_ADMIN` over the mount namespace. In a user namespace a directory that the kernel shows from a lower layer alone
+/// cannot be renamed (`EXDEV`, which mv takes for a reason to copy), and files of users that are not mapped can be read and
+/// not changed.
+/// # Kernel
+/// Linux 5.11 in a user namespace (`userxattr`). There, in memory before Linux 6.6, a directory of a lower layer that was
+/// removed cannot be made again (`EIO`): its tmpfs has no attributes of users.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[doc(alias = "overlayfs")]
+#[doc(alias = "lowerdir")]
+#[non_exhaustive]
+pub struct Overlay {
+    /// Where in the root: an absolute path.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
+    pub target: PathBuf,
+    /// What is seen: absolute paths of this machine, 1 to 48, the topmost first.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
+    pub lowers: Vec<PathBuf>,
+    /// Where what is changed goes.
+    pub changes: Changes,
+    /// Whether the topmost lower directory is bound, read-only with all below it, where the kernel will not have it as a
+    /// layer.
+    pub or_read_only_bind: bool,
+    /// What may not be done through it.
+    pub attributes: Attributes,
+    /// Whether the target is made where it is absent.
+    pub create: bool,
+}
+
+impl Overlay {
+    /// An overlay at `target`, of nothing so far.
+    #[must_use]
+    pub fn new(target: impl Into<PathBuf>) -> Self {
+        Self {
+            target: target.into(),
+            lowers: Vec::new(),
+            changes: Changes::InPlace,
+            or_read_only_bind: false,
+            attributes: Attributes::empty(),
+            create: false,
+        }
+    }
+
+    /// Adds a directory of this machine, below those that are there.
+    #[must_use]
+    pub fn lower(mut self, path: impl Into<PathBuf>) -> Self {
+        self.lowers.push(path.into());
+        self
+    }
+
+    /// Where what is changed goes. Nothing can be changed by default.
+    #[must_use]
+    #[doc(alias = "upperdir")]
+    pub fn changes(mut self, changes: Changes) -> Self {
+        self.changes = changes;
+        self
+    }
+
+    /// Binds the topmost lower directory, read-only with all that is mounted below it, where the kernel will not have it as
+    /// a layer: for what its file system is, for overlays that lie in it already, or in a user namespace for what is mounted
+    /// below it.
+    #[must_use]
+    pub fn or_read_only_bind(mut self) -> Self {
+        self.or_read_only_bind = true;
+        self
+    }
+
+    /// Everything that is wrong with it but its target, a sentence each that begins with the field.
+    pub(super) fn own_problems(&self) -> Vec<String> {
+        let most = crate::floor::overlay::LOWERS_MAX;
+        let mut problems = Vec::new();
+        if self.lowers.is_empty() || self.lowers.len() > most {
+            problems.push(format!("lowers has {} directories: the kernel is given 1 to {most}", self.lowers.len()));
+        }
+        for (at, lower) in self.lowers.iter().enumerate() {
+            problems
+                .extend(path_problems(lower).into_iter().map(|problem| format!("lowers[{at}] {lower:?} {problem}")));
+            let above = self.lowers.iter().enumerate().find(|(other, above)| {
+                *other != at && plain(lower).starts_with(plain(above)) && (plain(lower) != plain(above) || *other < at)
+            });
+            if let Some((other, above)) = above {
+                problems
+                    .push(format!("lowers[{at}] {lower:?} is in lowers[{other}], {above:?}: the kernel refuses that"));
+            }
+        }
+        let changes = self.changes.problems(self.lowers.iter());
+        problems.extend(changes.into_iter().map(|problem| format!("changes.{problem}")));
+        problems
+    }
+}
+
+common_methods!(Overlay);
+
+impl Default for Overlay {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+/// Paths as the floor takes them: with a ':' between them, and a '\' before every ':' and '\' in one.
+pub(crate) fn joined(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for path in paths {
+        if !joined.is_empty() {
+            joined.push(b':');
+        }
+        for byte in path.as_ref().as_os_str().as_bytes() {
+            if matches!(byte, b':' | b'\\') {
+                joined.push(b'\\');
+            }
+            joined.push(*byte);
+        }
+    }
+    joined
+}
