@@ -160,17 +160,30 @@ impl Container {
         self.certain("look at")?;
         match self.undo.state() {
             // Looked at anew: its maker goes on with it, or has died.
-            Some(state) if !self.was_started => {
-                let known = Known::of(state)?;
-                Ok(match (known.first.process(), known.was_started, known.maker_lives) {
-                    (Some(_), ..) => Status::Running,
-                    (None, true, _) => Status::Ended,
-                    (None, false, Some(true)) => Status::Creating,
-                    (None, false, _) => Status::HalfMade,
-                })
-            }
+            Some(state) if !self.was_started => self.status_of_unstarted(state),
             _ => Ok(Status::Ended),
         }
+    }
+
+    /// What one is doing now that was not started when it was opened.
+    fn status_of_unstarted(&self, state: &StateDir) -> Result<Status, Error> {
+        // Tried before the record is read: who has it starts the container before giving it back.
+        let is_ours = state.lock()?;
+        let known = Known::of(state);
+        if is_ours {
+            state.unlock();
+        }
+        let known = known?;
+        if let Some(why) = known.doubt {
+            return Err(Error::because("look at", self.object(), ErrorKind::WrongState, why));
+        }
+        Ok(match (known.first.process(), known.was_started, known.maker_lives) {
+            (Some(_), ..) => Status::Running,
+            (None, true, _) => Status::Ended,
+            (None, false, Some(true)) => Status::Creating,
+            (None, false, None) if !is_ours => Status::Creating,
+            (None, false, _) => Status::HalfMade,
+        })
     }
 
     /// An error if it cannot be known whether it runs.

@@ -325,3 +325,32 @@ fn its_cgroup_tells_what_it_uses_until_it_is_deleted() {
         unlimited.wait().unwrap();
     });
 }
+
+#[test]
+fn of_a_container_in_another_pid_namespace_nobody_says_that_it_has_ended() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let created = tree.named("web", "sleep 1000").create().unwrap();
+        let state = tree.states().join(tree.name("web"));
+        // As if its maker, and then its first process, had numbers of a namespace that we do not see.
+        let elsewhere = |file: &str| {
+            let text = fs::read_to_string(state.join(file)).unwrap();
+            let other = text.replace("\"pid_namespace\": ", "\"pid_namespace\": 9");
+            assert_ne!(other, text);
+            fs::write(state.join(file), other).unwrap();
+            text
+        };
+        let intent = elsewhere("intent");
+        let opened = tree.open("web").unwrap();
+        assert_eq!(opened.status().unwrap(), Status::Creating);
+        fs::write(state.join("intent"), intent).unwrap();
+        let web = created.start().unwrap();
+        let record = elsewhere("record");
+        assert_eq!(opened.status().unwrap_err().kind(), ErrorKind::WrongState);
+        fs::write(state.join("record"), record).unwrap();
+        assert_eq!(opened.status().unwrap(), Status::Running);
+        tree.open("web").unwrap().delete().unwrap();
+        assert_killed(web.wait().unwrap());
+    });
+}
