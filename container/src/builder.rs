@@ -143,6 +143,21 @@ impl Builder {
     /// What the start itself does under the filter must be allowed, or the container is refused before anything is made;
     /// with [`no_new_privileges`](Self::no_new_privileges) that is little: the start's own messages, the exec, the
     /// [`init`](Self::init). Without it the filter takes `CAP_SYS_ADMIN`, and must let user and capabilities be changed.
+    ///
+    /// ```
+    /// use skep::Container;
+    /// use skep::caps_sec::{CapSet, Policy};
+    ///
+    /// # fn main() -> Result<(), skep::Error> {
+    /// let out = Container::anonymous()
+    ///     .no_new_privileges()
+    ///     .seccomp(Policy::standard(CapSet::empty()))
+    ///     .command("/bin/grep", ["Seccomp:", "/proc/self/status"])
+    ///     .output()?;
+    /// assert_eq!(String::from_utf8_lossy(&out.stdout), "Seccomp:\t2\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
     pub fn seccomp(mut self, policy: Policy) -> Self {
         self.spec.process.seccomp = Some(policy);

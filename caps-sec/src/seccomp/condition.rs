@@ -38,6 +38,10 @@ pub struct Arg {
 
 /// The argument of this number, 0 to 5.
 ///
+/// All 64 bits of it are compared, but for those arguments of fcntl, ioctl, keyctl, personality, prctl, setns, socket and
+/// socketpair that the kernel takes as 32 bits: an ioctl's number, a socket's family. Of other calls, say so by
+/// [`low`](Arg::low) where the kernel takes an `int`.
+///
 /// ```
 /// use skep_caps_sec::{Policy, arg};
 ///

@@ -66,10 +66,12 @@ impl fmt::Debug for Filter {
 /// process are not filtered.
 ///
 /// # Errors
-/// `Denied` without `no_new_privs` and without `CAP_SYS_ADMIN`; `Invalid` for a kernel without filters, or where those of
-/// the thread have more than 32768 instructions together; the error of a filter that forbids the call.
+/// `Denied` without `no_new_privs` and without `CAP_SYS_ADMIN`; `Invalid` for a kernel without filters; `Exhausted` where
+/// those of the thread have more than 32768 instructions together; the error of a filter that forbids the call.
 /// # Privileges
 /// [`no_new_privs`](crate::enter_no_new_privs), or `CAP_SYS_ADMIN` in the thread's user namespace.
+/// # Kernel
+/// Linux 3.17; `SECCOMP_RET_KILL_PROCESS` and `SECCOMP_RET_LOG` 4.14. See seccomp(2).
 #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
 pub fn enter_seccomp(filter: &Filter) -> Result<(), Error> {
     let step = floor::Step::Seccomp { program: filter.as_bytes() };

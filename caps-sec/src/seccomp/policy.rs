@@ -99,11 +99,30 @@ impl Policy {
         self.rule(Rule::new(Verdict::Errno(Errno::PERM), calls).when(when))
     }
 
-    /// Adds a rule, after those that there are.
+    /// Adds a rule, after those that there are: what they decide stays.
     #[must_use]
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
         self
+    }
+
+    /// Puts a rule in the place of all that earlier ones say of its calls: to change a policy that is given, such as
+    /// [`standard`](Self::standard).
+    ///
+    /// ```
+    /// use skep_caps_sec::{CapSet, Errno, Policy, Rule, Verdict};
+    ///
+    /// let untraced = Rule::new(Verdict::Errno(Errno::PERM), ["ptrace", "process_vm_readv", "process_vm_writev"]);
+    /// let policy = Policy::standard(CapSet::standard()).replace(untraced);
+    /// assert!(policy.problems().is_empty());
+    /// ```
+    #[must_use]
+    pub fn replace(mut self, rule: Rule) -> Self {
+        for earlier in &mut self.rules {
+            earlier.calls.retain(|name| !rule.calls.contains(name));
+        }
+        self.rules.retain(|earlier| !earlier.calls.is_empty());
+        self.rule(rule)
     }
 
     /// Everything wrong with it, a sentence each, which begins with the place. What the kernel's limit says of its size is

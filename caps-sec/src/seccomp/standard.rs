@@ -120,10 +120,10 @@ impl Policy {
     /// ```
     /// use skep_caps_sec::{CapSet, Errno, Policy, Verdict};
     ///
-    /// let policy = Policy::standard(CapSet::standard()).deny(["ptrace"]);
+    /// let policy = Policy::standard(CapSet::standard()).allow(["io_uring_setup", "io_uring_enter", "io_uring_register"]);
     /// assert_eq!(policy.default, Verdict::Errno(Errno::PERM));
-    /// // What was decided before cannot be taken back by a later rule, and that is said:
-    /// assert!(policy.problems().concat().contains("ptrace"));
+    /// // What is decided before cannot be taken back by a later rule, and that is told; `replace` does it.
+    /// assert!(policy.deny(["ptrace"]).problems().concat().contains("ptrace"));
     /// ```
     #[must_use]
     pub fn standard(caps: CapSet) -> Self {

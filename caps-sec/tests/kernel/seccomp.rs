@@ -126,6 +126,26 @@ fn what_conditions_compare_is_what_the_kernel_has() {
 }
 
 #[test]
+fn a_program_with_long_jumps_is_taken_and_decides() {
+    isolated(|| {
+        let name = "sched_getscheduler";
+        let unlike = (0..500).map(|value| arg(3).ne(1 << 40 | value));
+        let policy = Policy::allow_all()
+            .rule(Rule::new(Verdict::Errno(Errno::new(OURS)), [name]).when(unlike))
+            .deny(["getpriority"]);
+        assert!(policy.compile().unwrap().len() > 2000);
+        on_a_thread(|| {
+            enter(&policy);
+            for value in [0, 1 << 40, 1 << 40 | 499, 1 << 40 | 500] {
+                let call = (number(name), [u64::MAX, 0, 0, value, 0, 0]);
+                assert_eq!(make(call) == -i64::from(OURS), expected(&policy, call).is_some(), "{value:#x}");
+            }
+            assert_eq!(make((number("getpriority"), [0; 6])), -i64::from(libc::EPERM));
+        });
+    });
+}
+
+#[test]
 fn a_terminal_is_not_typed_into_whatever_bits_are_set_above_the_number() {
     isolated(|| {
         const TIOCSTI: u64 = 0x5412;

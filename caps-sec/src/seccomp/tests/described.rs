@@ -49,6 +49,19 @@ fn every_problem_is_told_at_once_with_its_place() {
 }
 
 #[test]
+fn a_rule_in_the_place_of_others_decides_alone() {
+    let policy = Policy::deny_with(Errno::PERM)
+        .allow(["read", "ptrace"])
+        .allow_if(["ptrace"], [arg(0).eq(0)])
+        .allow(["write"])
+        .replace(Rule::new(Verdict::Trap, ["ptrace", "write"]));
+    let expected = Policy::deny_with(Errno::PERM).allow(["read"]).rule(Rule::new(Verdict::Trap, ["ptrace", "write"]));
+    assert_eq!(policy, expected);
+    // What is misspelt is told.
+    assert_eq!(policy.replace(Rule::new(Verdict::Trap, ["ptrase"])).problems().len(), 1);
+}
+
+#[test]
 fn a_call_of_another_architecture_is_no_problem_and_says_nothing() {
     let policy = Policy::deny_with(Errno::PERM).allow(["open", "openat"]);
     assert_eq!(policy.problems(), [""; 0]);
