@@ -66,9 +66,11 @@ fn the_init_is_filtered_too_and_does_its_work() {
 fn what_is_denied_is_an_error_inside() {
     needs!(userns);
     isolated(|| {
+        let scratch = Scratch::new();
+        let script = format!("mkdir {} 2>&1 || :", scratch.join("inside").display());
         let deny = |errno| Policy::allow_all().rule(Rule::new(Verdict::Errno(errno), ["mkdir", "mkdirat"]));
         for (errno, text) in [(Errno::PERM, "Operation not permitted"), (Errno::new(28), "No space left on device")] {
-            let said = text_of(shell("mkdir /tmp/skep-never 2>&1 || :").no_new_privileges().seccomp(deny(errno)));
+            let said = text_of(shell(&script).no_new_privileges().seccomp(deny(errno)));
             assert!(said.contains(text), "{said}");
         }
         // A user namespace, which anybody may make otherwise.
