@@ -6,7 +6,8 @@
 //! a directory or memory, and where what is changed in it goes ([`Changes`]). [`Steps`] are made from both: a list that can
 //! be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing in a root
 //! is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is the same
-//! for files, and tells beforehand what it and this machine lack for mounts.
+//! for files, and tells beforehand what it and this machine lack for mounts. [`View`] is a copy-on-write root of this
+//! machine's own files, made from what is mounted on it ([`MountInfo`]).
 //!
 //! ```
 //! use skep_rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
@@ -44,16 +45,20 @@ compile_error!("skep-rootfs is for Linux on x86_64 and aarch64: its system calls
 mod error;
 #[doc(hidden)]
 pub mod floor;
+mod mountinfo;
 mod mounts;
 mod root;
 mod steps;
 #[cfg(feature = "serde")]
 mod stored;
 mod sys;
+mod view;
 
 pub use error::{Error, ErrorKind, Object};
+pub use mountinfo::MountInfo;
 pub use mounts::{
     Attributes, Bind, Changes, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Overlay, Proc, Symlink, Sysfs, Tmpfs,
 };
 pub use root::{Node, Root};
 pub use steps::{Base, RootSpec, Setting, Steps, Stop};
+pub use view::View;

@@ -34,6 +34,11 @@ impl Attributes {
     const WORDS: [(Self, &'static str); 4] =
         [(Self::READ_ONLY, "ro"), (Self::NOSUID, "nosuid"), (Self::NODEV, "nodev"), (Self::NOEXEC, "noexec")];
 
+    /// The one that mount(8) writes so.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|(_, known)| *known == word).map(|(one, _)| one)
+    }
+
     /// The words of those in the set.
     pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
         Self::WORDS.into_iter().filter(move |(one, _)| self.contains(*one)).map(|(_, word)| word)
@@ -58,8 +63,7 @@ impl<'de> serde::Deserialize<'de> for Attributes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
         let attribute = |word: &String| {
-            let known = Self::WORDS.into_iter().find(|(_, known)| known == word);
-            known.map(|(one, _)| one).ok_or_else(|| {
+            Self::of_word(word).ok_or_else(|| {
                 serde::de::Error::custom(format!("{word:?} is no attribute: they are ro, nosuid, nodev, noexec"))
             })
         };

@@ -148,6 +148,15 @@ impl Mounts {
         self
     }
 
+    /// Adds what others have, after what is there.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.mounts.extend(others.mounts);
+        self.read_only.extend(others.read_only);
+        self.masked.extend(others.masked);
+        self
+    }
+
     /// Makes paths of the root read-only once everything is mounted.
     #[must_use]
     #[doc(alias = "readonlyPaths")]

@@ -19,3 +19,4 @@ mod pivot;
 mod said;
 mod support;
 mod unprivileged;
+mod view;

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use needs::{isolated, needs};
-use skep_rootfs::{Bind, Mounts, Proc, Root, RootSpec, Setting, Steps, Tmpfs};
+use skep_rootfs::{Bind, Changes, Mounts, Overlay, Proc, Root, RootSpec, Setting, Steps, Symlink, Tmpfs};
 
 use crate::said;
 use crate::support::{Tree, again_in_namespaces, live};
@@ -39,6 +39,15 @@ fn of_steps() {
             ("source absent", Mounts::new().add(Bind::new(tree.beside("absent"), "/run"))),
             ("directory over a file", Mounts::new().add(Bind::new(tree.beside("canary"), "/file"))),
             ("file over a directory", Mounts::new().add(Bind::new(&file, "/run"))),
+            ("lower directory absent", {
+                let overlay = Overlay::new("/run").lower(tree.beside("canary")).lower(tree.beside("absent"));
+                Mounts::new().add(overlay.changes(Changes::in_memory()))
+            }),
+            ("changes kept nowhere", {
+                let kept = Changes::Kept(tree.beside("absent/kept"));
+                Mounts::new().add(Overlay::new("/run").lower(tree.beside("canary")).changes(kept))
+            }),
+            ("link in place of a file", Mounts::new().add(Symlink::new("/file", "data"))),
             ("made in what is read-only", {
                 let top = Tmpfs::new("/run").read_only();
                 Mounts::new().add(top).add(Tmpfs::new("/run/x").create_target())
@@ -70,6 +79,9 @@ fn of_steps_in_a_user_namespace() {
         let setting = Setting { user_namespace: true, own_pid: true, ..Setting::default() };
         for (name, mounts) in [
             ("a proc of others", Mounts::new().add(Proc::new("/proc"))),
+            ("a layer with mounts below it", {
+                Mounts::new().add(Overlay::new("/data").lower("/").changes(Changes::in_memory()))
+            }),
             ("a bind without what is below it", Mounts::new().add(Bind::new("/", "/data").without_submounts())),
         ] {
             let steps = Steps::new(Some(&tree.spec()), &mounts, setting);

@@ -62,6 +62,22 @@ fn what_is_changed_goes_where_it_was_told_to() {
 }
 
 #[test]
+fn in_memory_a_directory_that_was_removed_is_made_again_where_a_tmpfs_takes_attributes() {
+    needs!(userns, program("unshare"), kernel(5, 11));
+    if again_in_namespaces(&[]) {
+        let tree = tree();
+        let steps = Steps::new(Some(&tree.spec().copy_on_write()), &Mounts::new(), USER);
+        let made = live(&steps, |_| {
+            fs::remove_dir("/moved").unwrap();
+            fs::create_dir("/moved").err().and_then(|error| error.raw_os_error())
+        });
+        let takes = needs::need::kernel(6, 6).unmet().is_none();
+        assert_eq!(made.unwrap(), if takes { None } else { Some(5) });
+        println!("second life lived");
+    }
+}
+
+#[test]
 fn files_can_be_changed_made_and_removed_in_an_overlay() {
     needs!(userns, program("unshare"), kernel(5, 11));
     if again_in_namespaces(&[]) {
