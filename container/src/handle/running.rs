@@ -157,6 +157,9 @@ impl Container {
             let has_ended = process.has_ended().map_err(|error| self.waiting(error))?;
             return Ok(if has_ended { Status::Ended } else { Status::Running });
         }
+        if self.doubt.is_some() && self.is_deserted() {
+            return Ok(Status::Ended);
+        }
         self.certain("look at")?;
         match self.undo.state() {
             // Looked at anew: its maker goes on with it, or has died.
@@ -175,6 +178,9 @@ impl Container {
         }
         let known = known?;
         if let Some(why) = known.doubt {
+            if self.is_deserted() {
+                return Ok(Status::Ended);
+            }
             return Err(Error::because("look at", self.object(), ErrorKind::WrongState, why));
         }
         Ok(match (known.first.process(), known.was_started, known.maker_lives) {
@@ -184,6 +190,16 @@ impl Container {
             (None, false, None) if !is_ours => Status::Creating,
             (None, false, _) => Status::HalfMade,
         })
+    }
+
+    /// Whether it is certain that there is nobody in its cgroup, in which its first process was before it executed anything.
+    fn is_deserted(&self) -> bool {
+        let Ok(Some(cgroup)) = self.cgroup() else { return false };
+        if cgroup.v2_fd().is_some() {
+            return cgroup.events().is_ok_and(|events| !events.populated);
+        }
+        // Version 1 lists the processes that the reader's pid namespace knows; it counts all.
+        cgroup.stat().is_ok_and(|stat| stat.pids.current == Some(0))
     }
 
     /// An error if it cannot be known whether it runs.

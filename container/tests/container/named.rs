@@ -354,3 +354,21 @@ fn of_a_container_in_another_pid_namespace_nobody_says_that_it_has_ended() {
         assert_killed(web.wait().unwrap());
     });
 }
+
+#[test]
+fn an_empty_cgroup_tells_that_it_has_ended_whatever_namespace_it_was_in() {
+    needs!(root, cgroup("pids"), program("busybox"), syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let web = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
+        let record = tree.states().join(tree.name("web")).join("record");
+        let text = fs::read_to_string(&record).unwrap();
+        fs::write(&record, text.replace("\"pid_namespace\": ", "\"pid_namespace\": 9")).unwrap();
+        assert_eq!(tree.open("web").unwrap().status().unwrap_err().kind(), ErrorKind::WrongState);
+        web.kill().unwrap();
+        web.wait().unwrap();
+        assert_eq!(tree.open("web").unwrap().status().unwrap(), Status::Ended);
+        tree.open("web").unwrap().delete().unwrap();
+        assert!(cgroups_called(&tree.name("web")).is_empty());
+    });
+}
