@@ -7,15 +7,18 @@
 
 mod arguments;
 mod signals;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use skep::ns::{IdMap, NamespaceKind, Namespaces};
+use skep::rootfs::{Devpts, Mounts, Proc};
 use skep::{Builder, Container, ErrorKind, Report};
 
 use arguments::{Arguments, Request};
 use signals::Signals;
+use terminal::{Caller, Relay};
 
 /// A failure of ours, as docker and podman number it.
 const FAILED: u8 = 125;
@@ -33,21 +36,22 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
+    let caller = Caller::find();
     if arguments.explain {
-        return match describe(arguments).plan() {
+        return match describe(arguments, caller.as_ref()).plan() {
             Ok(plan) => print(&plan.explain()),
             Err(error) => report(&error),
         };
     }
     // Before the start, so that none is lost; the program begins with none blocked.
-    let signals = match Signals::block() {
+    let signals = match Signals::block(caller.is_some()) {
         Ok(signals) => signals,
         Err(errno) => {
             say(format_args!("cannot watch for signals: {}", errno.desc()));
             return ExitCode::from(FAILED);
         }
     };
-    match run(arguments, &signals) {
+    match run(arguments, &signals, caller) {
         Ok(code) => ExitCode::from(code),
         Err(error) => report(&error),
     }
@@ -79,9 +83,24 @@ fn report(error: &skep::Error) -> ExitCode {
     })
 }
 
-fn run(arguments: Arguments, signals: &Signals) -> Result<u8, skep::Error> {
-    let container = describe(arguments).start()?;
-    match signals.forward_until_end(&container)? {
+fn run(arguments: Arguments, signals: &Signals, caller: Option<Caller>) -> Result<u8, skep::Error> {
+    let created = describe(arguments, caller.as_ref()).create()?;
+    let (container, mut relay) = match caller {
+        Some(mut caller) => {
+            caller.enter();
+            if let Some(terminal) = created.terminal() {
+                caller.dress(terminal);
+            }
+            let mut container = created.start()?;
+            let terminal = container.terminal.take();
+            (container, terminal.map(|terminal| Relay::new(caller, terminal)))
+        }
+        None => (created.start()?, None),
+    };
+    let ended = signals.forward_until_end(&container, &mut relay);
+    // The caller's terminal is as it was again before anything is said on it.
+    drop(relay);
+    match ended? {
         signals::Ended::ByItself(status) => Ok(status.shell_code().unwrap_or_else(|| {
             say(format_args!("{status}"));
             FAILED
@@ -91,7 +110,7 @@ fn run(arguments: Arguments, signals: &Signals) -> Result<u8, skep::Error> {
 }
 
 /// The container that the arguments ask for.
-fn describe(arguments: Arguments) -> Builder {
+fn describe(arguments: Arguments, caller: Option<&Caller>) -> Builder {
     let mut namespaces = Namespaces::new().make([
         NamespaceKind::Pid,
         NamespaceKind::Mount,
@@ -106,12 +125,19 @@ fn describe(arguments: Arguments) -> Builder {
     let builder = Container::anonymous()
         .namespaces(namespaces)
         .hostname(arguments.hostname)
-        .proc("/proc")
+        .mounts(Mounts::new().add(Proc::new("/proc")))
         .envs(std::env::vars_os())
         .command(arguments.program, arguments.args)
-        // A command in a terminal, of this machine's own programs: keys and job control reach it as they would without us.
-        .in_caller_session()
         .die_with_caller();
+    let builder = match caller {
+        // Its terminal is one of its own, and its keys are not kept from it as from a process 1.
+        Some(caller) => {
+            let mounts = Mounts::new().add(Proc::new("/proc")).add(Devpts::new("/dev/pts"));
+            caller.furnish(builder.mounts(mounts)).init()
+        }
+        // No terminal in sight: signals to the group that we are in reach it as they would without us.
+        None => builder.in_caller_session(),
+    };
     arguments.binds.into_iter().fold(builder, |builder, (source, target)| builder.bind(source, target))
 }
 

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! skep-run in a terminal: the command has another one, nothing is lost between the two, and ours is left as it was.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what the tests call fails them by a panic")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use needs::{Scratch, bin, isolated_for, needs};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::pty::OpenptFlags;
+use rustix::termios::{LocalModes, tcgetattr};
+use skep::Terminal;
+
+/// A hang detector: what has not happened by then never will.
+const DEADLINE: Duration = Duration::from_secs(60);
+const CTRL_C: &[u8] = b"\x03";
+
+/// A terminal with a person in front of it.
+struct Person {
+    terminal: Terminal,
+    /// What has been shown since it was last looked at.
+    shown: Vec<u8>,
+    /// What runs in it.
+    child: Child,
+}
+
+impl Person {
+    /// Runs a program that leads the session of a new terminal, with it as its three streams.
+    fn runs(program: &str, args: &[&str]) -> Self {
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let peer = rustix::pty::ioctl_tiocgptpeer(&master, flags).unwrap();
+        let stream = |peer: &OwnedFd| Stdio::from(peer.try_clone().unwrap());
+        let terminal = Terminal::from(master);
+        terminal.resize(31, 77).unwrap();
+        // Whoever runs the tests may ignore signals, as shells do for what runs in the background.
+        let child = Command::new("env")
+            .args(["--default-signal", "setsid", "--ctty", program])
+            .args(args)
+            .env("PS1", "> ")
+            .env("TERM", "dumb")
+            .env("HISTFILE", "")
+            .env("run", bin("skep-run"))
+            .stdin(stream(&peer))
+            .stdout(stream(&peer))
+            .stderr(stream(&peer))
+            .spawn()
+            .unwrap();
+        Self { terminal, shown: Vec::new(), child }
+    }
+
+    /// Runs skep-run with the shell for a command.
+    fn runs_inside(script: &str) -> Self {
+        Self::runs(bin("skep-run").to_str().unwrap(), &["--", "/bin/sh", "-c", script])
+    }
+
+    /// Runs a shell outside, in whose script `$0` is skep-run.
+    fn runs_outside(script: &str) -> Self {
+        Self::runs("/bin/sh", &["-c", script, bin("skep-run").to_str().unwrap()])
+    }
+
+    /// Reads until `text` is shown, and answers what was before it.
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> String {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let shown = String::from_utf8_lossy(&self.shown).into_owned();
+            if let Some((before, after)) = shown.split_once(text) {
+                self.shown = after.as_bytes().to_vec();
+                return before.to_owned();
+            }
+            let mut fds = [PollFd::new(&self.terminal, PollFlags::IN)];
+            rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
+            assert!(Instant::now() < end, "{text:?} is not shown: {shown:?}");
+            if fds.iter().any(|fd| !fd.revents().is_empty()) {
+                let mut bytes = [0; 4096];
+                let count = self.terminal.read(&mut bytes).unwrap();
+                assert!(count > 0, "{text:?} is not shown before the end: {shown:?}");
+                self.shown.extend(bytes.iter().take(count));
+            }
+        }
+    }
+
+    fn types(&mut self, bytes: &[u8]) {
+        self.terminal.write_all(bytes).unwrap();
+    }
+
+    /// The modes of the terminal, in words, to be compared.
+    fn modes(&self) -> String {
+        format!("{:?}", tcgetattr(&self.terminal).unwrap())
+    }
+
+    fn is_raw(&self) -> bool {
+        !tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ICANON)
+    }
+
+    fn ends(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+/// What is shown to the end of it, and the status.
+fn shown(mut person: Person) -> (String, Option<i32>) {
+    let mut text = String::new();
+    person.terminal.read_to_string(&mut text).unwrap();
+    (text.replace("\r\n", "\n"), person.ends())
+}
+
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < end, "not within {DEADLINE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn the_command_has_a_terminal_of_its_own_as_large_and_dressed_alike() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let script = "tty; stty size; ls -1 /dev/pts; stty -a | grep -o 'intr = ^.'; exit 7";
+        let person = Person::runs_outside(&format!("stty intr ^B; \"$0\" -- /bin/sh -c \"{script}\""));
+        assert_eq!(shown(person), ("/dev/pts/0\n31 77\n0\nptmx\nintr = ^B\n".to_owned(), Some(7)));
+    });
+}
+
+#[test]
+fn the_caller_s_terminal_is_raw_meanwhile_and_as_it_was_afterwards() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        for (number, code) in [(None, 3), (Some(Signal::SIGTERM), 7), (Some(Signal::SIGHUP), 129)] {
+            let mut person = Person::runs_inside("trap 'exit 7' TERM; echo up; read line; exit 3");
+            let pid = Pid::from_raw(person.child.id().cast_signed());
+            person.sees("up");
+            assert!(person.is_raw());
+            match number {
+                Some(number) => kill(pid, number).unwrap(),
+                None => person.types(b"\n"),
+            }
+            assert_eq!(person.ends(), Some(code));
+            assert!(!person.is_raw());
+        }
+        // Exactly so, whatever it was, and where nothing was started too.
+        for command in ["true", "/nowhere/at/all"] {
+            let script = format!("stty -echo -icanon min 3 time 7; stty -a; \"$0\" {command}; echo ==; stty -a");
+            let (text, _) = shown(Person::runs_outside(&script));
+            let (before, after) = text.split_once("==\n").unwrap();
+            assert!(before.starts_with(after), "{text}");
+        }
+    });
+}
+
+#[test]
+fn the_modes_are_the_same_to_the_last_bit() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let mut person = Person::runs_outside("read line; \"$0\" -- /bin/sh -c 'echo up; read line'; read line");
+        let before = person.modes();
+        person.types(b"\n");
+        person.sees("up");
+        assert_ne!(person.modes(), before);
+        person.types(b"\n");
+        until("it is as before", || person.modes() == before);
+        person.types(b"\n");
+        person.ends();
+    });
+}
+
+#[test]
+fn keys_make_signals_inside() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let mut person = Person::runs_inside("echo up; exec sleep 1000");
+        person.sees("up");
+        person.types(CTRL_C);
+        assert_eq!(person.ends(), Some(130));
+        // Ours would be ended by it as well, if it had it from the terminal.
+        let mut person = Person::runs_inside("trap 'echo caught' INT QUIT; echo up; read line; read line; exit 4");
+        person.sees("up");
+        person.types(CTRL_C);
+        person.sees("caught");
+        person.types(b"\x1c");
+        person.sees("caught");
+        person.types(b"\n\n");
+        assert_eq!(person.ends(), Some(4));
+    });
+}
+
+#[test]
+fn a_change_of_size_is_passed_on() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let mut person = Person::runs_inside("trap 'stty size; exit 3' WINCH; echo up; while :; do sleep 0.01; done");
+        person.sees("up");
+        person.terminal.resize(50, 132).unwrap();
+        person.sees("50 132");
+        assert_eq!(person.ends(), Some(3));
+    });
+}
+
+#[test]
+fn where_input_is_a_pipe_it_stays_one_and_keys_still_arrive() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let inside = "cat; tty <&1; tty <&0; echo up; read key </dev/tty; echo key $key";
+        let mut person = Person::runs_outside(&format!("echo piped | \"$0\" -- /bin/sh -c '{inside}'"));
+        assert_eq!(person.sees("up"), "piped\r\n/dev/pts/0\r\nnot a tty\r\n");
+        person.types(b"k\n");
+        person.sees("key k");
+        person.ends();
+    });
+}
+
+#[test]
+fn where_output_is_a_file_not_a_byte_of_it_is_touched() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let dir = Scratch::new();
+        let file = dir.join("file");
+        let inside = "printf \"a\\\\n\\\\t\\\\004\"; head -c 3000000 /dev/zero; tty >&2";
+        let script = format!("\"$0\" -- /bin/sh -c '{inside}' > {}", file.display());
+        let (text, _) = shown(Person::runs_outside(&script));
+        assert_eq!(text, "/dev/pts/0\n");
+        let bytes = fs::read(&file).unwrap();
+        assert_eq!((bytes.len(), bytes.get(..4)), (3_000_004, Some(&b"a\n\t\x04"[..])));
+    });
+}
+
+#[test]
+fn without_a_terminal_nothing_of_this_happens() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let (text, _) = shown(Person::runs_outside("echo x | \"$0\" -- /bin/sh -c 'tty; ps -o sid= -p $$' 2>&1 | cat"));
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("not a tty"));
+        // A session that is not seen from inside: the caller's.
+        assert_eq!(lines.next().map(str::trim), Some("0"));
+    });
+}
+
+#[test]
+fn a_reader_who_stops_holds_the_writer_and_no_memory_is_used_for_it() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        const SIZE: usize = 20_000_000;
+        let inside = format!("stty raw -echo; echo up; head -c {SIZE} /dev/zero | tr '\\0' x; echo end; read line");
+        let mut person = Person::runs_inside(&inside);
+        person.sees("up\n");
+        let status = || fs::read_to_string(format!("/proc/{}/status", person.child.id())).unwrap();
+        // Nobody reads: it has all that it takes, and sleeps.
+        until("it sleeps", || status().contains("State:\tS"));
+        let (mut count, mut bytes) = (person.shown.len(), [0; 65536]);
+        while count < SIZE {
+            count += { &person.terminal }.read(&mut bytes).unwrap();
+        }
+        let status = status();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
+        assert!(peak.parse::<u32>().unwrap() < 10_000, "{peak} kB");
+        person.types(b"\n");
+        let (rest, _) = shown(person);
+        assert_eq!(count + rest.len(), SIZE + "end\n".len());
+    });
+}
+
+#[test]
+fn what_is_pasted_arrives_whole_whenever_it_is_read() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        const SIZE: usize = 300_000;
+        let dir = Scratch::new();
+        let file = dir.join("file");
+        let inside = format!("stty raw -echo; echo up; sleep 0.2; head -c {SIZE} > {}; echo end", file.display());
+        let mut person = Person::runs_inside(&inside);
+        person.sees("up\n");
+        let sent: Vec<u8> = (0..SIZE / 8).flat_map(|number| format!("{number:07x} ").into_bytes()).collect();
+        person.types(&sent);
+        person.sees("end");
+        person.ends();
+        assert!(fs::read(&file).unwrap() == sent);
+    });
+}
+
+#[test]
+fn all_that_was_written_is_shown_after_the_end() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let mut person = Person::runs_inside("stty raw; echo up; head -c 100000 /dev/zero | tr '\\0' x; echo end");
+        person.sees("up\n");
+        // Its command may have ended long since: only what the terminals hold is left.
+        std::thread::sleep(Duration::from_millis(50));
+        let before = person.shown.len();
+        let (text, code) = shown(person);
+        assert_eq!((before + text.len(), code), (100_004, Some(0)));
+        assert!(text.ends_with("end\n"));
+    });
+}
+
+#[test]
+fn when_the_caller_s_terminal_is_hung_up_so_is_the_command_s() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let dir = Scratch::new();
+        let file = dir.join("file");
+        let inside = format!("trap 'echo hup > {}; exit 5' HUP; echo up; while :; do sleep 0.01; done", file.display());
+        let mut person = Person::runs_inside(&inside);
+        person.sees("up");
+        let Person { terminal, mut child, .. } = person;
+        drop(terminal);
+        assert_eq!(child.wait().unwrap().code(), Some(5));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "hup\n");
+        // Not by the signal alone, which skep-run may be told to ignore.
+        let mut person = Person::runs_outside("trap '' HUP; exec \"$0\" -- /bin/sh -c 'echo up; exec sleep 1000'");
+        person.sees("up");
+        let Person { terminal, mut child, .. } = person;
+        drop(terminal);
+        assert_eq!(child.wait().unwrap().code(), Some(129));
+    });
+}
+
+#[test]
+fn in_a_pipeline_the_terminal_is_left_as_it_is_for_who_reads_the_output() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        // Lines are typed as to a command outside, and each is seen once.
+        let inside = "echo up >&2; read line; echo got $line; cat; echo end";
+        let mut person = Person::runs_outside(&format!("\"$0\" -- /bin/sh -c '{inside}' | sed s/got/read/"));
+        person.sees("up");
+        assert!(!person.is_raw());
+        person.types(b"key\n");
+        assert_eq!(person.sees("read key\r\n"), "\r\nkey\r\n");
+        person.types(b"more\n\x04");
+        let (text, _) = shown(person);
+        assert_eq!(text, "more\nmore\nend\n");
+        // Keys make signals outside then, which are pressed again inside: for all of the foreground.
+        let inside = "/bin/sh -c \"echo up >&2; exec sleep 1000\"; :";
+        let mut person = Person::runs_outside(&format!("trap : INT; \"$0\" -- /bin/sh -c '{inside}' | cat"));
+        person.sees("up");
+        person.types(CTRL_C);
+        let (text, _) = shown(person);
+        assert_eq!(text.trim(), "^C");
+        // While the reader has its keys one by one, all are his.
+        let reader = "stty -icanon -echo </dev/tty; echo reader >/dev/tty; head -c 9 </dev/tty; stty icanon </dev/tty";
+        let outside = format!("\"$0\" -- /bin/sh -c 'read line; echo got $line >&2' | ({reader})");
+        let mut person = Person::runs_outside(&outside);
+        person.sees("reader");
+        for key in b"his keys!" {
+            person.types(&[*key]);
+        }
+        person.sees("his keys!");
+        until("it is in lines again", || !person.is_raw());
+        person.types(b"ours\n");
+        person.sees("got ours");
+        person.ends();
+    });
+}
+
+#[test]
+fn a_stop_from_outside_gives_the_modes_back_until_it_goes_on() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let mut person = Person::runs_inside("echo up; read line; echo got $line");
+        person.sees("up");
+        let pid = Pid::from_raw(person.child.id().cast_signed());
+        kill(pid, Signal::SIGTSTP).unwrap();
+        until("it is stopped", || state(&person) == 'T');
+        assert!(!person.is_raw());
+        kill(pid, Signal::SIGCONT).unwrap();
+        until("it has the terminal", || person.is_raw());
+        person.types(b"key\n");
+        person.sees("got key");
+        person.ends();
+    });
+}
+
+fn state(person: &Person) -> char {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", person.child.id())).unwrap();
+    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
+/// An interactive bash, in which skep-run is `$run`.
+fn bash() -> Person {
+    let mut person = Person::runs("/bin/bash", &["--norc", "--noprofile", "-i"]);
+    person.sees("> ");
+    person
+}
+
+#[test]
+fn in_the_background_it_leaves_the_terminal_alone_until_it_is_brought_forth() {
+    needs!(userns, program("bash"));
+    isolated_for(DEADLINE * 2, || {
+        let mut person = bash();
+        person.types(b"$run -- /bin/sh -c 'echo u''p; read line; echo got $line; exit 6' &\n");
+        person.sees("up");
+        // The shell reads lines still, and they are not taken from it.
+        person.types(b"jobs; echo a''live\n");
+        assert!(person.sees("alive").contains("Running"));
+        person.types(b"fg\n");
+        person.sees("fg\r\n");
+        until("it has the terminal", || is_in_front(&person, "skep-run") && person.is_raw());
+        person.types(b"key\n");
+        // What is typed before it has ended is its own, read or not.
+        person.sees("got key");
+        person.sees("> ");
+        person.types(b"echo code $?; exit\n");
+        person.sees("code 6");
+        person.ends();
+    });
+}
+
+#[test]
+fn stopped_it_gives_the_terminal_back_and_takes_it_again() {
+    needs!(userns, program("bash"));
+    isolated_for(DEADLINE * 2, || {
+        for number in [Signal::SIGTSTP, Signal::SIGSTOP] {
+            let mut person = bash();
+            person.types(b"$run -- /bin/sh -c 'echo u''p; read line; stty size; echo got $line'\n");
+            person.sees("up");
+            kill(Pid::from_raw(in_front(&person).unwrap().cast_signed()), number).unwrap();
+            person.sees("Stopped");
+            person.types(b"echo a''live\n");
+            person.sees("alive");
+            // Until then the shell asks for the size, and sets it to what it was told.
+            person.sees("> ");
+            person.terminal.resize(9, 99).unwrap();
+            person.types(b"fg\n");
+            until("it has the terminal", || is_in_front(&person, "skep-run") && person.is_raw());
+            person.types(b"key\n");
+            person.sees("9 99");
+            person.sees("got key");
+            person.sees("> ");
+            person.types(b"exit 0\n");
+            person.ends();
+        }
+    });
+}
+
+/// The leader of the group in the foreground.
+fn in_front(person: &Person) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", person.child.id())).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(5)?.parse().ok()
+}
+
+fn is_in_front(person: &Person, name: &str) -> bool {
+    let comm = in_front(person).and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+    comm.is_some_and(|comm| comm.trim() == name)
+}
+
+#[test]
+fn the_caller_s_descriptors_keep_their_flags() {
+    needs!(userns);
+    isolated_for(DEADLINE * 2, || {
+        let mut person = Person::runs_inside("echo up; read line");
+        person.sees("up");
+        let flags = |fd: i32| {
+            let text = fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", person.child.id())).unwrap();
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:")).unwrap().trim().to_owned();
+            u32::from_str_radix(&flags, 8).unwrap()
+        };
+        const O_NONBLOCK: u32 = 0o4000;
+        assert_eq!([0, 1, 2].map(|fd| flags(fd) & O_NONBLOCK), [0; 3]);
+        person.types(b"\n");
+        person.ends();
+    });
+}
