@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use needs::{isolated, needs};
-use skep::rootfs::{Bind, Changes, Mounts, RootSpec, Symlink};
+use skep::Container;
+use skep::rootfs::{Bind, Changes, Mounts, RootSpec, Symlink, View};
 
 use crate::common::text_of;
 use crate::tree::Tree;
@@ -72,5 +73,25 @@ fn what_this_machine_lacks_for_changes_is_told_beforehand() {
         let missing = Mounts::new().add(Bind::new("/no/such", "/x"));
         let builder = tree.shell(":").root_spec(RootSpec::tmpfs()).mounts(missing);
         assert_eq!(builder.plan().unwrap_err().problems(), ["mounts[0].source \"/no/such\" does not exist"]);
+    });
+}
+
+#[test]
+fn a_container_lives_in_a_view_of_this_machine() {
+    needs!(userns, kernel(5, 11));
+    isolated(|| {
+        let view = View::of_this_machine(!crate::common::is_root(), Changes::in_memory()).unwrap();
+        let notes = view.notes.clone();
+        let script =
+            "echo x > /etc/skep-made-in-a-view; cat /etc/skep-made-in-a-view; cat /etc/passwd; ls -A /tmp /run";
+        let builder = Container::anonymous()
+            .namespaces(crate::common::namespaces())
+            .root_spec(view.root)
+            .mounts(view.mounts.and(Mounts::standard()))
+            .env("PATH", "/usr/bin:/bin")
+            .command("sh", ["-c", script]);
+        let passwd = fs::read_to_string("/etc/passwd").unwrap();
+        assert_eq!(text_of(builder), format!("x\n{passwd}/run:\n\n/tmp:\n"), "{notes:?}");
+        assert!(!fs::exists("/etc/skep-made-in-a-view").unwrap());
     });
 }

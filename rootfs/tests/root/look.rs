@@ -203,6 +203,8 @@ fn nothing_can_be_made_on_a_read_only_file_system() {
         let mounts = Mounts::new().add(Tmpfs::new("/data/inner/a/b").create_target());
         let said = "mounts[0].target \"/data/inner/a/b\" cannot be made: \"/data/inner\" is on a read-only file system";
         assert_eq!(root.problems_of(&mounts), [said]);
+        // Where the root is to lie under an overlay it is made there.
+        assert_eq!(root.changes_go_elsewhere().problems_of(&mounts), [""; 0]);
         unmount(&inner, UnmountFlags::empty()).unwrap();
     });
 }
