@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use needs::{Scratch, isolated, needs};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount};
@@ -22,14 +22,26 @@ fn assert_nothing_was_made() {
     }
 }
 
-/// Mounts that a test makes in its own namespace; unmounted when it ends.
-struct Made(Vec<std::path::PathBuf>);
+/// A directory that a view takes over, unlike /tmp, and mounts in it; gone when the test ends, however it does.
+struct Place {
+    dir: PathBuf,
+    mounts: Vec<PathBuf>,
+}
 
-impl Drop for Made {
+impl Place {
+    fn new() -> Self {
+        let dir = Path::new("/var/tmp").join(needs::token());
+        fs::create_dir(&dir).unwrap();
+        Self { dir, mounts: Vec::new() }
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        for path in self.0.iter().rev() {
+        for path in self.mounts.iter().rev() {
             unmount(path, UnmountFlags::DETACH).unwrap();
         }
+        fs::remove_dir_all(&self.dir).unwrap();
     }
 }
 
@@ -38,9 +50,9 @@ fn root_changes_everything_and_nothing_of_it_is_on_the_machine() {
     needs!(root);
     isolated(|| {
         mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).unwrap();
-        // Beside /tmp, which a view does not take over.
-        let dir = format!("/var/tmp/{}", needs::token());
-        let at = |path: &str| Path::new(&dir).join(path);
+        let mut place = Place::new();
+        let dir = place.dir.clone();
+        let at = |path: &str| dir.join(path);
         for name in ["own/inner", "hidden/below", "locked"] {
             fs::create_dir_all(at(name)).unwrap();
         }
@@ -54,7 +66,7 @@ fn root_changes_everything_and_nothing_of_it_is_on_the_machine() {
         tmpfs("hidden/below");
         tmpfs("hidden");
         mount_bind(at("other"), at("file")).unwrap();
-        let made = Made(["own", "own/inner", "hidden/below", "hidden", "file"].map(at).to_vec());
+        place.mounts = ["own", "own/inner", "hidden/below", "hidden", "file"].map(at).to_vec();
         for denied in DENIALS {
             let view = View::of_this_machine(false, Changes::in_memory()).unwrap();
             let files = format!("{:?} is read-only: a file, which is mounted there", at("file"));
@@ -102,8 +114,6 @@ fn root_changes_everything_and_nothing_of_it_is_on_the_machine() {
             assert_eq!(fs::read_to_string(at("own/file")).unwrap(), "own");
             assert_eq!(names(at("own/inner")), [""; 0]);
         }
-        drop(made);
-        fs::remove_dir_all(&dir).unwrap();
     });
 }
 
