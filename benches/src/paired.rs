@@ -3,6 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
 /// One way to do the job.
 pub struct Contestant<'a> {
     /// What it is called in the table.
@@ -22,6 +25,7 @@ impl std::fmt::Debug for Contestant<'_> {
 pub struct Rounds {
     names: Vec<&'static str>,
     times: Vec<Vec<Duration>>,
+    cpu: Vec<Vec<Duration>>,
     absent: Vec<(&'static str, String)>,
 }
 
@@ -40,17 +44,23 @@ impl Rounds {
         });
         let count = contestants.len();
         let mut times = vec![Vec::with_capacity(rounds); count];
+        let mut cpu = times.clone();
         for round in 0..rounds {
             for turn in 0..count {
                 let at = (round + turn) % count;
-                let (Some(contestant), Some(times)) = (contestants.get_mut(at), times.get_mut(at)) else { continue };
-                let begin = Instant::now();
+                let (Some(contestant), Some(times), Some(cpu)) =
+                    (contestants.get_mut(at), times.get_mut(at), cpu.get_mut(at))
+                else {
+                    continue;
+                };
+                let (begin, used) = (Instant::now(), cpu_of_children());
                 let done = (contestant.run)();
-                let took = begin.elapsed();
+                let (took, used) = (begin.elapsed(), cpu_of_children().saturating_sub(used));
                 times.push(if done.is_ok() { took } else { Duration::MAX });
+                cpu.push(if done.is_ok() { used } else { Duration::MAX });
             }
         }
-        Self { names: contestants.iter().map(|contestant| contestant.name).collect(), times, absent }
+        Self { names: contestants.iter().map(|contestant| contestant.name).collect(), times, cpu, absent }
     }
 
     /// The times of the contestant called `name`, in the order of rounds.
@@ -60,12 +70,24 @@ impl Rounds {
         at.and_then(|at| self.times.get(at)).map_or(&[], Vec::as_slice)
     }
 
-    /// A table: the tenth percentile and the median of each, and the median of its differences to `base` within a round.
+    /// A table of times: the tenth percentile and the median of each, and the median of its differences to `base` within a
+    /// round.
     #[must_use]
     pub fn table(&self, title: &str, base: &str) -> String {
-        let base_times = self.times(base);
+        self.table_of(&self.times, title, base)
+    }
+
+    /// The same of the processor time of what was waited for: whole programs, with all that they waited for.
+    #[must_use]
+    pub fn cpu_table(&self, title: &str, base: &str) -> String {
+        self.table_of(&self.cpu, title, base)
+    }
+
+    fn table_of(&self, all: &[Vec<Duration>], title: &str, base: &str) -> String {
+        let base_times = self.names.iter().position(|known| *known == base).and_then(|at| all.get(at));
+        let base_times = base_times.map_or(&[][..], Vec::as_slice);
         let mut text = format!("{title}\n{:<28}{:>9}{:>9}{:>12}{:>8}\n", "", "p10 us", "median", "- base us", "ratio");
-        for (name, times) in self.names.iter().zip(&self.times) {
+        for (name, times) in self.names.iter().zip(all) {
             let difference =
                 median(times.iter().zip(base_times).map(|(time, base)| micros(*time) - micros(*base)).collect());
             let ratio =
@@ -79,6 +101,15 @@ impl Rounds {
         }
         text
     }
+}
+
+/// The processor time of all that this process has waited for, and all that those have.
+fn cpu_of_children() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Duration::ZERO };
+    [usage.user_time(), usage.system_time()]
+        .map(|time| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0)))
+        .into_iter()
+        .sum()
 }
 
 fn micros(time: Duration) -> f64 {

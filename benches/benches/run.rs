@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `skep-run -- /bin/true` beside what else runs a program of this machine apart from it, each with what it can do.
+//!
+//! Builds nothing: `cargo build --release -p skep-run` first. Peers that are not installed are named.
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(clippy::print_stdout, reason = "a bench shows a table")]
+#![allow(clippy::indexing_slicing, reason = "indexing JSON does not panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use skep_benches::paired::{Contestant, Rounds};
+
+const ROUNDS: usize = 60;
+
+/// What the differences are taken to: the least that makes the namespaces, without files, limits, filter or rights.
+const BASE: &str = "unshare (namespaces, /proc)";
+
+fn runs(criterion: &mut Criterion) {
+    hide_controllers();
+    let bundle = std::env::temp_dir().join(format!("skep-bench-{}", std::process::id()));
+    let ours = ours();
+    let contestants = vec![
+        command(BASE, "unshare", &["-mpuinCf", "--mount-proc", "/bin/true"]),
+        command("skep-run", ours.to_str().unwrap_or(""), &["--quiet", "--", "/bin/true"]),
+        command(
+            "skep-run, no limits",
+            ours.to_str().unwrap_or(""),
+            &["--quiet", "--memory=max", "--pids=max", "--", "/bin/true"],
+        ),
+        command(
+            "bwrap (no limits, filter)",
+            "bwrap",
+            &[
+                "--unshare-all",
+                "--ro-bind",
+                "/",
+                "/",
+                "--proc",
+                "/proc",
+                "--dev",
+                "/dev",
+                "--tmpfs",
+                "/tmp",
+                "/bin/true",
+            ],
+        ),
+        oci("runc (docker's shape)", "runc", &bundle),
+        oci("crun (docker's shape)", "crun", &bundle),
+    ];
+    let names: Vec<&'static str> = contestants.iter().map(|contestant| contestant.name).collect();
+    let rounds = Rounds::run(contestants, ROUNDS);
+    println!("{}", rounds.table("run /bin/true: wall time", BASE));
+    println!("{}", rounds.cpu_table("run /bin/true: processor time", BASE));
+    let mut group = criterion.benchmark_group("run");
+    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
+    for name in names {
+        let mut next = rounds.times(name).iter().cycle();
+        if next.clone().next().is_some() {
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
+            });
+        }
+    }
+    group.finish();
+    for program in ["runc", "crun"] {
+        let root = bundle.join(program).join("root");
+        let _absent = umount2(&root, MntFlags::MNT_DETACH);
+        // Nothing but what was made here: this machine's root was mounted in it.
+        let _absent = fs::remove_dir(&root);
+        let _absent = fs::remove_file(bundle.join(program).join("config.json"));
+        let _absent = fs::remove_dir(bundle.join(program));
+    }
+    let _absent = fs::remove_dir(&bundle);
+}
+
+/// Shows this process, and what it starts, a second version of cgroups without controllers: crun refuses hybrid machines
+/// that have some in it.
+#[allow(clippy::disallowed_methods, reason = "the bench is a program of its own, with one thread so far")]
+fn hide_controllers() {
+    const FILE: &str = "/sys/fs/cgroup/unified/cgroup.controllers";
+    let none: Option<&str> = None;
+    let hidden = unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none))
+        .and_then(|()| mount(Some("/dev/null"), FILE, none, MsFlags::MS_BIND, none));
+    if let Err(errno) = hidden
+        && Path::new(FILE).exists()
+    {
+        println!("crun may refuse this machine's cgroups: {errno}");
+    }
+}
+
+/// The skep-run of the same build directory.
+fn ours() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.ancestors().nth(2).unwrap_or(Path::new("/")).join("skep-run")
+}
+
+fn command<'a>(name: &'static str, program: &str, args: &'a [&'a str]) -> Contestant<'a> {
+    let program = program.to_owned();
+    let run = move || done(Command::new(&program).args(args));
+    Contestant { name, run: Box::new(run) }
+}
+
+fn done(command: &mut Command) -> Result<(), String> {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(status.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// An OCI runtime with its own default description, on this machine's root, and with our limits.
+fn oci<'a>(name: &'static str, program: &'static str, bundle: &Path) -> Contestant<'a> {
+    let bundle = bundle.join(program);
+    let mut number = 0;
+    let run = move || {
+        if number == 0 {
+            describe(program, &bundle)?;
+        }
+        number += 1;
+        let id = format!("skep-bench-{}-{number}", std::process::id());
+        done(Command::new(program).args(["run", "--bundle"]).arg(&bundle).arg(id))
+    };
+    Contestant { name, run: Box::new(run) }
+}
+
+/// Writes what `program spec` says, with this machine's root, `/bin/true` and the limits of skep-run in it.
+fn describe(program: &str, bundle: &Path) -> Result<(), String> {
+    fs::create_dir_all(bundle).map_err(|error| error.to_string())?;
+    done(Command::new(program).args(["spec", "--bundle"]).arg(bundle))
+        .or_else(|_| done(Command::new(program).arg("spec").current_dir(bundle)))?;
+    let path = bundle.join("config.json");
+    let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    let mut config: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    // Not "/" itself: they cannot leave what they are in. Seen by the bench alone.
+    let root = bundle.join("root");
+    fs::create_dir_all(&root).map_err(|error| error.to_string())?;
+    let none: Option<&str> = None;
+    mount(Some("/"), &root, none, MsFlags::MS_BIND, none).map_err(|errno| errno.to_string())?;
+    config["root"] = serde_json::json!({ "path": root, "readonly": true });
+    config["process"]["terminal"] = false.into();
+    config["process"]["args"] = serde_json::json!(["/bin/true"]);
+    config["linux"]["resources"]["memory"] = serde_json::json!({ "limit": 8u64 << 30 });
+    config["linux"]["resources"]["pids"] = serde_json::json!({ "limit": 1024 });
+    // Each mounts a sysfs of its own. The view of cgroups in it, which some cannot make on every machine, is left out.
+    if let Some(mounts) = config["mounts"].as_array_mut() {
+        mounts.retain(|mount| mount["type"] != "cgroup" && mount["type"] != "cgroup2");
+    }
+    if let Ok(profile) = fs::read_to_string("/usr/share/containers/seccomp.json") {
+        config["linux"]["seccomp"] = linux_seccomp(&profile).unwrap_or_default();
+    }
+    fs::write(&path, config.to_string()).map_err(|error| error.to_string())
+}
+
+/// Docker's profile, as an OCI runtime takes it: what is conditional on rights and machines is decided.
+fn linux_seccomp(profile: &str) -> Option<serde_json::Value> {
+    const OURS: [&str; 14] = [
+        "CAP_CHOWN",
+        "CAP_DAC_OVERRIDE",
+        "CAP_FSETID",
+        "CAP_FOWNER",
+        "CAP_MKNOD",
+        "CAP_NET_RAW",
+        "CAP_SETGID",
+        "CAP_SETUID",
+        "CAP_SETFCAP",
+        "CAP_SETPCAP",
+        "CAP_NET_BIND_SERVICE",
+        "CAP_SYS_CHROOT",
+        "CAP_KILL",
+        "CAP_AUDIT_WRITE",
+    ];
+    let mut profile: serde_json::Value = serde_json::from_str(profile).ok()?;
+    let names = |rule: &serde_json::Value, when: &str, what: &str| -> Vec<String> {
+        let list = rule[when][what].as_array().cloned().unwrap_or_default();
+        list.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let rules = profile["syscalls"].as_array_mut()?;
+    rules.retain(|rule| {
+        let (caps, arches) = (names(rule, "includes", "caps"), names(rule, "includes", "arches"));
+        caps.iter().all(|cap| OURS.contains(&cap.as_str()))
+            && (arches.is_empty() || arches.iter().any(|arch| arch == "amd64"))
+            && !names(rule, "excludes", "caps").iter().any(|cap| OURS.contains(&cap.as_str()))
+            && !names(rule, "excludes", "arches").iter().any(|arch| arch == "amd64")
+    });
+    for rule in rules {
+        for key in ["includes", "excludes", "comment", "errno"] {
+            rule.as_object_mut()?.remove(key);
+        }
+    }
+    Some(serde_json::json!({
+        "defaultAction": profile["defaultAction"],
+        "defaultErrnoRet": 1,
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        "syscalls": profile["syscalls"],
+    }))
+}
+
+criterion_group!(benches, runs);
+criterion_main!(benches);
