@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! skep-run: a program of this machine in namespaces of its own.
+//! skep-run: a program of this machine in a container on a copy-on-write view of it.
 //!
 //! `skep-run [OPTIONS] [--] [COMMAND [ARGS…]]` ends with the command's status: its exit code, 128+n for signal n; 125 if
 //! it could not be started for a reason of ours, 126 if it cannot be executed, 127 if there is no such program.
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod describe;
+mod files;
+mod leftovers;
+mod limits;
+mod outcome;
 mod signals;
+mod summary;
 mod terminal;
+mod user;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use skep::ns::{IdMap, NamespaceKind, Namespaces};
-use skep::rootfs::{Devpts, Mounts, Proc};
-use skep::{Builder, Container, ErrorKind, Report};
+use skep::{Container, Created, ErrorKind, Report};
 
 use arguments::{Arguments, Request};
-use signals::Signals;
+use describe::Described;
+use outcome::Outcome;
+use signals::{Ended, Signals};
 use terminal::{Caller, Relay};
 
 /// A failure of ours, as docker and podman number it.
@@ -27,18 +35,25 @@ const NOT_FOUND: u8 = 127;
 
 fn main() -> ExitCode {
     let arguments = match arguments::parse() {
-        Ok(Request::Run(arguments)) => arguments,
-        Ok(Request::Print(text)) => {
-            return print(&text);
-        }
+        Ok(Request::Run(arguments)) => *arguments,
+        Ok(Request::Print(text)) => return print(&text),
         Err(problem) => {
             say(format_args!("{problem}\nTry: skep-run --help"));
             return ExitCode::from(FAILED);
         }
     };
     let caller = Caller::find();
+    let described = match describe::describe(&arguments, caller.as_ref()) {
+        Ok(described) => described,
+        Err(problems) => {
+            for problem in problems {
+                say(format_args!("{problem}"));
+            }
+            return ExitCode::from(FAILED);
+        }
+    };
     if arguments.explain {
-        return match describe(arguments, caller.as_ref()).plan() {
+        return match described.builder.plan() {
             Ok(plan) => print(&plan.explain()),
             Err(error) => report(&error),
         };
@@ -51,7 +66,7 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match run(arguments, &signals, caller) {
+    match run(&arguments, described, &signals, caller) {
         Ok(code) => ExitCode::from(code),
         Err(error) => report(&error),
     }
@@ -73,6 +88,14 @@ fn say(text: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr(), "skep-run: {text}"));
 }
 
+/// An error of a leaf with its causes, as a sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", sentence(cause)),
+        None => error.to_string(),
+    }
+}
+
 /// Says what went wrong, and ends as shells do for it.
 fn report(error: &skep::Error) -> ExitCode {
     say(format_args!("{}", Report(error)));
@@ -83,62 +106,56 @@ fn report(error: &skep::Error) -> ExitCode {
     })
 }
 
-fn run(arguments: Arguments, signals: &Signals, caller: Option<Caller>) -> Result<u8, skep::Error> {
-    let created = describe(arguments, caller.as_ref()).create()?;
-    let (container, mut relay) = match caller {
-        Some(mut caller) => {
-            caller.enter();
-            if let Some(terminal) = created.terminal() {
-                caller.dress(terminal);
-            }
-            let mut container = created.start()?;
-            let terminal = container.terminal.take();
-            (container, terminal.map(|terminal| Relay::new(caller, terminal)))
-        }
-        None => (created.start()?, None),
-    };
-    let ended = signals.forward_until_end(&container, &mut relay);
+fn run(
+    arguments: &Arguments,
+    described: Described,
+    signals: &Signals,
+    caller: Option<Caller>,
+) -> Result<u8, skep::Error> {
+    leftovers::sweep();
+    let began = Instant::now();
+    let created = described.builder.create()?;
+    if !arguments.quiet {
+        drop(write!(std::io::stderr(), "{}", described.summary));
+    }
+    let (container, mut relay) = start(created, caller)?;
+    let ended = signals.forward_until_end(&container, &mut relay, arguments.init);
     // The caller's terminal is as it was again before anything is said on it.
     drop(relay);
-    match ended? {
-        signals::Ended::ByItself(status) => Ok(status.shell_code().unwrap_or_else(|| {
-            say(format_args!("{status}"));
-            FAILED
-        })),
-        signals::Ended::BySignal(signal) => Ok(128_u8.saturating_add(signal)),
+    let (status, code) = match ended? {
+        Ended::ByItself(status) => (
+            Some(status),
+            status.shell_code().unwrap_or_else(|| {
+                say(format_args!("{status}"));
+                FAILED
+            }),
+        ),
+        Ended::BySignal(signal) => (None, 128_u8.saturating_add(signal)),
+    };
+    if arguments.json {
+        let outcome = Outcome::of(&container, status, code, began.elapsed());
+        let line = serde_json::to_string(&outcome).unwrap_or_default();
+        drop(writeln!(std::io::stderr(), "{line}"));
     }
+    if container.name().is_some()
+        && let Err(error) = container.delete()
+    {
+        say(format_args!("{}", Report(&error)));
+    }
+    drop(described.kept);
+    Ok(code)
 }
 
-/// The container that the arguments ask for.
-fn describe(arguments: Arguments, caller: Option<&Caller>) -> Builder {
-    let mut namespaces = Namespaces::new().make([
-        NamespaceKind::Pid,
-        NamespaceKind::Mount,
-        NamespaceKind::Uts,
-        NamespaceKind::Ipc,
-        NamespaceKind::Net,
-    ]);
-    if !nix::unistd::geteuid().is_root() {
-        // The only map that an ordinary user may write alone: root inside is the user outside.
-        namespaces = namespaces.user(IdMap::current_as_root());
+/// Has the command begin; with the caller's terminal for a screen, if there is one.
+fn start(created: Created, caller: Option<Caller>) -> Result<(Container, Option<Relay>), skep::Error> {
+    let Some(mut caller) = caller else { return Ok((created.start()?, None)) };
+    caller.enter();
+    if let Some(terminal) = created.terminal() {
+        caller.dress(terminal);
     }
-    let builder = Container::anonymous()
-        .namespaces(namespaces)
-        .hostname(arguments.hostname)
-        .mounts(Mounts::new().add(Proc::new("/proc")))
-        .envs(std::env::vars_os())
-        .command(arguments.program, arguments.args)
-        .die_with_caller();
-    let builder = match caller {
-        // Its terminal is one of its own, and its keys are not kept from it as from a process 1.
-        Some(caller) => {
-            let mounts = Mounts::new().add(Proc::new("/proc")).add(Devpts::new("/dev/pts"));
-            caller.furnish(builder.mounts(mounts)).init()
-        }
-        // No terminal in sight: signals to the group that we are in reach it as they would without us.
-        None => builder.in_caller_session(),
-    };
-    arguments.binds.into_iter().fold(builder, |builder, (source, target)| builder.bind(source, target))
+    let mut container = created.start()?;
+    let terminal = container.terminal.take();
+    Ok((container, terminal.map(|terminal| Relay::new(caller, terminal))))
 }
 
 fn is_about_the_program(error: &skep::Error) -> bool {

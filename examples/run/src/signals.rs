@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Signals for skep-run that are meant for the program.
 //!
-//! The program is PID 1 of its namespace: the kernel drops signals that it has no handler for, which would end any other
-//! program. So that Ctrl-C and `kill` do what they do to every command, such a signal ends the container here.
+//! Process 1 of the container is an init, which hands them on. Where the program itself is process 1, the kernel drops
+//! signals that it has no handler for, which would end any other program: so that Ctrl-C and `kill` do what they do to
+//! every command, such a signal ends the container here.
 
 use std::os::fd::AsFd;
 
@@ -62,6 +63,7 @@ impl Signals {
         &self,
         container: &Container,
         relay: &mut Option<Relay>,
+        has_init: bool,
     ) -> Result<Ended, skep::Error> {
         let mut ended = None;
         loop {
@@ -94,19 +96,14 @@ impl Signals {
                 if let Some(status) = ended {
                     return Ok(Ended::ByItself(status));
                 }
-                // With a terminal process 1 is an init, who hands them on; while it waits for them none is blocked in it.
-                if relay.is_none()
-                    && is_deadly(signal)
-                    && container.pid().is_some_and(|pid| would_be_dropped(pid, signal))
-                {
+                // An init hands them on; while it waits for them none is blocked in it that could be looked for.
+                if !has_init && is_deadly(signal) && container.pid().is_some_and(|pid| would_be_dropped(pid, signal)) {
                     container.kill()?;
                     container.wait()?;
                     return Ok(Ended::BySignal(signal));
                 }
-                // The terminal has sent it to the program as well, if it has the same one.
-                if info.ssi_code != SI_KERNEL || relay.is_some() {
-                    let _ended_meanwhile = container.signal(signal.into());
-                }
+                // Its session is its own: what a terminal sends to all of ours does not reach it without us.
+                let _ended_meanwhile = container.signal(signal.into());
             }
             let Some(relay) = relay else { continue };
             if ended.is_some() {

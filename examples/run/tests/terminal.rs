@@ -57,7 +57,14 @@ impl Person {
 
     /// Runs skep-run with the shell for a command.
     fn runs_inside(script: &str) -> Self {
-        Self::runs(bin("skep-run").to_str().unwrap(), &["--", "/bin/sh", "-c", script])
+        Self::runs(bin("skep-run").to_str().unwrap(), &["--quiet", "--", "/bin/sh", "-c", script])
+    }
+
+    /// The same, where what it writes in `directory` is seen outside.
+    fn runs_beside(directory: &Scratch, script: &str) -> Self {
+        let directory = directory.path().to_str().unwrap();
+        let args = ["--quiet", "--rw", directory, "--", "/bin/sh", "-c", script];
+        Self::runs(bin("skep-run").to_str().unwrap(), &args)
     }
 
     /// Runs a shell outside, in whose script `$0` is skep-run.
@@ -126,7 +133,7 @@ fn the_command_has_a_terminal_of_its_own_as_large_and_dressed_alike() {
     needs!(userns);
     isolated_for(DEADLINE * 2, || {
         let script = "tty; stty size; ls -1 /dev/pts; stty -a | grep -o 'intr = ^.'; exit 7";
-        let person = Person::runs_outside(&format!("stty intr ^B; \"$0\" -- /bin/sh -c \"{script}\""));
+        let person = Person::runs_outside(&format!("stty intr ^B; \"$0\" --quiet -- /bin/sh -c \"{script}\""));
         assert_eq!(shown(person), ("/dev/pts/0\n31 77\n0\nptmx\nintr = ^B\n".to_owned(), Some(7)));
     });
 }
@@ -149,7 +156,8 @@ fn the_caller_s_terminal_is_raw_meanwhile_and_as_it_was_afterwards() {
         }
         // Exactly so, whatever it was, and where nothing was started too.
         for command in ["true", "/nowhere/at/all"] {
-            let script = format!("stty -echo -icanon min 3 time 7; stty -a; \"$0\" {command}; echo ==; stty -a");
+            let script =
+                format!("stty -echo -icanon min 3 time 7; stty -a; \"$0\" --quiet {command}; echo ==; stty -a");
             let (text, _) = shown(Person::runs_outside(&script));
             let (before, after) = text.split_once("==\n").unwrap();
             assert!(before.starts_with(after), "{text}");
@@ -161,7 +169,8 @@ fn the_caller_s_terminal_is_raw_meanwhile_and_as_it_was_afterwards() {
 fn the_modes_are_the_same_to_the_last_bit() {
     needs!(userns);
     isolated_for(DEADLINE * 2, || {
-        let mut person = Person::runs_outside("read line; \"$0\" -- /bin/sh -c 'echo up; read line'; read line");
+        let mut person =
+            Person::runs_outside("read line; \"$0\" --quiet -- /bin/sh -c 'echo up; read line'; read line");
         let before = person.modes();
         person.types(b"\n");
         person.sees("up");
@@ -210,7 +219,7 @@ fn where_input_is_a_pipe_it_stays_one_and_keys_still_arrive() {
     needs!(userns);
     isolated_for(DEADLINE * 2, || {
         let inside = "cat; tty <&1; tty <&0; echo up; read key </dev/tty; echo key $key";
-        let mut person = Person::runs_outside(&format!("echo piped | \"$0\" -- /bin/sh -c '{inside}'"));
+        let mut person = Person::runs_outside(&format!("echo piped | \"$0\" --quiet -- /bin/sh -c '{inside}'"));
         assert_eq!(person.sees("up"), "piped\r\n/dev/pts/0\r\nnot a tty\r\n");
         person.types(b"k\n");
         person.sees("key k");
@@ -225,7 +234,7 @@ fn where_output_is_a_file_not_a_byte_of_it_is_touched() {
         let dir = Scratch::new();
         let file = dir.join("file");
         let inside = "printf \"a\\\\n\\\\t\\\\004\"; head -c 3000000 /dev/zero; tty >&2";
-        let script = format!("\"$0\" -- /bin/sh -c '{inside}' > {}", file.display());
+        let script = format!("\"$0\" --quiet -- /bin/sh -c '{inside}' > {}", file.display());
         let (text, _) = shown(Person::runs_outside(&script));
         assert_eq!(text, "/dev/pts/0\n");
         let bytes = fs::read(&file).unwrap();
@@ -237,11 +246,12 @@ fn where_output_is_a_file_not_a_byte_of_it_is_touched() {
 fn without_a_terminal_nothing_of_this_happens() {
     needs!(userns);
     isolated_for(DEADLINE * 2, || {
-        let (text, _) = shown(Person::runs_outside("echo x | \"$0\" -- /bin/sh -c 'tty; ps -o sid= -p $$' 2>&1 | cat"));
+        let (text, _) =
+            shown(Person::runs_outside("echo x | \"$0\" --quiet -- /bin/sh -c 'tty; ps -o sid= -p $$' 2>&1 | cat"));
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("not a tty"));
-        // A session that is not seen from inside: the caller's.
-        assert_eq!(lines.next().map(str::trim), Some("0"));
+        // The init's, which is not the caller's.
+        assert_eq!(lines.next().map(str::trim), Some("1"));
     });
 }
 
@@ -277,7 +287,7 @@ fn what_is_pasted_arrives_whole_whenever_it_is_read() {
         let dir = Scratch::new();
         let file = dir.join("file");
         let inside = format!("stty raw -echo; echo up; sleep 0.2; head -c {SIZE} > {}; echo end", file.display());
-        let mut person = Person::runs_inside(&inside);
+        let mut person = Person::runs_beside(&dir, &inside);
         person.sees("up\n");
         let sent: Vec<u8> = (0..SIZE / 8).flat_map(|number| format!("{number:07x} ").into_bytes()).collect();
         person.types(&sent);
@@ -309,14 +319,15 @@ fn when_the_caller_s_terminal_is_hung_up_so_is_the_command_s() {
         let dir = Scratch::new();
         let file = dir.join("file");
         let inside = format!("trap 'echo hup > {}; exit 5' HUP; echo up; while :; do sleep 0.01; done", file.display());
-        let mut person = Person::runs_inside(&inside);
+        let mut person = Person::runs_beside(&dir, &inside);
         person.sees("up");
         let Person { terminal, mut child, .. } = person;
         drop(terminal);
         assert_eq!(child.wait().unwrap().code(), Some(5));
         assert_eq!(fs::read_to_string(&file).unwrap(), "hup\n");
         // Not by the signal alone, which skep-run may be told to ignore.
-        let mut person = Person::runs_outside("trap '' HUP; exec \"$0\" -- /bin/sh -c 'echo up; exec sleep 1000'");
+        let mut person =
+            Person::runs_outside("trap '' HUP; exec \"$0\" --quiet -- /bin/sh -c 'echo up; exec sleep 1000'");
         person.sees("up");
         let Person { terminal, mut child, .. } = person;
         drop(terminal);
@@ -330,7 +341,7 @@ fn in_a_pipeline_the_terminal_is_left_as_it_is_for_who_reads_the_output() {
     isolated_for(DEADLINE * 2, || {
         // Lines are typed as to a command outside, and each is seen once.
         let inside = "echo up >&2; read line; echo got $line; cat; echo end";
-        let mut person = Person::runs_outside(&format!("\"$0\" -- /bin/sh -c '{inside}' | sed s/got/read/"));
+        let mut person = Person::runs_outside(&format!("\"$0\" --quiet -- /bin/sh -c '{inside}' | sed s/got/read/"));
         person.sees("up");
         assert!(!person.is_raw());
         person.types(b"key\n");
@@ -340,14 +351,14 @@ fn in_a_pipeline_the_terminal_is_left_as_it_is_for_who_reads_the_output() {
         assert_eq!(text, "more\nmore\nend\n");
         // Keys make signals outside then, which are pressed again inside: for all of the foreground.
         let inside = "/bin/sh -c \"echo up >&2; exec sleep 1000\"; :";
-        let mut person = Person::runs_outside(&format!("trap : INT; \"$0\" -- /bin/sh -c '{inside}' | cat"));
+        let mut person = Person::runs_outside(&format!("trap : INT; \"$0\" --quiet -- /bin/sh -c '{inside}' | cat"));
         person.sees("up");
         person.types(CTRL_C);
         let (text, _) = shown(person);
         assert_eq!(text.trim(), "^C");
         // While the reader has its keys one by one, all are his.
         let reader = "stty -icanon -echo </dev/tty; echo reader >/dev/tty; head -c 9 </dev/tty; stty icanon </dev/tty";
-        let outside = format!("\"$0\" -- /bin/sh -c 'read line; echo got $line >&2' | ({reader})");
+        let outside = format!("\"$0\" --quiet -- /bin/sh -c 'read line; echo got $line >&2' | ({reader})");
         let mut person = Person::runs_outside(&outside);
         person.sees("reader");
         for key in b"his keys!" {
@@ -396,7 +407,7 @@ fn in_the_background_it_leaves_the_terminal_alone_until_it_is_brought_forth() {
     needs!(userns, program("bash"));
     isolated_for(DEADLINE * 2, || {
         let mut person = bash();
-        person.types(b"$run -- /bin/sh -c 'echo u''p; read line; echo got $line; exit 6' &\n");
+        person.types(b"$run --quiet -- /bin/sh -c 'echo u''p; read line; echo got $line; exit 6' &\n");
         person.sees("up");
         // The shell reads lines still, and they are not taken from it.
         person.types(b"jobs; echo a''live\n");
@@ -420,7 +431,7 @@ fn stopped_it_gives_the_terminal_back_and_takes_it_again() {
     isolated_for(DEADLINE * 2, || {
         for number in [Signal::SIGTSTP, Signal::SIGSTOP] {
             let mut person = bash();
-            person.types(b"$run -- /bin/sh -c 'echo u''p; read line; stty size; echo got $line'\n");
+            person.types(b"$run --quiet -- /bin/sh -c 'echo u''p; read line; stty size; echo got $line'\n");
             person.sees("up");
             kill(Pid::from_raw(in_front(&person).unwrap().cast_signed()), number).unwrap();
             person.sees("Stopped");

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What outlives a run: changes that are kept, and nothing else.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use needs::{Scratch, bin, isolated, needs, token};
+
+use crate::common::{is_root, left_of, run, said, start, sweep, text, wait_for_up};
+
+/// skep-run that keeps changes, an ordinary user's in this home.
+fn keeping(home: &Scratch, name: &str, script: &str) -> Command {
+    let mut command = Command::new(bin("skep-run"));
+    command.args(["--quiet", "--keep", name, "--", "/bin/sh", "-c", script]).env("XDG_DATA_HOME", home.path());
+    command
+}
+
+/// Where root's changes are kept, removed at the end.
+struct Kept(PathBuf);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _absent = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn kept(home: &Scratch, name: &str) -> Kept {
+    Kept(if is_root() { PathBuf::from("/var/lib/skep-run").join(name) } else { home.join("skep-run").join(name) })
+}
+
+#[test]
+fn changes_are_kept_under_a_name_and_found_again_there() {
+    needs!(userns);
+    isolated(|| {
+        let home = Scratch::new();
+        let name = format!("{}-keep", token());
+        let _kept = kept(&home, &name);
+        let first =
+            keeping(&home, &name, "echo mine > /etc/skep-kept && rm -f /etc/issue; ls /etc/issue").output().unwrap();
+        assert_eq!(text(&first.stdout), "", "{}", said(&first));
+        let second = keeping(
+            &home,
+            &name,
+            "cat /etc/skep-kept; ls /etc/issue; ls -A ${XDG_DATA_HOME:-/x} /var/lib/skep-run 2>/dev/null | grep keep",
+        )
+        .output()
+        .unwrap();
+        assert_eq!(text(&second.stdout), "mine\n", "{}", said(&second));
+        let other = run(&["--quiet", "--", "ls", "/etc/skep-kept"]);
+        assert_eq!(text(&other.stdout), "", "{}", said(&other));
+    });
+}
+
+#[test]
+fn two_runs_do_not_keep_under_one_name_at_a_time() {
+    needs!(userns);
+    isolated(|| {
+        let home = Scratch::new();
+        let name = format!("{}-two", token());
+        let _kept = kept(&home, &name);
+        let mut first =
+            keeping(&home, &name, "echo up; read line").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        wait_for_up(&mut first);
+        let second = keeping(&home, &name, "true").output().unwrap();
+        assert_eq!(second.status.code(), Some(125));
+        assert!(text(&second.stderr).contains("another run has it now"), "{}", said(&second));
+        drop(first.stdin.take());
+        first.wait().unwrap();
+        assert_eq!(keeping(&home, &name, "true").status().unwrap().code(), Some(0));
+    });
+}
+
+#[test]
+fn what_a_killed_run_could_not_remove_the_next_one_does() {
+    needs!(root, cgroup("pids"));
+    isolated(|| {
+        let mut child = start(&["--", "/bin/sh", "-c", "echo up; sleep 1000"]);
+        wait_for_up(&mut child);
+        let name = left_of(&child).unwrap();
+        let is_left =
+            || skep::Container::names().unwrap().contains(&name) || groups().iter().any(|group| group.contains(&name));
+        assert!(is_left());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(child.stdout.as_mut().unwrap().read(&mut [0; 1]).unwrap(), 0);
+        sweep(&child);
+        assert!(!is_left());
+    });
+}
+
+/// The names of all groups directly below a hierarchy of this machine.
+fn groups() -> Vec<String> {
+    let below = |directory: &str| {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path().display().to_string()).collect::<Vec<_>>()
+    };
+    let top = below("/sys/fs/cgroup");
+    top.iter().flat_map(|hierarchy| below(hierarchy)).chain(top.clone()).collect()
+}
