@@ -29,6 +29,7 @@ use report::Report;
 use tally::Tally;
 
 use crate::failure::Failure;
+use crate::workspace::{Package, Workspace};
 
 /// Runs the tests; an error if one failed, or if `--strict` finds a skip that the machine does not declare.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
@@ -82,6 +83,12 @@ fn run_ring(place: &Place, built: &Built, options: &Options, tally: &mut Tally) 
 
 /// Documentation's examples: cargo compiles and runs them itself, once, as whoever we are.
 fn run_doctests(options: &Options, session: &Session, tally: &mut Tally) -> Result<(), Failure> {
+    let workspace = Workspace::load()?;
+    let chosen = |package: &&Package| options.packages.is_empty() || options.packages.contains(&package.name);
+    if !workspace.members().filter(chosen).any(Package::is_library) {
+        // Cargo takes that for a mistake.
+        return Ok(());
+    }
     let ledger = session.path().join("doc.ledger");
     let mut command = crate::cargo::command(["test", "--doc"]);
     command.args(options.package_arguments()).arg("--").args(&options.filters).env("SKEP_LEDGER", &ledger);
