@@ -118,6 +118,13 @@ impl Cap {
     }
 }
 
+/// Its name, as it is displayed.
+impl From<Cap> for String {
+    fn from(cap: Cap) -> Self {
+        cap.to_string()
+    }
+}
+
 impl fmt::Display for Cap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {

@@ -60,7 +60,7 @@ pub(crate) fn describe(arguments: &Arguments, caller: Option<&Caller>) -> Result
         .root_spec(root)
         .mounts(mounts)
         .limits(limits)
-        .capabilities(capabilities.iter().map(|cap| cap.to_string()))
+        .capabilities(capabilities)
         .seccomp(Policy::standard(capabilities))
         .no_new_privileges()
         .current_dir(workdir)

@@ -73,7 +73,7 @@ fn two_runs_do_not_keep_under_one_name_at_a_time() {
 
 #[test]
 fn what_a_killed_run_could_not_remove_the_next_one_does() {
-    needs!(root, cgroup("pids"));
+    needs!(root, cgroup("pids"), syscall("pidfd_open"));
     isolated(|| {
         let mut child = start(&["--", "/bin/sh", "-c", "echo up; sleep 1000"]);
         wait_for_up(&mut child);
