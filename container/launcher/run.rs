@@ -22,12 +22,14 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
         wire.fail(AT_CLONE, errno)
     }
     let mut room = rootfs::Room::new();
+    let mut clock = Clock::start(plan.header().profile);
     let mut at = 0_u16;
     while let Some(step) = plan.step(at) {
         fail_on_purpose(wire, plan, at);
         if let Err((errno, part)) = perform(step, &mut room, setgroups_denied, wire, plan) {
             wire.fail_in_detail(at, errno, part)
         }
+        clock.tell(wire, at);
         at = at.saturating_add(1);
     }
     if u32::from(at) != plan.header().steps.count {
@@ -38,6 +40,24 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
     fail_on_purpose(wire, plan, AT_EXEC);
     let (errno, detail) = execute(plan);
     wire.fail_in_detail(AT_EXEC, errno, detail as u16)
+}
+
+/// What tells how long each step has taken, where the plan asks for it.
+struct Clock(Option<u64>);
+
+impl Clock {
+    fn start(is_wanted: bool) -> Self {
+        Self(if is_wanted { Some(kernel::nanoseconds()) } else { None })
+    }
+
+    fn tell(&mut self, wire: &Wire, at: u16) {
+        if let Some(began) = self.0 {
+            let nanos = kernel::nanoseconds().saturating_sub(began);
+            wire.send(Frame::Took { at, nanos: u32::try_from(nanos).unwrap_or(u32::MAX) });
+            // What the telling takes is not the next step's.
+            self.0 = Some(kernel::nanoseconds());
+        }
+    }
 }
 
 /// Ends the launch here if the plan says so.

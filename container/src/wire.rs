@@ -61,6 +61,13 @@ pub enum Frame {
     Ready,
     /// From the parent: execute the program.
     Start,
+    /// From the child, if the plan asks for it: a step is performed, and has taken so long.
+    Took {
+        /// Which step of the plan, counted from 0.
+        at: u16,
+        /// Billionths of a second, as many as the number holds.
+        nanos: u32,
+    },
     /// From the launcher or the child: a step failed, and I end.
     Failed {
         /// Which step of the plan, counted from 0, or one of the `AT_…` places.
@@ -125,6 +132,7 @@ impl Frame {
             Frame::Start => (4, 0, 0, 0),
             Frame::Failed { at, errno, detail } => (5, at, errno, detail),
             Frame::Terminal => (6, 0, 0, 0),
+            Frame::Took { at, nanos } => (7, at, (nanos & 0xffff) as u16, (nanos >> 16) as u16),
         };
         let ([a, b], [c, d], [e, f]) = (u16::to_le_bytes(at), u16::to_le_bytes(low), u16::to_le_bytes(high));
         [MAGIC, kind, a, b, c, d, e, f]
@@ -147,6 +155,7 @@ impl Frame {
             (4, 0, 0, 0) => Some(Frame::Start),
             (5, at, errno, detail) => Some(Frame::Failed { at, errno, detail }),
             (6, 0, 0, 0) => Some(Frame::Terminal),
+            (7, at, low, high) => Some(Frame::Took { at, nanos: low as u32 | (high as u32) << 16 }),
             _ => None,
         }
     }
@@ -242,6 +251,7 @@ impl Phase {
             (_, Received::Frame(Frame::Failed { at, errno, detail })) => Err(Broken::Failed { at, errno, detail }),
             (Phase::Launching, Received::Frame(Frame::Born { .. })) => Ok(Phase::Mapping),
             (Phase::Preparing, Received::Frame(Frame::Terminal)) => Ok(Phase::Finishing),
+            (Phase::Preparing | Phase::Finishing, Received::Frame(Frame::Took { .. })) => Ok(self),
             (Phase::Preparing | Phase::Finishing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
             (Phase::Starting, Received::End) => Ok(Phase::Running),
             (_, Received::End) => Err(Broken::Died),
@@ -291,10 +301,10 @@ mod tests {
     }
 
     #[test]
-    fn of_all_first_bytes_and_kinds_six_are_frames() {
+    fn of_all_first_bytes_and_kinds_seven_are_frames() {
         let pairs = (0..=u8::MAX).flat_map(|magic| (0..=u8::MAX).map(move |kind| (magic, kind)));
         let known = pairs.filter(|(magic, kind)| Frame::decode([*magic, *kind, 0, 0, 0, 0, 0, 0]).is_some());
-        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6].map(|kind| (MAGIC, kind)));
+        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7].map(|kind| (MAGIC, kind)));
     }
 
     const PHASES: [Phase; 7] = [

@@ -2,6 +2,7 @@
 //! A container that is set up and has not begun.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::handle::Container;
@@ -40,6 +41,13 @@ impl Created {
     #[must_use]
     pub fn terminal(&self) -> Option<&Terminal> {
         self.launched.terminal()
+    }
+
+    /// How long each step of the child's has taken, in its words; nothing unless [`Builder::profile`](crate::Builder::profile)
+    /// was asked for.
+    #[must_use]
+    pub fn times(&self) -> Vec<(String, Duration)> {
+        self.launched.times()
     }
 
     /// Executes the program. From any thread; the answer comes when it runs, or could not be executed.

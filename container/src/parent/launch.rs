@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use skep_cgroup::Cgroup;
@@ -43,6 +44,8 @@ pub(crate) struct Launched {
     pipes: Pipes,
     /// The other side of the program's terminal, once the child has made it.
     terminal: Option<Terminal>,
+    /// How long the child has taken for its steps, where that was asked for.
+    times: Vec<(u16, Duration)>,
     // Last: what it removes is in use until the child has ended.
     undo: Undo,
 }
@@ -109,7 +112,21 @@ impl Launch {
             Ok(Born { wire, pid, child, in_cgroup }) => {
                 let pipes = launcher.take_pipes();
                 let undo = Undo::default();
-                (Launched { wire, plan, spec, pid, child, is_ours: true, pipes, terminal: None, undo }, in_cgroup)
+                (
+                    Launched {
+                        wire,
+                        plan,
+                        spec,
+                        pid,
+                        child,
+                        is_ours: true,
+                        pipes,
+                        terminal: None,
+                        times: Vec::new(),
+                        undo,
+                    },
+                    in_cgroup,
+                )
             }
             Err(broken) => {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.
@@ -240,6 +257,11 @@ impl Launched {
         &self.plan
     }
 
+    /// How long each step of the child's has taken, in words, where that was asked for.
+    pub(crate) fn times(&self) -> Vec<(String, Duration)> {
+        self.times.iter().map(|(at, time)| (self.plan.place(Stage::Child(*at)), *time)).collect()
+    }
+
     pub(crate) fn child(&self) -> BorrowedFd<'_> {
         self.child.as_fd()
     }
@@ -315,7 +337,7 @@ impl Launched {
     /// Waits for the answer, and keeps the terminal that comes before it, if one is to come.
     fn answer(&mut self) -> Result<(), Broken> {
         let due = self.plan.terminal().filter(|_| self.terminal.is_none());
-        let (received, fds) = self.wire.receive()?;
+        let (received, fds) = self.receive()?;
         match (received, due) {
             (Received::Frame(Frame::Terminal), Some(at)) => {
                 const EMFILE: u16 = 24;
@@ -326,10 +348,22 @@ impl Launched {
                     detail: TerminalPart::Hand as u16,
                 })?;
                 self.terminal = Some(Terminal::from(master));
-                self.wire.receive().map(drop)
+                self.receive().map(drop)
             }
             (Received::Frame(Frame::Terminal), None) | (_, Some(_)) => Err(Broken::Unexpected),
             (_, None) => Ok(()),
+        }
+    }
+
+    /// What comes that is no word of how long a step has taken; those are kept.
+    fn receive(&mut self) -> Result<(Received, Vec<OwnedFd>), Broken> {
+        loop {
+            match self.wire.receive()? {
+                (Received::Frame(Frame::Took { at, nanos }), _) => {
+                    self.times.push((at, Duration::from_nanos(nanos.into())));
+                }
+                other => return Ok(other),
+            }
         }
     }
 

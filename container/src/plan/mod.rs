@@ -107,6 +107,11 @@ impl Plan {
         flatten::set_fail(&mut self.flat, in_child.map(|at| (at, errno)));
     }
 
+    /// Has the child tell how long each of its steps takes.
+    pub(crate) fn profile(&mut self) {
+        flatten::set_profile(&mut self.flat);
+    }
+
     /// The error that a step of the parent is to fail with.
     pub(crate) fn failure_of(&self, step: ParentStep) -> Option<u16> {
         self.fail.filter(|(stage, _)| *stage == Stage::Parent(step)).map(|(_, errno)| errno)

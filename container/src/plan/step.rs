@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  header   20 words of 4 bytes: magic, version, size, clone flags (2), name, offset and count of each table, where to
-//!           fail on purpose (3)
+//!           fail on purpose (3), whether to tell how long steps take
 //!  text     strings that end in NUL, and bytes whose number their step tells; the tables after it begin at a multiple of 8
 //!  steps    8 words each: whose, kind, six operands (numbers, or offsets of strings and bytes)
 //!  programs 1 word each: offset of a path to try
@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
@@ -188,13 +188,15 @@ pub struct Header {
     pub envp: Span,
     /// A step that fails without being tried, and the error number that it fails with: how tests see every step fail.
     pub fail: Option<(u16, u16)>,
+    /// Whether the child tells how long each step has taken.
+    pub profile: bool,
 }
 
 impl Header {
     /// The header as words.
     #[must_use]
     pub const fn encode(&self) -> [u32; HEADER_WORDS] {
-        let Header { size, clone_flags, name, steps, programs, argv, envp, fail } = *self;
+        let Header { size, clone_flags, name, steps, programs, argv, envp, fail, profile } = *self;
         let (fails, at, errno) = match fail {
             Some((at, errno)) => (1, at as u32, errno as u32),
             None => (0, 0, 0),
@@ -217,7 +219,7 @@ impl Header {
             fails,
             at,
             errno,
-            0,
+            profile as u32,
             0,
             0,
         ]
@@ -252,6 +254,7 @@ impl<'a> Flat<'a> {
                 (1, Ok(step), Ok(errno)) => Some((step, errno)),
                 _ => None,
             },
+            profile: at(17)? != 0,
         };
         Some(Self { bytes, header })
     }

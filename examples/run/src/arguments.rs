@@ -38,6 +38,7 @@ What is done:
       --init                a small init is (the default): it reaps, and passes signals on
       --quiet               say nothing of what is isolated and limited
       --json                say how it ended, as a line of JSON on the error output
+      --profile             say how long each step of making the container took
       --explain             print what would be done, step by step, and do nothing
   -h, --help                print this
   -V, --version             print the version
@@ -68,6 +69,7 @@ pub(crate) struct Arguments {
     pub(crate) quiet: bool,
     pub(crate) json: bool,
     pub(crate) explain: bool,
+    pub(crate) profile: bool,
 }
 
 /// Something of this machine that is shown as it is.
@@ -124,6 +126,7 @@ impl Default for Arguments {
             quiet: false,
             json: false,
             explain: false,
+            profile: false,
         }
     }
 }
@@ -155,6 +158,7 @@ fn from(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
             Long("quiet") => arguments.quiet = true,
             Long("json") => arguments.json = true,
             Long("explain") => arguments.explain = true,
+            Long("profile") => arguments.profile = true,
             Short('h') | Long("help") => return Ok(Request::Print(HELP.to_owned())),
             Short('V') | Long("version") => {
                 return Ok(Request::Print(format!("skep-run {}\n", env!("CARGO_PKG_VERSION"))));

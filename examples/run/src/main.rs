@@ -11,6 +11,7 @@ mod files;
 mod leftovers;
 mod limits;
 mod outcome;
+mod profile;
 mod signals;
 mod summary;
 mod terminal;
@@ -25,6 +26,7 @@ use skep::{Container, Created, ErrorKind, Report};
 use arguments::{Arguments, Request};
 use describe::Described;
 use outcome::Outcome;
+use profile::Profile;
 use signals::{Ended, Signals};
 use terminal::{Caller, Relay};
 
@@ -114,7 +116,11 @@ fn run(
 ) -> Result<u8, skep::Error> {
     leftovers::sweep();
     let began = Instant::now();
-    let created = described.builder.create()?;
+    let builder = if arguments.profile { described.builder.profile() } else { described.builder };
+    let created = builder.create()?;
+    if arguments.profile {
+        drop(write!(std::io::stderr(), "{}", Profile::of(&created, began.elapsed())));
+    }
     if !arguments.quiet {
         drop(write!(std::io::stderr(), "{}", described.summary));
     }

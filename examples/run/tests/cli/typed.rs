@@ -174,3 +174,17 @@ fn an_output_that_nobody_reads_is_no_panic() {
         }
     });
 }
+
+#[test]
+fn the_profile_has_every_step_of_the_child_s_and_the_command_runs_all_the_same() {
+    needs!(userns);
+    isolated(|| {
+        let explained = run(&["--explain", "true"]);
+        let out = quiet(&["--profile", "--", "/bin/sh", "-c", "exit 3"]);
+        let said = text(&out.stderr);
+        let steps = |text: &str, word: &str| text.lines().filter(|line| line.contains(word)).count();
+        assert_eq!(steps(said, ", in the child: "), steps(text(&explained.stdout), " child: ") - 1, "{said}");
+        assert!(said.lines().last().unwrap().ends_with("all of it, until the command can begin"), "{said}");
+        assert_eq!(out.status.code(), Some(3));
+    });
+}
