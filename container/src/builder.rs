@@ -2,7 +2,7 @@
 //! Describing a container, method by method. No input or output happens here before a verb.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use skep_caps_sec::{Policy, Rlimit};
@@ -379,7 +379,31 @@ impl Builder {
         let streams = self.streams().filter(|stream| self.is_given(*stream));
         let streams =
             streams.map(|stream| format!("{stream}: is given, and is the terminal too: it can be one of them"));
-        fds.chain(state_root).chain(streams).collect()
+        fds.chain(state_root).chain(streams).chain(self.ways_out()).collect()
+    }
+
+    /// Streams that are directories: with one a program leaves the root that it is given, by "..", or by its link in /proc
+    /// (CVE-2024-21626). One that is given by [`fd`](Self::fd) is given on purpose.
+    fn ways_out(&self) -> impl Iterator<Item = String> {
+        let is_directory = |fd: BorrowedFd<'_>| {
+            rustix::fs::fstat(fd).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
+        };
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let inherited = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        let leads_out: Vec<Stream> = Stream::ALL
+            .into_iter()
+            .zip(inherited.into_iter().zip(&self.launch.stdio))
+            .filter(|(_, (inherited, given))| match given {
+                None | Some(Stdio::Inherit) => is_directory(*inherited),
+                Some(Stdio::Descriptor(fd)) => is_directory(fd.as_fd()),
+                Some(_) => false,
+            })
+            .map(|(stream, _)| stream)
+            .filter(|_| self.spec.root.is_some())
+            .collect();
+        leads_out
+            .into_iter()
+            .map(|stream| format!("{stream}: is a directory, by which the program could leave its root"))
     }
 
     /// The standard streams that are the terminal.

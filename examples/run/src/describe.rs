@@ -63,6 +63,7 @@ pub(crate) fn describe(arguments: &Arguments, caller: Option<&Caller>) -> Result
         .capabilities(capabilities)
         .seccomp(Policy::standard(capabilities))
         .no_new_privileges()
+        .umask(0o022)
         .current_dir(workdir)
         .command(&arguments.program, &arguments.args)
         .die_with_caller();

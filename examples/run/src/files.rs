@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files: what the command sees, and where what it changes goes.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use skep::rootfs::{Attributes, Bind, Changes, Mount, Mounts, Overlay, RootSpec, Tmpfs, View};
+use nix::fcntl::OFlag;
+use skep::rootfs::{Attributes, Bind, Changes, Mount, MountInfo, Mounts, Overlay, RootSpec, Tmpfs, View};
 
 use crate::arguments::{Arguments, Network};
 use crate::sentence;
@@ -35,7 +38,11 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let parts = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.path());
         for part in parts.chain([self.path.clone()]) {
-            let _absent = fs::set_permissions(part.join("work/work"), Permissions::from_mode(0o700));
+            let way = [part.clone(), part.join("work"), part.join("work/work")];
+            // What was kept may be whatever the command could make there: no link is followed.
+            if way.iter().all(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())) {
+                let _gone = fs::set_permissions(part.join("work/work"), Permissions::from_mode(0o700));
+            }
         }
     }
 }
@@ -66,6 +73,19 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
         let mut bind = Bind::new(&share.source, &share.target).create_target().nosuid().nodev();
         if !share.writable {
             bind = bind.read_only();
+        }
+        if let Some(own) = kernel_s_own().into_iter().find(|own| share.source.starts_with(own)) {
+            return Err(format!(
+                "{} is below {}: what the kernel shows there is not shared",
+                share.source.display(),
+                own.display()
+            ));
+        }
+        for own in kernel_s_own() {
+            // What is mounted below comes along; processes of this machine, and what they hold open, must not.
+            if let Ok(below) = own.strip_prefix(&share.source) {
+                files.mounts = std::mem::take(&mut files.mounts).mask([share.target.join(below)]);
+            }
         }
         // In place of what would be there.
         files.mounts.mounts.retain(|mount| !mount.target().starts_with(&share.target));
@@ -106,6 +126,15 @@ fn add_standard(mounts: &mut Mounts) {
     mounts.masked.extend(standard.masked);
 }
 
+/// Where the kernel shows this machine's processes and devices.
+fn kernel_s_own() -> Vec<PathBuf> {
+    let mounts = MountInfo::of_this_thread().unwrap_or_default();
+    let is_it = |mount: &MountInfo| {
+        matches!(mount.kind.as_str(), "proc" | "sysfs" | "devpts" | "devtmpfs" | "debugfs" | "tracefs")
+    };
+    mounts.into_iter().filter(is_it).map(|mount| mount.target).chain(["/proc".into(), "/sys".into()]).collect()
+}
+
 /// Shows the directory that we are in, where something else covers it: a clone below /tmp, say.
 fn begin_where_we_are(files: &mut Files, changes: Changes) {
     let here = files.workdir.clone();
@@ -122,11 +151,18 @@ fn begin_where_we_are(files: &mut Files, changes: Changes) {
         return;
     }
     let changes = match changes {
-        Changes::Kept(directory) => Changes::Kept(directory.join("here")),
+        Changes::Kept(directory) => Changes::Kept(directory.join(format!("here{}", escaped(&here)))),
         other => other,
     };
     files.mounts = std::mem::take(&mut files.mounts)
         .add(Overlay::new(&here).lower(&here).changes(changes).nosuid().nodev().create_target());
+}
+
+/// A path as the name of one directory that no other path has.
+fn escaped(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    let bytes = path.as_os_str().as_bytes();
+    bytes.iter().map(|byte| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// Where /etc/resolv.conf is a link to what the resolver of this machine keeps below /run, that file too.
@@ -144,15 +180,24 @@ fn keep(name: &str, make: bool) -> Result<Kept, String> {
     if !make {
         return Ok(Kept { path, _lock: None });
     }
-    let failed = |what: &str, error| format!("--keep {name}: cannot {what} {}: {error}", path.display());
-    DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| failed("make", error))?;
-    let lock =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path.join("lock"));
-    let lock = lock.map_err(|error| failed("lock", error))?;
+    let failed = |what: &str, why: &dyn fmt::Display| format!("--keep {name}: cannot {what} {}: {why}", path.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| failed("make", &error))?;
+    // Whoever owns one of them decides what the next run sees, and where what it makes goes.
+    let owner = nix::unistd::geteuid().as_raw();
+    for own in [path.as_path(), path.parent().unwrap_or(&path)] {
+        let found = fs::symlink_metadata(own).map_err(|error| failed("look at", &error))?;
+        if !found.is_dir() || found.uid() != owner || found.mode() & 0o022 != 0 {
+            return Err(failed("use", &format!("{} is a link, or somebody else can write it", own.display())));
+        }
+    }
+    // The directory itself, not a file in it: what is in it may come from the command.
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    let lock = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&path);
+    let lock = lock.map_err(|error| failed("lock", &error))?;
     match lock.try_lock() {
         Ok(()) => Ok(Kept { path, _lock: Some(lock) }),
         Err(fs::TryLockError::WouldBlock) => Err(format!("--keep {name}: another run has it now")),
-        Err(fs::TryLockError::Error(error)) => Err(failed("lock", error)),
+        Err(fs::TryLockError::Error(error)) => Err(failed("lock", &error)),
     }
 }
 

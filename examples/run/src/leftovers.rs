@@ -4,7 +4,6 @@
 //! A run with a cgroup has a name, `run-PID-NUMBER`, so that its container is written down before it is made, and can be
 //! found and deleted by others. A run that ends as it should deletes its own.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use skep::{Container, Status};
@@ -29,10 +28,12 @@ pub(crate) fn sweep() {
     }
 }
 
-/// Whether the name is that of a run, and the process that gave it is no more.
+/// Whether the name is that of a run, and no skep-run has the number that is in it: one that has may still be reading what
+/// its container has used. (It may be another one, or that of another pid namespace: then another sweep removes it.)
 fn is_left(name: &str) -> bool {
     let Some((pid, _)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else { return false };
-    pid.parse::<u32>().is_ok_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+    let name_of = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    pid.parse().is_ok_and(|pid| name_of(pid) != name_of(std::process::id()))
 }
 
 #[cfg(test)]

@@ -133,9 +133,9 @@ impl Manner {
     pub const WHOLE: Self = Self { attributes: 0, recursive: true, deep: false };
 }
 
-/// Makes what `source` is open on appear at `place` too.
+/// Makes what `source` is open on appear at `place` too; answers its top, where something is held of it.
 #[inline(never)]
-pub(super) fn bind(room: &mut Room, source: i32, place: &Place<'_>, manner: Manner) -> Result<(), Failure> {
+pub(super) fn bind(room: &mut Room, source: i32, place: &Place<'_>, manner: Manner) -> Result<Option<Fd>, Failure> {
     let Manner { attributes, recursive, deep } = manner;
     match sys::open_tree(source, recursive) {
         Ok(tree) => {
@@ -144,7 +144,10 @@ pub(super) fn bind(room: &mut Room, source: i32, place: &Place<'_>, manner: Mann
             match sys::move_mount(tree.number(), place.fd.number()) {
                 Ok(()) => {
                     uncover(room, source, place, recursive)?;
-                    return if is_set { Ok(()) } else { older(room, &tree, attributes, deep) };
+                    if !is_set {
+                        older(room, &tree, attributes, deep)?;
+                    }
+                    return Ok(Some(tree));
                 }
                 Err(Errno::NOSYS | Errno::ACCES) => {}
                 Err(errno) => return Err(Part::Attach.failed(errno)),
@@ -157,12 +160,15 @@ pub(super) fn bind(room: &mut Room, source: i32, place: &Place<'_>, manner: Mann
     room.mount(What::Open(source), &place.fd, flags, Part::Attach)?;
     uncover(room, source, place, recursive)?;
     if attributes == 0 {
-        return Ok(());
+        return Ok(None);
     }
     let stale = |errno| Part::Attach.failed(errno);
     let expected = sys::fstat(source).map_err(stale)?;
     let top = again(room, place, |found| (found.device, found.inode) == (expected.device, expected.inode))?;
-    if set(&top, attributes, deep)? { Ok(()) } else { older(room, &top, attributes, deep) }
+    if !set(&top, attributes, deep)? {
+        older(room, &top, attributes, deep)?;
+    }
+    Ok(Some(top))
 }
 
 /// A copy with all that is mounted below it has what lies over "/" too, if it is one of "/".

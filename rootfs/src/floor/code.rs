@@ -18,6 +18,7 @@
 //! Symlink    13  to       target
 //! Memory     14  options
 //! LetGo      15
+//! Top        16
 //! ```
 //! Texts travel as offsets. What is not named is 0, and a word that is nothing of ours is no step.
 
@@ -116,6 +117,7 @@ impl<'a> Step<'a> {
             Step::Symlink { to, target } => [13, keep(to), keep(target), 0, 0, 0, 0],
             Step::Memory { options } => [14, keep(options), 0, 0, 0, 0, 0],
             Step::LetGo => [15, 0, 0, 0, 0, 0, 0],
+            Step::Top => [16, 0, 0, 0, 0, 0, 0],
         }
     }
 
@@ -167,6 +169,7 @@ impl<'a> Step<'a> {
             [13, to, target, 0, 0, 0, 0] => Step::Symlink { to: text(to)?, target: text(target)? },
             [14, options, 0, 0, 0, 0, 0] => Step::Memory { options: text(options)? },
             [15, 0, 0, 0, 0, 0, 0] => Step::LetGo,
+            [16, 0, 0, 0, 0, 0, 0] => Step::Top,
             _ => return None,
         })
     }

@@ -18,7 +18,7 @@ pub(super) fn mask(room: &mut Room, place: &Place<'_>) -> Result<(), Failure> {
         let null = dev::null().map_err(|errno| Part::Source.failed(errno))?;
         // Not nodev: null shall stay null.
         let manner = Manner { attributes: ATTRIBUTES & !attribute::NODEV, recursive: false, deep: false };
-        return attach::bind(room, null.number(), place, manner);
+        return attach::bind(room, null.number(), place, manner).map(drop);
     }
     if let Some(empty) = &room.empty
         && let Ok(copy) = sys::open_tree(empty.number(), false)

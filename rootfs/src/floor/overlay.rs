@@ -90,7 +90,7 @@ pub(super) fn mount(
     match attach::overlay(room, held.options.as_c_str(), attributes, place) {
         Err(failure) if or_bind && is_refusal_of_a_layer(failure) => {
             let manner = Manner { attributes: attributes | attribute::READ_ONLY, recursive: true, deep: true };
-            attach::bind(room, held.first(), place, manner).map(|()| None)
+            attach::bind(room, held.first(), place, manner)
         }
         answer => answer,
     }

@@ -18,6 +18,7 @@ const MS_MOVE: usize = 0x2000;
 const MNT_DETACH: usize = 2;
 const RAMFS_MAGIC: u64 = 0x8584_58f6;
 const TMPFS_MAGIC: u64 = 0x0102_1994;
+const OVERLAYFS_MAGIC: u64 = 0x794c_7630;
 
 /// What is laid over a directory.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,8 @@ pub(super) fn take(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32
 
 /// Mounts something over the directory at `path` of this machine; answers its top.
 ///
-/// It is looked for at its path again, and must be on another mount than what was there.
+/// By the newer calls it is held while it is attached. After mount(2), which gives nothing back, it is looked for at its
+/// path again, and must be what was mounted there.
 #[inline(never)]
 pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32) -> Result<Fd, Failure> {
     let source = |errno| Part::Source.failed(errno);
@@ -49,16 +51,15 @@ pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32)
     let fd = room.source(path, open::DIRECTORY | open::NOFOLLOW).map_err(source)?;
     let place = Place { fd, path };
     let before = over(room, path).and_then(|fd| sys::mount_id(fd.number())).map_err(source)?;
-    match base {
+    let held = match base {
         Base::Directory => attach::bind(room, place.fd.number(), &place, Manner::WHOLE)?,
-        Base::Tmpfs(options) => drop(attach::file_system(room, c"tmpfs", options, attributes, &place)?),
-        Base::Overlay(layers) => drop(overlay::mount(room, layers, attributes, false, &place)?),
-    }
-    let attach = |errno| Part::Attach.failed(errno);
-    let top = over(room, path).map_err(attach)?;
-    if sys::mount_id(top.number()).map_err(attach)? == before {
-        return Err(attach(Errno::STALE));
-    }
+        Base::Tmpfs(options) => attach::file_system(room, c"tmpfs", options, attributes, &place)?,
+        Base::Overlay(layers) => overlay::mount(room, layers, attributes, false, &place)?,
+    };
+    let top = match held {
+        Some(top) => top,
+        None => found(room, &place, before, base).map_err(|errno| Part::Attach.failed(errno))?,
+    };
     if let Base::Directory = base {
         attach::set_all(room, &top, attributes)?;
     }
@@ -66,6 +67,21 @@ pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32)
         room.is_covered(place.fd);
     }
     Ok(top)
+}
+
+/// What was mounted over a place, by its path: on another mount than before, and of the kind that was mounted.
+fn found(room: &Room, place: &Place<'_>, before: u64, base: Base<'_>) -> Result<Fd, Errno> {
+    let top = over(room, place.path)?;
+    let is_other = sys::mount_id(top.number())? != before;
+    let is_it = match base {
+        Base::Directory => {
+            let (top, below) = (sys::fstat(top.number())?, sys::fstat(place.fd.number())?);
+            (top.device, top.inode) == (below.device, below.inode)
+        }
+        Base::Tmpfs(_) => sys::fstatfs(top.number())?.0 == TMPFS_MAGIC,
+        Base::Overlay(_) => sys::fstatfs(top.number())?.0 == OVERLAYFS_MAGIC,
+    };
+    if is_other && is_it { Ok(top) } else { Err(Errno::STALE) }
 }
 
 /// What lies on top of the directory at `path`. "/" stays what it was to who has it as a root; ".." of it leads onto what
@@ -80,6 +96,26 @@ fn over(room: &Room, path: &CStr) -> Result<Fd, Errno> {
 /// Whether a path is that of this thread's own "/".
 fn is_top(path: &CStr) -> bool {
     path.to_bytes().iter().all(|byte| *byte == b'/')
+}
+
+/// Refuses to go on where this process's "/" is not the top of its mount namespace: in a chroot that is a mount, or with
+/// something mounted over "/". The new root takes the place of "/", what is above stays above, and chroot(2) and ".." lead
+/// there.
+///
+/// Entering one's own mount namespace leads to its top; from the right root that is no change at all.
+pub(super) fn demand_top(room: &mut Room) -> Result<(), Failure> {
+    let top = |errno| Part::Top.failed(errno);
+    let identity = |fd: &Fd| Ok((sys::mount_id(fd.number())?, sys::fstat(fd.number())?.inode));
+    let open = |path: &CStr| sys::openat(sys::CWD, path, open::PATH | open::DIRECTORY, 0);
+    let here = open(c".");
+    let was = open(c"/").and_then(|root| identity(&root)).map_err(top)?;
+    sys::enter_own_mounts().or_else(|_| room.enter_own_mounts()).map_err(top)?;
+    let is = open(c"/").and_then(|root| identity(&root)).map_err(top)?;
+    // A directory that we may not enter, or that was removed: there is no way back to it, but to the root.
+    if here.and_then(|here| sys::fchdir(here.number())).is_err() {
+        let _ = sys::chdir(c"/");
+    }
+    if was == is { Ok(()) } else { Err(top(Errno::XDEV)) }
 }
 
 /// Makes the new root this process's "/", and leaves nothing of the old one.
@@ -107,8 +143,7 @@ pub(super) fn pivot(room: &mut Room) -> Result<(), Failure> {
 /// Whether "/" may be the initramfs, which pivot_root cannot move: it is the mount under which all others are, and has no
 /// parent to be moved from.
 ///
-/// That it is a mount at all, and not a directory that somebody has chrooted us into, is known by then: cutting
-/// propagation at "/" would have failed. In a chroot the way out by ".." would stay open, so there it is not done.
+/// That it is the top of the mount namespace, and nothing that somebody has chrooted us into, is known by then.
 fn is_initramfs() -> bool {
     let kind = sys::openat(sys::CWD, c"/", open::PATH, 0).and_then(|top| sys::fstatfs(top.number()));
     matches!(kind, Ok((RAMFS_MAGIC | TMPFS_MAGIC, _)))

@@ -46,6 +46,8 @@ pub enum Part {
     Leave = 9,
     /// Where changes are kept: absent, somebody else's, or not to be written.
     Changes = 10,
+    /// The top of the mount namespace, which this process's root must be.
+    Top = 11,
     /// The first entry of a minimal /dev; the others follow, see `dev.rs`.
     Entry = 16,
     /// The first lower directory of an overlay; the others follow.
@@ -234,6 +236,12 @@ impl Room {
     /// How many mounts an old root that was exchanged consists of: itself, and what lies over it.
     pub(super) const fn old_layers(&self) -> u32 {
         if self.scratch.is_some() { 2 } else { 1 }
+    }
+
+    /// Enters this thread's own mount namespace, by its link in /proc.
+    pub(super) fn enter_own_mounts(&mut self) -> Result<(), Errno> {
+        let link = sys::openat(self.links()?, c"../ns/mnt", 0, 0)?;
+        sys::enter_mounts(&link)
     }
 
     /// This thread's list of mounts, in the same proc.

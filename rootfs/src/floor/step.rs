@@ -49,6 +49,8 @@ impl FileSystem {
 pub enum Step<'a> {
     /// Cut propagation of mounts to the outside.
     ReceiveOnly,
+    /// Refuse to go on where something is mounted above this process's root, or on it: who leaves the root could get there.
+    Top,
     /// Take the directory at `path` as the root that all later targets are in; without it that is "/".
     Root {
         /// An absolute path; not a link.
@@ -194,7 +196,7 @@ impl Step<'_> {
             Step::Dev { .. } | Step::Mask { .. } | Step::Symlink { .. } => true,
             Step::Overlay { .. } | Step::RootOverlay { .. } => true,
             Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::ReadOnly { .. } => false,
-            Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo => false,
+            Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo | Step::Top => false,
         }
     }
 
@@ -238,6 +240,7 @@ impl Step<'_> {
             Step::Pivot => pivot::pivot(room),
             Step::Memory { options } => room.make_scratch(options),
             Step::LetGo => room.let_go(),
+            Step::Top => pivot::demand_top(room),
         }
     }
 }
@@ -303,13 +306,13 @@ fn bind(room: &mut Room, source: &CStr, target: &CStr, attributes: u32, flags: B
     }
     // Below a file there is nothing: its own mount is all.
     let manner = Manner { attributes, recursive: flags.recursive, deep: flags.deep && stat.is_directory() };
-    attach::bind(room, source.number(), &Place { fd, path: target }, manner)
+    attach::bind(room, source.number(), &Place { fd, path: target }, manner).map(drop)
 }
 
 /// Binds a place over itself, read-only with all below it.
 fn read_only(room: &mut Room, place: &Place<'_>) -> Result<(), Failure> {
     let manner = Manner { attributes: attribute::READ_ONLY, recursive: true, deep: true };
-    attach::bind(room, place.fd.number(), place, manner)
+    attach::bind(room, place.fd.number(), place, manner).map(drop)
 }
 
 fn read_only_root(room: &mut Room) -> Result<(), Failure> {

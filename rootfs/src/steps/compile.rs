@@ -17,6 +17,9 @@ use crate::mounts::{Attributes, Bind, Changes, Mount, Mounts, Overlay, Symlink, 
 
 pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) {
     steps.push(Step::ReceiveOnly);
+    if root.is_some() {
+        steps.push(Step::Top);
+    }
     let memory = memory(root, mounts);
     if let Some(options) = &memory {
         steps.push(Step::Memory { options: &text(options) });

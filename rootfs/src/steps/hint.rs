@@ -15,6 +15,10 @@ impl Step<'_> {
         let is = |known: Part| known as u16 == part;
         let is_target = is(Part::Target) || is(Part::Create);
         Some(match (Errno::from_raw(errno), self) {
+            (Errno::EXDEV, Step::Top) => {
+                "this process is in a chroot, or something is mounted over its \"/\": a root of its own would have a way \
+                 out; run it outside of the chroot"
+            }
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
             (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. } | Step::RootOverlay { .. }) if is(Part::Source) => {
                 crate::root::NO_DIRECTORY

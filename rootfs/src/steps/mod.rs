@@ -48,6 +48,7 @@ pub struct Setting {
 /// let words: Vec<String> = steps.iter().map(|step| step.to_string()).collect();
 /// assert_eq!(words, [
 ///     "cut the way of mounts to the outside",
+///     "make sure that nothing is mounted above the root or on it",
 ///     "take \"/srv/web\" as the root",
 ///     "mount tmpfs on \"/run\" (size 64 MiB, nosuid, nodev)",
 ///     "make the root read-only",

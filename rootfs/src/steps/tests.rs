@@ -24,9 +24,10 @@ fn words(root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) -> Vec<Stri
 fn the_standard_mounts_in_words() {
     let said = words(Some(&RootSpec::new("/srv/web").read_only()), &Mounts::standard(), PRIVILEGED);
     assert_eq!(
-        said[..8],
+        said[..9],
         [
             "cut the way of mounts to the outside",
+            "make sure that nothing is mounted above the root or on it",
             "take \"/srv/web\" as the root",
             "mount proc on \"/proc\" (nosuid, nodev, noexec)",
             "make a minimal \"/dev\" (size 64 MiB, mode 0755, nosuid, devices)",
@@ -36,9 +37,9 @@ fn the_standard_mounts_in_words() {
             "mount sysfs on \"/sys\" (read-only, nosuid, nodev, noexec)",
         ]
     );
-    assert_eq!(said[8], "make \"/proc/bus\" read-only");
-    assert_eq!(said[13], "mask \"/proc/acpi\"");
-    assert_eq!(said[25..], ["make the root read-only", "move into the root, and leave nothing of the old one"]);
+    assert_eq!(said[9], "make \"/proc/bus\" read-only");
+    assert_eq!(said[14], "mask \"/proc/acpi\"");
+    assert_eq!(said[26..], ["make the root read-only", "move into the root, and leave nothing of the old one"]);
 }
 
 #[test]
@@ -98,6 +99,7 @@ fn overlays_are_said_with_where_their_changes_go() {
         words(Some(&RootSpec::new("/").changes(Changes::InMemory { size: Some(7) }).nodev()), &mounts, PRIVILEGED),
         [
             "cut the way of mounts to the outside",
+            "make sure that nothing is mounted above the root or on it",
             "set memory aside for what is changed (size 1 MiB, mode 0700)",
             "take an overlay over \"/\" as the root (changes in memory, nodev)",
             "mount an overlay over \"/a:b\", \"/c\\\\d\" on \"/x\" (nothing can be changed)",
@@ -113,11 +115,11 @@ fn overlays_are_said_with_where_their_changes_go() {
     );
     let mounts = Mounts::new().add(overlay("/x").changes(Changes::in_memory()));
     let said = words(Some(&RootSpec::new("/").changes(Changes::InMemory { size: Some(7) })), &mounts, PRIVILEGED);
-    assert_eq!(said[1], "set memory aside for what is changed (mode 0700)");
+    assert_eq!(said[2], "set memory aside for what is changed (mode 0700)");
     let said = words(None, &mounts, PRIVILEGED);
     assert_eq!(said[3], "let nothing but overlays see that memory");
     let said = words(Some(&RootSpec::tmpfs().nosuid().read_only()), &Mounts::new(), PRIVILEGED);
-    assert_eq!(said[1..3], ["take an empty tmpfs as the root (mode 0755, nosuid)", "make the root read-only"]);
+    assert_eq!(said[2..4], ["take an empty tmpfs as the root (mode 0755, nosuid)", "make the root read-only"]);
 }
 
 #[test]
@@ -134,16 +136,19 @@ fn a_stop_is_told_with_its_half_and_a_hint() {
     let mounts = Mounts::new().add(Tmpfs::new("/run")).add(Bind::new("/a", "/b"));
     let steps = Steps::new(Some(&RootSpec::new("/srv")), &mounts, PRIVILEGED);
     let error = |step, part: Part, errno| steps.error(Stop { step, part: part as u16, errno });
-    let told = error(2, Part::Target, 2);
+    let told = error(3, Part::Target, 2);
     assert_eq!(told.to_string(), "cannot mount tmpfs on \"/run\" (nosuid, nodev)");
     assert_eq!(told.source().unwrap().to_string(), "its target \"/run\": No such file or directory (ENOENT)");
     assert_eq!(told.hint(), Some("make it, or ask for it to be made: create_target()"));
-    let told = error(3, Part::Source, 2);
+    let told = error(4, Part::Source, 2);
     assert_eq!(told.source().unwrap().to_string(), "its source \"/a\": No such file or directory (ENOENT)");
     assert_eq!(told.hint(), Some("if it need not be there: optional()"));
     let told = error(0, Part::Whole, 1);
     assert_eq!(told.source().unwrap().to_string(), "Operation not permitted (EPERM)");
     assert_eq!((told.kind(), told.hint()), (crate::ErrorKind::Denied, None));
+    let told = error(1, Part::Top, 18);
+    assert_eq!(told.source().unwrap().to_string(), "the top of the mount namespace: Cross-device link (EXDEV)");
+    assert!(told.hint().unwrap().ends_with("run it outside of the chroot"));
     assert_eq!(error(99, Part::Whole, 1).to_string(), "cannot perform a step that is not in the list");
 }
 
@@ -173,7 +178,7 @@ fn a_kind() -> impl Strategy<Value = FileSystem> {
 }
 
 /// A step of each variant with these operands.
-fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 15] {
+fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 16] {
     let [one, two, three]: [&CStr; 3] = [&texts[0], &texts[1], &texts[2]];
     let [recursive, deep, optional, make, instead] = bits;
     let changes = match (recursive, optional) {
@@ -203,6 +208,7 @@ fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits
         Step::Symlink { to: one, target: two },
         Step::Memory { options: three },
         Step::LetGo,
+        Step::Top,
     ]
 }
 

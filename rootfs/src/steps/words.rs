@@ -13,6 +13,7 @@ impl Step<'_> {
     pub(crate) const fn verb(&self) -> &'static str {
         match self {
             Step::ReceiveOnly => "cut",
+            Step::Top => "make",
             Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => "take",
             Step::Mount { .. } | Step::Overlay { .. } => "mount",
             Step::Bind { .. } => "bind",
@@ -28,6 +29,7 @@ impl Step<'_> {
     pub(crate) fn object(&self) -> String {
         match *self {
             Step::ReceiveOnly => "the way of mounts to the outside".to_owned(),
+            Step::Top => "sure that nothing is mounted above the root or on it".to_owned(),
             Step::Root { path, attributes } => {
                 format!("{} as the root{}", quoted(path), in_brackets(attributes_in_words(attributes)))
             }
@@ -134,6 +136,7 @@ impl Step<'_> {
                 _ => "the memory that changes are kept in".to_owned(),
             },
             number if number == Part::Leave as u16 => "leaving the old root".to_owned(),
+            number if number == Part::Top as u16 => "the top of the mount namespace".to_owned(),
             _ => return None,
         })
     }
@@ -148,7 +151,9 @@ impl Step<'_> {
             | Step::Symlink { target, .. }
             | Step::Mask { target }
             | Step::ReadOnly { target, .. } => Some(target),
-            Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => None,
+            Step::ReceiveOnly | Step::Top | Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => {
+                None
+            }
             Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo => None,
         }
     }

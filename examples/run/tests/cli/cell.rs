@@ -252,3 +252,46 @@ fn closed_streams_are_no_hindrance() {
         }
     });
 }
+
+#[test]
+fn a_directory_for_a_stream_is_refused() {
+    needs!(userns);
+    isolated(|| {
+        let script = "\"$0\" --quiet -- /bin/sh -c 'cd -P /proc/self/fd/0 && cd -P ../../../.. && pwd' < /usr";
+        let out = Command::new("sh").args(["-c", script, bin("skep-run").to_str().unwrap()]).output().unwrap();
+        assert_eq!((out.status.code(), text(&out.stdout)), (Some(125), ""), "{}", said(&out));
+        assert!(text(&out.stderr).contains("stdin: is a directory"), "{}", said(&out));
+    });
+}
+
+#[test]
+fn in_a_chroot_that_could_be_left_nothing_is_started() {
+    needs!(root, program("chroot"), program("unshare"));
+    isolated(|| {
+        let dir = Scratch::new();
+        let skep_run = bin("skep-run");
+        let (dir, skep_run) = (dir.path().display(), skep_run.display());
+        for script in [
+            format!("mount --rbind / {dir}; exec chroot {dir} {skep_run} --quiet true"),
+            format!("mount --rbind / {dir}; exec chroot {dir} {skep_run} --quiet --root /usr true"),
+            format!("mount -t tmpfs none /; exec {skep_run} --quiet true"),
+        ] {
+            let out = Command::new("unshare").args(["-m", "sh", "-c", &script]).current_dir("/").output().unwrap();
+            assert_eq!(out.status.code(), Some(125), "{script}: {}", said(&out));
+            assert!(text(&out.stderr).contains("outside of the chroot"), "{script}: {}", said(&out));
+        }
+    });
+}
+
+#[test]
+fn processes_of_this_machine_are_not_shared_with_the_rest_of_it() {
+    needs!(userns);
+    isolated(|| {
+        let out = quiet(&["--ro", "/:/mnt", "--", "/bin/sh", "-c", "ls /mnt/proc /mnt/sys; ls -d /mnt/usr"]);
+        assert_eq!(text(&out.stdout), "/mnt/proc:\n\n/mnt/sys:\n/mnt/usr\n", "{}", said(&out));
+        for source in ["/proc", "/proc/self", "/sys/kernel"] {
+            let out = quiet(&["--ro", &format!("{source}:/mnt"), "true"]);
+            assert_eq!(out.status.code(), Some(125), "{}", said(&out));
+        }
+    });
+}

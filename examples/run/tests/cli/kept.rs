@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What outlives a run: changes that are kept, and nothing else.
 
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -49,6 +51,52 @@ fn changes_are_kept_under_a_name_and_found_again_there() {
         assert_eq!(text(&second.stdout), "mine\n", "{}", said(&second));
         let other = run(&["--quiet", "--", "ls", "/etc/skep-kept"]);
         assert_eq!(text(&other.stdout), "", "{}", said(&other));
+    });
+}
+
+#[test]
+fn no_link_among_what_is_kept_is_followed() {
+    needs!(user, userns);
+    isolated(|| {
+        let home = Scratch::new();
+        let (below, victim) = (home.join("skep-run"), home.join("victim"));
+        std::fs::create_dir_all(below.join("web/zz/work")).unwrap();
+        std::fs::write(&victim, "").unwrap();
+        let mode = || std::fs::metadata(&victim).unwrap().permissions().mode() & 0o777;
+        std::fs::set_permissions(&victim, Permissions::from_mode(0o644)).unwrap();
+        for directory in [&below, &below.join("web")] {
+            std::fs::set_permissions(directory, Permissions::from_mode(0o700)).unwrap();
+        }
+        std::os::unix::fs::symlink(&victim, below.join("web/zz/work/work")).unwrap();
+        std::os::unix::fs::symlink(below.join("web"), below.join("link")).unwrap();
+        let _kept = kept(&home, "web");
+        let out = keeping(&home, "web", "true").output().unwrap();
+        assert_eq!((out.status.code(), mode()), (Some(0), 0o644), "{}", said(&out));
+        let out = keeping(&home, "link", "true").output().unwrap();
+        assert_eq!(out.status.code(), Some(125), "{}", said(&out));
+        std::fs::set_permissions(below.join("web"), Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(keeping(&home, "web", "true").output().unwrap().status.code(), Some(125));
+        std::fs::set_permissions(below.join("web"), Permissions::from_mode(0o700)).unwrap();
+    });
+}
+
+#[test]
+fn directories_that_one_begins_in_are_kept_apart() {
+    needs!(userns);
+    isolated(|| {
+        let home = Scratch::new();
+        let name = format!("{}-here", token());
+        let _kept = kept(&home, &name);
+        for directory in ["a", "b"] {
+            std::fs::create_dir(home.join(directory)).unwrap();
+        }
+        let run = |directory: &str, script: &str| {
+            let out = keeping(&home, &name, script).current_dir(home.join(directory)).output().unwrap();
+            text(&out.stdout).to_owned()
+        };
+        assert_eq!(run("a", "echo of a > file; cat file"), "of a\n");
+        assert_eq!(run("b", "cat file 2>/dev/null"), "");
+        assert_eq!(run("a", "cat file"), "of a\n");
     });
 }
 

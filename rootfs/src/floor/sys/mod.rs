@@ -22,7 +22,8 @@ use core::ffi::CStr;
 pub(super) use file::close;
 pub use file::{CWD, chmodat, chownat, mkdirat, mknodat, open, openat, openat2, read, readlink, resolve, symlinkat};
 pub use mount::{
-    fsconfig, fsconfig_create, fsmount, fsopen, mount, mount_setattr, move_mount, open_tree, pivot_root, umount2,
+    enter_mounts, enter_own_mounts, fsconfig, fsconfig_create, fsmount, fsopen, mount, mount_setattr, move_mount,
+    open_tree, pivot_root, umount2,
 };
 pub(super) use place::umask;
 pub use place::{chdir, chroot, effective_user, fchdir, unshare_mounts};
@@ -47,6 +48,8 @@ impl Errno {
     pub const EXIST: Self = Self(17);
     /// No such device: a file is not the device that it should be.
     pub const NODEV: Self = Self(19);
+    /// On another mount.
+    pub const XDEV: Self = Self(18);
     /// Not a directory.
     pub const NOTDIR: Self = Self(20);
     /// Invalid argument.

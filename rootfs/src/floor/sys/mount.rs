@@ -97,6 +97,29 @@ struct MountAttr {
 }
 const _: () = assert!(size_of::<MountAttr>() == 32);
 
+/// setns(2) into a mount namespace, of which there is a descriptor or a process's pidfd: its top becomes this thread's
+/// root and working directory.
+pub fn enter_mounts(namespace: &Fd) -> Result<(), Errno> {
+    const CLONE_NEWNS: usize = 0x2_0000;
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::SETNS, [namespace.number() as usize, CLONE_NEWNS, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// The same into this process's own, by a pidfd of it: Linux 5.8. For a process's first thread alone, since it is that
+/// one's namespace.
+pub fn enter_own_mounts() -> Result<(), Errno> {
+    // SAFETY: no pointer.
+    let process = unsafe { syscall(nr::GETPID, [0; 6]) }?;
+    // SAFETY: no pointer.
+    let thread = unsafe { syscall(nr::GETTID, [0; 6]) }?;
+    if process != thread {
+        return Err(Errno::NOSYS);
+    }
+    // SAFETY: no pointer.
+    let pidfd = unsafe { syscall(nr::PIDFD_OPEN, [process, 0, 0, 0, 0, 0]) }?;
+    enter_mounts(&Fd::new(pidfd as i32))
+}
+
 /// mount_setattr(2): sets these `MOUNT_ATTR_*` on the mount that `fd` is open on; on all below it too if `recursive`.
 /// Linux 5.12.
 pub fn mount_setattr(fd: i32, attributes: u32, recursive: bool) -> Result<(), Errno> {

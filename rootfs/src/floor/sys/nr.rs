@@ -13,7 +13,11 @@ mod machine {
     pub const CHDIR: usize = 80;
     pub const FCHDIR: usize = 81;
     pub const UMASK: usize = 95;
+    pub const GETPID: usize = 39;
     pub const GETEUID: usize = 107;
+    pub const GETTID: usize = 186;
+    pub const SETNS: usize = 308;
+    pub const PIDFD_OPEN: usize = 434;
     pub const FSTATFS: usize = 138;
     pub const PIVOT_ROOT: usize = 155;
     pub const CHROOT: usize = 161;
@@ -46,7 +50,11 @@ mod machine {
     pub const CHDIR: usize = 49;
     pub const FCHDIR: usize = 50;
     pub const UMASK: usize = 166;
+    pub const GETPID: usize = 172;
     pub const GETEUID: usize = 175;
+    pub const GETTID: usize = 178;
+    pub const SETNS: usize = 268;
+    pub const PIDFD_OPEN: usize = 434;
     pub const FSTATFS: usize = 44;
     pub const PIVOT_ROOT: usize = 41;
     pub const CHROOT: usize = 51;
