@@ -92,6 +92,7 @@ fn perform(
         }
         Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
         Step::Init => init::stay(wire, plan).map_err(whole),
+        Step::Null => terminal::own_null().map_err(whole),
         Step::Session => kernel::setsid().map_err(whole),
         Step::Umask { mask } => {
             kernel::umask(mask);

@@ -16,10 +16,11 @@
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use skep_caps_sec::Steps as Rights;
 use skep_ns::{NamespaceFlags, NamespaceKind};
-use skep_rootfs::Steps;
+use skep_rootfs::{Mount, Steps};
 
 use super::Plan;
 use super::flatten::PlanBuf;
@@ -94,6 +95,10 @@ fn disk(plan: &mut PlanBuf, spec: &Spec) {
     }
     for step in Steps::new(spec.root.as_ref(), &spec.mounts, spec.setting()).iter() {
         plan.step(Step::Disk(step));
+    }
+    let has_devices = |mount: &Mount| matches!(mount, Mount::Dev(dev) if dev.target == Path::new("/dev"));
+    if spec.root.is_some() && spec.mounts.mounts.iter().any(has_devices) {
+        plan.step(Step::Null);
     }
 }
 

@@ -129,6 +129,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } => Some("CAP_SETUID, CAP_SETGID"),
         Step::Init
+        | Step::Null
         | Step::Umask { .. }
         | Step::Directory { .. }
         | Step::Session
@@ -156,6 +157,7 @@ impl fmt::Display for Words<'_> {
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
             Step::Terminal { streams, rows, columns } => write_terminal(f, streams, rows, columns),
             Step::Init => f.write_str("stay as init, and go on in a process of its own"),
+            Step::Null => f.write_str("put the null device of its own in place of this machine's, for its streams"),
             Step::Session => f.write_str("lead a session of its own"),
             Step::DieWithCaller { signal } => write!(f, "ask for signal {signal} when the caller's thread ends"),
         }

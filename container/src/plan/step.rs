@@ -71,6 +71,8 @@ pub enum Step<'a> {
         /// The bits to leave out.
         mask: u32,
     },
+    /// Put the container's own null device in place of this machine's, for streams that are it.
+    Null,
     /// Enter the working directory.
     Directory {
         /// An absolute path.
@@ -116,6 +118,7 @@ impl<'a> Step<'a> {
             Step::Init => (OURS, [6, 0, 0, 0, 0, 0, 0]),
             Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
             Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
+            Step::Null => (OURS, [11, 0, 0, 0, 0, 0, 0]),
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
             Step::Terminal { streams, rows, columns } => (OURS, [10, streams, rows as u32, columns as u32, 0, 0, 0]),
         };
@@ -137,6 +140,7 @@ impl<'a> Step<'a> {
             (OURS, 6) => Step::Init,
             (OURS, 7) => Step::Session,
             (OURS, 8) => Step::Umask { mask: a },
+            (OURS, 11) => Step::Null,
             (OURS, 9) => Step::Directory { path: flat.text(a)? },
             (OURS, 10) => Step::Terminal { streams: a, rows: u16::try_from(b).ok()?, columns: u16::try_from(c).ok()? },
             _ => return None,

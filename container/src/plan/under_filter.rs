@@ -98,7 +98,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Init => init(),
         Step::Terminal { rows, columns, .. } => terminal((rows, columns) != (0, 0)),
         // Before the filter, always: nothing of it would be left to the program.
-        Step::Disk(_) | Step::Hostname { .. } | Step::Loopback | Step::Unshare { .. } => Vec::new(),
+        Step::Disk(_) | Step::Null | Step::Hostname { .. } | Step::Loopback | Step::Unshare { .. } => Vec::new(),
     }
 }
 

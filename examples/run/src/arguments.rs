@@ -2,10 +2,13 @@
 //! The command line.
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use skep::cgroup::{Bytes, Quota};
 
 const HELP: &str = "\
@@ -14,7 +17,7 @@ skep-run: run a program of this machine in a container
 Usage: skep-run [OPTIONS] [--] [COMMAND [ARGS...]]
 
 The command, a shell by default, sees this machine's files, and what it changes
-of them is gone when it ends. It has namespaces, limits and few rights of its own,
+of them is gone when it ends; /tmp, /run and /dev are its own. It has namespaces, limits and few rights of its own,
 no network, and on a terminal a terminal of its own.
 
 Files:
@@ -34,7 +37,8 @@ Limits:
       --pids N              processes and threads, or max (1024)
       --cpus N              processors: 2, 0.5, max (max)
 What is done:
-      --no-init             the command is process 1 itself
+      --no-init             the command is process 1 itself: keys and signals that it has no
+                            handler for do nothing
       --init                a small init is (the default): it reaps, and passes signals on
       --quiet               say nothing of what is isolated and limited
       --json                say how it ended, as a line of JSON on the error output
@@ -138,6 +142,7 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
 
 fn from(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
     let mut arguments = Arguments::default();
+    let mut has_command = false;
     while let Some(argument) = parser.next()? {
         match argument {
             Long("rw") => arguments.shares.push(share(&parser.value()?, true)?),
@@ -165,11 +170,16 @@ fn from(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
             }
             // The first word is the command; whatever follows belongs to it.
             Value(program) => {
+                has_command = true;
                 arguments.program = program;
                 arguments.args = parser.raw_args()?.collect();
             }
             other => return Err(other.unexpected()),
         }
+    }
+    if arguments.root.is_some() && !has_command {
+        // This machine's shell need not be there.
+        arguments.program = "/bin/sh".into();
     }
     Ok(Request::Run(Box::new(arguments)))
 }
@@ -177,6 +187,13 @@ fn from(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
 /// A path that does not depend on where we are.
 fn absolute(path: &Path) -> Result<PathBuf, String> {
     std::path::absolute(path).map_err(|error| format!("{path:?} cannot be made absolute: {error}"))
+}
+
+/// The path without links and "..", if there is such a thing: what is absent is told of as it was typed.
+fn resolved(path: &Path) -> PathBuf {
+    let opened = nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+    let link = opened.ok().and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
+    link.filter(|link| link.is_absolute()).unwrap_or_else(|| path.to_owned())
 }
 
 fn share(text: &OsStr, writable: bool) -> Result<Share, String> {
@@ -187,7 +204,7 @@ fn share(text: &OsStr, writable: bool) -> Result<Share, String> {
         let option = if writable { "--rw" } else { "--ro" };
         return Err(format!("{option} {text:?}: expected PATH or PATH:TARGET, the target an absolute path"));
     };
-    let source = absolute(source)?;
+    let source = resolved(&absolute(source)?);
     Ok(Share { target: target.map_or_else(|| source.clone(), Path::to_owned), source, writable })
 }
 
@@ -221,11 +238,11 @@ fn variable(text: &OsStr) -> Option<(OsString, OsString)> {
     }
 }
 
-fn limit<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<Asked<T>, String> {
+fn limit<T: std::str::FromStr<Err: std::error::Error>>(name: &str, text: &str) -> Result<Asked<T>, String> {
     if text == "max" {
         return Ok(Asked::Unlimited);
     }
-    text.parse().map(Asked::Limit).map_err(|error| format!("--{name} {text:?}: {error}"))
+    text.parse().map(Asked::Limit).map_err(|error| format!("--{name} {text:?}: {}", crate::sentence(&error)))
 }
 
 #[cfg(test)]

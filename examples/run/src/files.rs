@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files: what the command sees, and where what it changes goes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use skep::rootfs::{Attributes, Bind, Changes, Mount, MountInfo, Mounts, Overlay, RootSpec, Tmpfs, View};
 
-use crate::arguments::{Arguments, Network};
+use crate::arguments::{Arguments, Network, Share};
 use crate::sentence;
 
 /// What the command sees.
@@ -30,12 +31,18 @@ pub(crate) struct Files {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) path: PathBuf,
-    _lock: Option<File>,
+    /// Whether it was made to look at the plan alone, and goes again.
+    is_passing: bool,
+    _lock: File,
 }
 
 impl Drop for Kept {
     /// Lets its owner read, and so remove, all of it: the kernel leaves work directories that nobody may open.
     fn drop(&mut self) {
+        if self.is_passing {
+            let _not_empty = fs::remove_dir(&self.path);
+            return;
+        }
         let parts = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.path());
         for part in parts.chain([self.path.clone()]) {
             let way = [part.clone(), part.join("work"), part.join("work/work")];
@@ -47,7 +54,7 @@ impl Drop for Kept {
     }
 }
 
-/// What the arguments ask for. Makes the directory that changes are kept in, unless the plan alone is wanted.
+/// What the arguments ask for. Makes the directory that changes are kept in, for a while if the plan alone is wanted.
 ///
 /// # Errors
 /// A sentence.
@@ -61,7 +68,10 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
     files.kept = kept;
     add_standard(&mut files.mounts);
     if arguments.root.is_none() {
-        begin_where_we_are(&mut files, changes);
+        // What is shown there is where one begins, as it is.
+        if !arguments.shares.iter().any(|share| files.workdir.starts_with(&share.target)) {
+            begin_where_we_are(&mut files, changes);
+        }
         if arguments.network == Network::Host {
             show_resolver(&mut files.mounts);
         }
@@ -69,7 +79,7 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
     if let Some(kept) = files.kept.as_ref().and_then(|kept| kept.path.parent()) {
         files.mounts = files.mounts.mask([kept]);
     }
-    for share in &arguments.shares {
+    for share in by_depth(&arguments.shares)? {
         let mut bind = Bind::new(&share.source, &share.target).create_target().nosuid().nodev();
         if !share.writable {
             bind = bind.read_only();
@@ -81,9 +91,12 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
                 own.display()
             ));
         }
+        let masked: BTreeSet<PathBuf> = files.mounts.masked.iter().cloned().collect();
         for own in kernel_s_own() {
             // What is mounted below comes along; processes of this machine, and what they hold open, must not.
-            if let Ok(below) = own.strip_prefix(&share.source) {
+            if let Ok(below) = own.strip_prefix(&share.source)
+                && !masked.contains(&share.target.join(below))
+            {
                 files.mounts = std::mem::take(&mut files.mounts).mask([share.target.join(below)]);
             }
         }
@@ -98,9 +111,12 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
 }
 
 fn this_machine(user_namespace: bool, changes: Changes) -> Result<Files, String> {
-    let View { root, mounts, notes, .. } =
+    let View { root, mounts, mut notes, .. } =
         View::of_this_machine(user_namespace, changes).map_err(|error| sentence(&error))?;
-    let workdir = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let workdir = std::env::current_dir().unwrap_or_else(|error| {
+        notes.push(format!("the directory we are in cannot be told ({error}): the command begins in /"));
+        "/".into()
+    });
     Ok(Files { root, mounts, workdir, notes, kept: None })
 }
 
@@ -126,8 +142,21 @@ fn add_standard(mounts: &mut Mounts) {
     mounts.masked.extend(standard.masked);
 }
 
+/// What is shown, what is higher up first: it would hide what is below it.
+fn by_depth(shares: &[Share]) -> Result<Vec<&Share>, String> {
+    let mut sorted: Vec<&Share> = shares.iter().collect();
+    sorted.sort_by_key(|share| share.target.components().count());
+    let mut seen = BTreeSet::new();
+    match sorted.iter().find(|share| !seen.insert(&share.target)) {
+        Some(twice) => {
+            Err(format!("{} would show two things: it is the target of --rw or --ro twice", twice.target.display()))
+        }
+        None => Ok(sorted),
+    }
+}
+
 /// Where the kernel shows this machine's processes and devices.
-fn kernel_s_own() -> Vec<PathBuf> {
+fn kernel_s_own() -> BTreeSet<PathBuf> {
     let mounts = MountInfo::of_this_thread().unwrap_or_default();
     let is_it = |mount: &MountInfo| {
         matches!(mount.kind.as_str(), "proc" | "sysfs" | "devpts" | "devtmpfs" | "debugfs" | "tracefs")
@@ -146,7 +175,8 @@ fn begin_where_we_are(files: &mut Files, changes: Changes) {
     if above.target() == here {
         return;
     }
-    if !matches!(above, Mount::Tmpfs(_)) {
+    if !matches!(above, Mount::Tmpfs(_)) || above.target().starts_with("/dev") {
+        files.notes.push(format!("{} is not seen inside: the command begins in /", here.display()));
         files.workdir = "/".into();
         return;
     }
@@ -174,13 +204,11 @@ fn show_resolver(mounts: &mut Mounts) {
     }
 }
 
-/// The directory for changes under this name, made and locked if `make`.
+/// The directory for changes under this name, made and locked; for a while only, unless it is to be used.
 fn keep(name: &str, make: bool) -> Result<Kept, String> {
     let path = kept_below()?.join(name);
-    if !make {
-        return Ok(Kept { path, _lock: None });
-    }
     let failed = |what: &str, why: &dyn fmt::Display| format!("--keep {name}: cannot {what} {}: {why}", path.display());
+    let is_passing = !make && !path.exists();
     DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| failed("make", &error))?;
     // Whoever owns one of them decides what the next run sees, and where what it makes goes.
     let owner = nix::unistd::geteuid().as_raw();
@@ -195,7 +223,7 @@ fn keep(name: &str, make: bool) -> Result<Kept, String> {
     let lock = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&path);
     let lock = lock.map_err(|error| failed("lock", &error))?;
     match lock.try_lock() {
-        Ok(()) => Ok(Kept { path, _lock: Some(lock) }),
+        Ok(()) => Ok(Kept { path, is_passing, _lock: lock }),
         Err(fs::TryLockError::WouldBlock) => Err(format!("--keep {name}: another run has it now")),
         Err(fs::TryLockError::Error(error)) => Err(failed("lock", &error)),
     }

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use nix::sys::resource::getrlimit;
 use skep::caps_sec::{Resource, Rlimit};
 use skep::cgroup::{Bytes, Lack, Layout, Limits};
 
@@ -62,6 +63,9 @@ pub(crate) fn confine(arguments: &Arguments, user_namespace: bool) -> Result<Con
     }
     found.rlimits.push(Rlimit::both(Resource::Core, 0));
     let by_process = pids.filter(|_| user_namespace && kernel().is_some_and(|version| version >= COUNTED_APART));
+    // What this account has already is not raised.
+    let most = getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC).map_or(u64::MAX, |(_, hard)| hard);
+    let by_process = by_process.map(|count| count.min(most));
     found.rlimits.extend(by_process.map(|count| Rlimit::both(Resource::Nproc, count)));
     let lacks = lacks(&limits);
     let mut refused = Vec::new();
@@ -72,7 +76,12 @@ pub(crate) fn confine(arguments: &Arguments, user_namespace: bool) -> Result<Con
             is_limit(arguments.memory),
             memory.map(|bytes| format!("{} of memory", bytes.human())),
         ),
-        ("pids", pids.is_some(), is_limit(arguments.pids), pids.map(|count| format!("{count} processes"))),
+        (
+            "pids",
+            pids.is_some(),
+            is_limit(arguments.pids),
+            by_process.or(pids).map(|count| format!("{count} processes")),
+        ),
         ("cpu", is_limit(arguments.cpus), true, cpus(arguments)),
     ] {
         let lack = lacks.iter().find(|lack| lack.limit().is_none_or(|limit| limit.starts_with(name)));

@@ -2,8 +2,8 @@
 //! Signals for skep-run that are meant for the program.
 //!
 //! Process 1 of the container is an init, which hands them on. Where the program itself is process 1, the kernel drops
-//! signals that it has no handler for, which would end any other program: so that Ctrl-C and `kill` do what they do to
-//! every command, such a signal ends the container here.
+//! signals that it has no handler for, which would end any other program: so that `kill` does what it does to every
+//! command, such a signal to skep-run ends the container here. (Keys in the container's own terminal do not come by.)
 
 use std::os::fd::AsFd;
 

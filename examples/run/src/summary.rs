@@ -26,17 +26,19 @@ impl Summary {
             kinds.join(", "),
             CapSet::standard().iter().count()
         )];
-        let seen = arguments
-            .root
-            .as_ref()
-            .map_or_else(|| "this machine's files".to_owned(), |root| format!("the files of {}", root.display()));
+        let seen = arguments.root.as_ref().map_or_else(
+            || "this machine's, but for /tmp, /run and /dev".to_owned(),
+            |root| format!("those of {}", root.display()),
+        );
         lines.push(match &files.kept {
             Some(kept) => format!("files: {seen}; changes are kept in {}", kept.path.display()),
             None => format!("files: {seen}; changes are gone at the end"),
         });
         for share in &arguments.shares {
             let how = if share.writable { "changes reach this machine" } else { "read-only" };
-            lines.push(format!("shown: {}; {how}", share.source.display()));
+            let place =
+                if share.target == share.source { String::new() } else { format!(" as {}", share.target.display()) };
+            lines.push(format!("shown: {}{place}; {how}", share.source.display()));
         }
         if !confinement.limited.is_empty() {
             lines.push(format!("limited: {}", confinement.limited.join(", ")));

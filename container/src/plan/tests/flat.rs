@@ -56,6 +56,7 @@ fn steps() -> impl Strategy<Value = Owned> {
             Step::Loopback,
             Step::Right(caps_sec::Step::Undumpable),
             Step::Init,
+            Step::Null,
             Step::Session
         ])
         .prop_map(Owned::Plain),

@@ -2,6 +2,7 @@
 //! The cell: what the command sees of this machine, and what it cannot do to it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -293,5 +294,46 @@ fn processes_of_this_machine_are_not_shared_with_the_rest_of_it() {
             let out = quiet(&["--ro", &format!("{source}:/mnt"), "true"]);
             assert_eq!(out.status.code(), Some(125), "{}", said(&out));
         }
+    });
+}
+
+#[test]
+fn of_two_that_lie_in_each_other_each_is_shown_as_it_was_asked_for() {
+    needs!(userns);
+    isolated(|| {
+        let dir = Scratch::new();
+        fs::create_dir(dir.join("below")).unwrap();
+        let (path, below) = (dir.path().to_str().unwrap().to_owned(), dir.join("below"));
+        let below = below.to_str().unwrap();
+        let script = format!("touch {path}/yes; touch {below}/no 2>/dev/null || echo refused");
+        for shares in [["--rw", &path, "--ro", below], ["--ro", below, "--rw", &path]] {
+            let out = quiet(&[&shares[..], &["--", "/bin/sh", "-c", &script]].concat());
+            assert_eq!(text(&out.stdout), "refused\n", "{}", said(&out));
+        }
+        assert!(dir.join("yes").exists() && !dir.join("below/no").exists());
+        let out = quiet(&["--rw", &path, "--ro", &path, "true"]);
+        assert_eq!(out.status.code(), Some(125));
+        assert!(text(&out.stderr).contains("would show two things"), "{}", said(&out));
+        // Where one is, by a name that leads up.
+        let out = Command::new(bin("skep-run"))
+            .args(["--quiet", "--rw", "..", "--", "/bin/sh", "-c", "pwd; touch up"])
+            .current_dir(below)
+            .output()
+            .unwrap();
+        assert_eq!(text(&out.stdout), format!("{below}\n"), "{}", said(&out));
+        assert!(dir.join("below/up").exists());
+    });
+}
+
+#[test]
+fn the_null_device_that_it_is_given_is_its_own() {
+    needs!(root);
+    isolated(|| {
+        let ours = fs::metadata("/dev/null").unwrap();
+        let script = "stat -L -c %d:%i /proc/self/fd/0; chmod 600 /proc/self/fd/0 2>/dev/null; echo x > /dev/null";
+        let out = sh(script);
+        assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+        assert_ne!(text(&out.stdout).trim(), format!("{}:{}", ours.dev(), ours.ino()), "{}", said(&out));
+        assert_eq!(fs::metadata("/dev/null").unwrap().mode(), ours.mode());
     });
 }

@@ -101,6 +101,23 @@ fn directories_that_one_begins_in_are_kept_apart() {
 }
 
 #[test]
+fn the_plan_of_a_run_that_keeps_changes_leaves_no_directory() {
+    needs!(userns);
+    isolated(|| {
+        let home = Scratch::new();
+        let name = format!("{}-plan", token());
+        let kept = kept(&home, &name);
+        let out = Command::new(bin("skep-run"))
+            .args(["--explain", "--keep", &name, "true"])
+            .env("XDG_DATA_HOME", home.path())
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+        assert!(text(&out.stdout).contains(&name) && !kept.0.exists(), "{}", said(&out));
+    });
+}
+
+#[test]
 fn two_runs_do_not_keep_under_one_name_at_a_time() {
     needs!(userns);
     isolated(|| {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Limits: bombs and eaters inside are stopped, and what was used is told.
 
-use needs::{isolated_for, needs};
+use std::process::Command;
+
+use needs::{bin, isolated_for, needs};
 use serde_json::Value;
 
 use crate::common::{DEADLINE, quiet, run, said, text};
@@ -86,10 +88,24 @@ fn before_the_command_it_is_said_what_holds_it() {
         let out = run(&["--ro", "/usr:/mnt", "--", "/bin/sh", "-c", "echo first >&2"]);
         let lines: Vec<&str> = text(&out.stderr).lines().collect();
         assert!(lines[0].starts_with("skep-run: isolated: ") && lines[0].contains("pid"), "{lines:?}");
-        assert!(lines.contains(&"skep-run: files: this machine's files; changes are gone at the end"), "{lines:?}");
-        assert!(lines.contains(&"skep-run: shown: /usr; read-only"), "{lines:?}");
+        assert!(
+            lines
+                .contains(&"skep-run: files: this machine's, but for /tmp, /run and /dev; changes are gone at the end"),
+            "{lines:?}"
+        );
+        assert!(lines.contains(&"skep-run: shown: /usr as /mnt; read-only"), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("skep-run: limited: ")), "{lines:?}");
         assert_eq!(lines.last(), Some(&"first"));
         assert_eq!(text(&quiet(&["true"]).stderr), "");
+    });
+}
+
+#[test]
+fn a_lower_limit_of_the_account_s_is_no_hindrance() {
+    needs!(user, userns, kernel(5, 14));
+    isolated_for(DEADLINE, || {
+        let script = "ulimit -u 700; \"$0\" --quiet -- grep processes /proc/self/limits";
+        let out = Command::new("bash").args(["-c", script, bin("skep-run").to_str().unwrap()]).output().unwrap();
+        assert_eq!(text(&out.stdout).matches(" 700 ").count(), 2, "{}", said(&out));
     });
 }
