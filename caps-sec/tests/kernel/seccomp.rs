@@ -232,6 +232,7 @@ fn verdicts_that_kill_do() {
 
 #[test]
 fn under_the_standard_policy_threads_start_and_namespaces_do_not() {
+    needs!(syscall("clone3"));
     isolated(|| {
         on_a_thread(|| {
             enter(&Policy::standard(CapSet::standard()));
