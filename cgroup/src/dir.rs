@@ -5,12 +5,13 @@
 //! to the whole machine.
 
 use std::ffi::{CString, OsStr};
-use std::fs;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstatfs, openat, openat2};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, StatxFlags, fstatfs, openat, openat2, statx,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::layout::Version;
@@ -80,10 +81,9 @@ fn open_within(above: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<Own
 
 /// The number of the mount that the directory was opened by, as mountinfo has it.
 pub(crate) fn mount_id(directory: BorrowedFd<'_>) -> Result<u64, Errno> {
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", directory.as_raw_fd()))
-        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
-    id.ok_or(Errno::IO)
+    let found = statx(directory, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+    // Linux 5.8.
+    if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 { Err(Errno::NOSYS) } else { Ok(found.stx_mnt_id) }
 }
 
 /// Opens the directory above. Groups do not move to other parents: it is the one that was passed on the way down.
