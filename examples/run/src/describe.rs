@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use skep::caps_sec::{CapSet, Policy};
+use skep::caps_sec::{CapSet, Capabilities, Policy, Privileges};
 use skep::ns::{IdMap, NamespaceKind, Namespaces};
 use skep::{Builder, Container};
 
@@ -38,20 +38,21 @@ pub(crate) fn describe(arguments: &Arguments, caller: Option<&Caller>) -> Result
     let confinement = limits::confine(arguments, user_namespace).map_err(|lacks| problems.extend(lacks));
     let files = files::describe(arguments, user_namespace).map_err(|problem| problems.push(problem));
     let (Ok(confinement), Ok(files), true) = (confinement, files, problems.is_empty()) else { return Err(problems) };
-    let mut kinds = vec![NamespaceKind::Mount, NamespaceKind::Pid, NamespaceKind::Uts, NamespaceKind::Ipc];
-    kinds.push(NamespaceKind::Cgroup);
+    use NamespaceKind::{Cgroup, Ipc, Mount, Net, Pid, Uts};
+    let mut namespaces = Namespaces::new().make([Mount, Pid, Uts, Ipc, Cgroup]);
     if arguments.network == Network::None {
-        kinds.push(NamespaceKind::Net);
+        namespaces = namespaces.make([Net]);
     }
-    let mut namespaces = Namespaces::new().make(kinds);
     if user_namespace {
         let (uid, gid) = ids.unwrap_or((0, 0));
         namespaces = namespaces.user(IdMap::single(uid, gid));
     }
-    let summary = Summary::of(arguments, &namespaces, &files, &confinement);
+    let capabilities = CapSet::standard();
+    let rights = Privileges::new().capabilities(Capabilities::exactly(capabilities)).no_new_privs();
+    let has = rights.after_exec(ids.map_or(0, |(uid, _)| uid)).unwrap_or_default().effective;
+    let summary = Summary::of(arguments, &namespaces, has, &files, &confinement);
     let Files { root, mounts, workdir, kept, .. } = files;
     let Confinement { limits, rlimits, .. } = confinement;
-    let capabilities = CapSet::standard();
     // With a name it is written down before it is made, so that a cgroup does not outlive a skep-run that is killed.
     let builder = if limits.is_empty() { Container::anonymous() } else { Container::builder(leftovers::name()) };
     let mut builder = builder

@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use skep::rootfs::{Attributes, Bind, Changes, Mount, MountInfo, Mounts, Overlay, RootSpec, Tmpfs, View};
+use skep::rootfs::{Attributes, Bind, Changes, Mount, MountInfo, Mounts, RootSpec, Tmpfs, View};
 
 use crate::arguments::{Arguments, Network, Share};
 use crate::sentence;
@@ -59,50 +58,24 @@ impl Drop for Kept {
 /// # Errors
 /// A sentence.
 pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Files, String> {
+    let shares = by_depth(&arguments.shares)?;
     let kept = arguments.keep.as_deref().map(|name| keep(name, !arguments.explain)).transpose()?;
-    let changes = kept.as_ref().map_or(Changes::InMemory { size: None }, |kept| Changes::Kept(kept.path.clone()));
+    let changes = kept.as_ref().map_or_else(Changes::in_memory, |kept| Changes::Kept(kept.path.clone()));
     let mut files = match &arguments.root {
-        Some(root) => other_root(root, changes.clone()),
-        None => this_machine(user_namespace, changes.clone())?,
+        Some(root) => other_root(root, changes),
+        None => this_machine(user_namespace, &changes, &shares)?,
     };
     files.kept = kept;
     add_standard(&mut files.mounts);
-    if arguments.root.is_none() {
-        // What is shown there is where one begins, as it is.
-        if !arguments.shares.iter().any(|share| files.workdir.starts_with(&share.target)) {
-            begin_where_we_are(&mut files, changes);
-        }
-        if arguments.network == Network::Host {
-            show_resolver(&mut files.mounts);
-        }
+    if arguments.root.is_none() && arguments.network == Network::Host {
+        show_resolver(&mut files.mounts);
     }
     if let Some(kept) = files.kept.as_ref().and_then(|kept| kept.path.parent()) {
-        files.mounts = files.mounts.mask([kept]);
+        files.mounts.masked.push(kept.to_owned());
     }
-    for share in by_depth(&arguments.shares)? {
-        let mut bind = Bind::new(&share.source, &share.target).create_target().nosuid().nodev();
-        if !share.writable {
-            bind = bind.read_only();
-        }
-        if let Some(own) = kernel_s_own().into_iter().find(|own| share.source.starts_with(own)) {
-            return Err(format!(
-                "{} is below {}: what the kernel shows there is not shared",
-                share.source.display(),
-                own.display()
-            ));
-        }
-        let masked: BTreeSet<PathBuf> = files.mounts.masked.iter().cloned().collect();
-        for own in kernel_s_own() {
-            // What is mounted below comes along; processes of this machine, and what they hold open, must not.
-            if let Ok(below) = own.strip_prefix(&share.source)
-                && !masked.contains(&share.target.join(below))
-            {
-                files.mounts = std::mem::take(&mut files.mounts).mask([share.target.join(below)]);
-            }
-        }
-        // In place of what would be there.
-        files.mounts.mounts.retain(|mount| !mount.target().starts_with(&share.target));
-        files.mounts = files.mounts.add(bind);
+    if !shares.is_empty() {
+        let machine = of_the_machine()?;
+        shares.iter().try_for_each(|share| show(share, &machine, &mut files.mounts))?;
     }
     if let Some(workdir) = &arguments.workdir {
         files.workdir = files.workdir.join(workdir);
@@ -110,14 +83,23 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
     Ok(files)
 }
 
-fn this_machine(user_namespace: bool, changes: Changes) -> Result<Files, String> {
-    let View { root, mounts, mut notes, .. } =
-        View::of_this_machine(user_namespace, changes).map_err(|error| sentence(&error))?;
-    let workdir = std::env::current_dir().unwrap_or_else(|error| {
-        notes.push(format!("the directory we are in cannot be told ({error}): the command begins in /"));
-        "/".into()
-    });
-    Ok(Files { root, mounts, workdir, notes, kept: None })
+fn this_machine(user_namespace: bool, changes: &Changes, shares: &[&Share]) -> Result<Files, String> {
+    let mut view = View::of_this_machine(user_namespace, changes.clone()).map_err(|error| sentence(&error))?;
+    let (workdir, is_known) = match std::env::current_dir() {
+        Ok(here) => (here, true),
+        Err(_) => (PathBuf::from("/"), false),
+    };
+    // What is shown there is where one begins, as it is.
+    let is_shared = shares.iter().any(|share| workdir.starts_with(&share.target));
+    if !is_shared {
+        view = view.showing(&workdir, changes);
+    }
+    let is_seen = is_known && (is_shared || view.shows(&workdir));
+    if !is_seen {
+        view.notes.push("the command begins in /: where we are is not seen inside".to_owned());
+    }
+    let workdir = if is_seen { workdir } else { "/".into() };
+    Ok(Files { root: view.root, mounts: view.mounts, workdir, notes: view.notes, kept: None })
 }
 
 fn other_root(root: &Path, changes: Changes) -> Files {
@@ -155,44 +137,30 @@ fn by_depth(shares: &[Share]) -> Result<Vec<&Share>, String> {
     }
 }
 
-/// Where the kernel shows this machine's processes and devices.
-fn kernel_s_own() -> BTreeSet<PathBuf> {
-    let mounts = MountInfo::of_this_thread().unwrap_or_default();
-    let is_it = |mount: &MountInfo| {
-        matches!(mount.kind.as_str(), "proc" | "sysfs" | "devpts" | "devtmpfs" | "debugfs" | "tracefs")
-    };
-    mounts.into_iter().filter(is_it).map(|mount| mount.target).chain(["/proc".into(), "/sys".into()]).collect()
+/// Where processes, devices and knobs of this machine are shown, what is higher up first.
+fn of_the_machine() -> Result<BTreeSet<PathBuf>, String> {
+    let mounts = MountInfo::of_this_thread().map_err(|error| sentence(&error))?;
+    let found = mounts.into_iter().filter(MountInfo::shows_the_machine).map(|mount| mount.target);
+    Ok(found.collect())
 }
 
-/// Shows the directory that we are in, where something else covers it: a clone below /tmp, say.
-fn begin_where_we_are(files: &mut Files, changes: Changes) {
-    let here = files.workdir.clone();
-    let covered = |mount: &Mount| {
-        matches!(mount, Mount::Tmpfs(_) | Mount::Dev(_) | Mount::Proc(_) | Mount::Sysfs(_))
-            && here.starts_with(mount.target())
-    };
-    let Some(above) = files.mounts.mounts.iter().find(|mount| covered(mount)) else { return };
-    if above.target() == here {
-        return;
+/// Shows what is shared, in place of what would be there, and nothing of the machine that is mounted below it.
+fn show(share: &Share, machine: &BTreeSet<PathBuf>, mounts: &mut Mounts) -> Result<(), String> {
+    let Share { source, target, writable } = share;
+    if let Some(own) = machine.iter().find(|own| source.starts_with(own)) {
+        let (source, own) = (source.display(), own.display());
+        return Err(format!("{source} is below {own}: what the kernel shows there is not shared"));
     }
-    if !matches!(above, Mount::Tmpfs(_)) || above.target().starts_with("/dev") {
-        files.notes.push(format!("{} is not seen inside: the command begins in /", here.display()));
-        files.workdir = "/".into();
-        return;
+    let bind = Bind::new(source, target).create_target().nosuid().nodev();
+    mounts.mounts.retain(|mount| !mount.target().starts_with(target));
+    mounts.mounts.push(if *writable { bind } else { bind.read_only() }.into());
+    for below in machine.iter().filter_map(|own| own.strip_prefix(source).ok()) {
+        let covered = target.join(below);
+        if !mounts.masked.contains(&covered) {
+            mounts.masked.push(covered);
+        }
     }
-    let changes = match changes {
-        Changes::Kept(directory) => Changes::Kept(directory.join(format!("here{}", escaped(&here)))),
-        other => other,
-    };
-    files.mounts = std::mem::take(&mut files.mounts)
-        .add(Overlay::new(&here).lower(&here).changes(changes).nosuid().nodev().create_target());
-}
-
-/// A path as the name of one directory that no other path has.
-fn escaped(path: &Path) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-    let bytes = path.as_os_str().as_bytes();
-    bytes.iter().map(|byte| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    Ok(())
 }
 
 /// Where /etc/resolv.conf is a link to what the resolver of this machine keeps below /run, that file too.
@@ -200,7 +168,7 @@ fn show_resolver(mounts: &mut Mounts) {
     let Ok(link) = fs::read_link("/etc/resolv.conf") else { return };
     let file = link.strip_prefix("../run").map_or(link.clone(), |below| Path::new("/run").join(below));
     if file.starts_with("/run") {
-        *mounts = std::mem::take(mounts).add(Bind::new(&file, &file).read_only().optional().create_target());
+        mounts.mounts.push(Bind::new(&file, &file).read_only().optional().create_target().into());
     }
 }
 

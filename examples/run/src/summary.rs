@@ -15,7 +15,13 @@ use crate::limits::Confinement;
 pub(crate) struct Summary(Vec<String>);
 
 impl Summary {
-    pub(crate) fn of(arguments: &Arguments, namespaces: &Namespaces, files: &Files, confinement: &Confinement) -> Self {
+    pub(crate) fn of(
+        arguments: &Arguments,
+        namespaces: &Namespaces,
+        capabilities: CapSet,
+        files: &Files,
+        confinement: &Confinement,
+    ) -> Self {
         let kinds: Vec<String> = namespaces.kinds().map(|kind| kind.to_string()).collect();
         let network = match arguments.network {
             Network::None => "no network",
@@ -24,7 +30,7 @@ impl Summary {
         let mut lines = vec![format!(
             "isolated: {}; {network}; {} capabilities, a seccomp filter, no new privileges",
             kinds.join(", "),
-            CapSet::standard().iter().count()
+            capabilities.iter().count()
         )];
         let seen = arguments.root.as_ref().map_or_else(
             || "this machine's, but for /tmp, /run and /dev".to_owned(),

@@ -23,8 +23,7 @@ const GOOD: [&str; 14] = [
 
 const BAD: [&str; 8] = ["exfat", "hfs", "hfsplus", "iso9660", "msdos", "ntfs", "ntfs3", "vfat"];
 
-const MACHINE: [&str; 23] = [
-    "autofs",
+const MACHINE: [&str; 22] = [
     "binfmt_misc",
     "bpf",
     "cgroup",
@@ -50,10 +49,17 @@ const MACHINE: [&str; 23] = [
 ];
 
 impl MountInfo {
+    /// Whether it has no files, but shows processes, devices or knobs of the machine: proc, sysfs, devpts, cgroup2, …. Who
+    /// shows a directory of this machine to somebody else leaves these out.
+    #[must_use]
+    pub fn shows_the_machine(&self) -> bool {
+        MACHINE.contains(&self.kind.as_str())
+    }
+
     /// Whether it will do as a lower layer.
     pub(super) fn fit(&self) -> Fit {
         let is_one_of = |kinds: &[&str]| kinds.contains(&self.kind.as_str());
-        if is_one_of(&MACHINE) {
+        if self.shows_the_machine() || self.kind == "autofs" {
             Fit::Machine
         } else if is_one_of(&BAD) {
             Fit::Bad

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Object};
 use crate::mountinfo::MountInfo;
-use crate::mounts::{Changes, Mount, Mounts, Tmpfs};
+use crate::mounts::{Changes, Mount, Mounts, Overlay, Tmpfs, is_in_root};
 use crate::steps::RootSpec;
 
 /// What is not taken over, with all that is mounted below it: a root has its own of each.
@@ -108,6 +108,36 @@ impl View {
             return Err(Error::invalid("make", Object::Named("a view of this machine"), problems));
         }
         Ok(Self::of(&Seen::of_this_machine(user_namespace)?, user_namespace, &changes))
+    }
+
+    /// The view with this directory of the machine in it too, where what is new lies over it: one below /tmp, say. Not what
+    /// is below /dev, /proc and /sys, of which there are others; a note says so.
+    ///
+    /// `changes` are those that the view was made with.
+    #[must_use]
+    pub fn showing(mut self, directory: &Path, changes: &Changes) -> Self {
+        if self.shows(directory) {
+            return self;
+        }
+        let is_new = |mount: &Mount| matches!(mount, Mount::Tmpfs(_)) && directory.starts_with(mount.target());
+        match share(changes, directory) {
+            Some(share) if self.mounts.mounts.iter().any(is_new) && is_in_root(directory) => {
+                let overlay = Overlay::new(directory).lower(directory).changes(share);
+                self.add(overlay.nosuid().nodev().or_read_only_bind().create_target());
+            }
+            _ => self.notes.push(format!("{directory:?} is not seen: there is another in its place")),
+        }
+        self
+    }
+
+    /// Whether this path of the machine leads to the same in the view.
+    #[must_use]
+    pub fn shows(&self, path: &Path) -> bool {
+        let leads_there = |mount: &Mount| match mount {
+            Mount::Tmpfs(_) => path == mount.target(),
+            _ => path.starts_with(mount.target()),
+        };
+        !is_replaced(path) || self.mounts.mounts.iter().any(leads_there)
     }
 
     /// The view of what was seen; pure.

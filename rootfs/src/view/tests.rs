@@ -279,6 +279,27 @@ fn each_overlay_keeps_its_changes_in_a_directory_of_its_own() {
 }
 
 #[test]
+fn a_directory_that_something_new_lies_over_can_be_shown_all_the_same() {
+    let kept = Changes::Kept("/k".into());
+    let found = view(&seen(DEBIAN, &[]), false, &kept);
+    for path in ["/", "/home/me", "/tmp", "/run"] {
+        assert!(found.shows(Path::new(path)), "{path}");
+        assert_eq!(found.clone().showing(Path::new(path), &kept), found, "{path}");
+    }
+    let clone = Path::new("/tmp/clone");
+    assert!(!found.shows(clone));
+    let shown = found.clone().showing(clone, &kept);
+    assert!(shown.shows(clone) && shown.shows(&clone.join("src")) && !shown.shows(Path::new("/tmp/other")));
+    let Some(Mount::Overlay(overlay)) = shown.mounts.mounts.last() else { panic!("{shown:?}") };
+    assert_eq!(overlay.changes, Changes::Kept("/k/tmp%2Fclone".into()));
+    for path in ["/dev/shm/x", "/proc/self", "/sys/fs"] {
+        let shown = found.clone().showing(Path::new(path), &kept);
+        assert_eq!(shown.mounts, found.mounts);
+        assert_eq!(shown.notes.last().unwrap(), &format!("{path:?} is not seen: there is another in its place"));
+    }
+}
+
+#[test]
 fn changes_in_place_are_no_copy() {
     let error = View::of_this_machine(true, Changes::InPlace).unwrap_err();
     assert_eq!(error.problems(), ["changes: in_place would be this machine's own files"]);
