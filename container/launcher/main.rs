@@ -23,6 +23,7 @@ mod init;
 mod run;
 #[path = "../src/plan/step.rs"]
 mod step;
+mod streams;
 mod sys;
 mod terminal;
 #[path = "../src/wire.rs"]

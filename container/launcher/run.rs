@@ -10,8 +10,8 @@ use crate::floors::rootfs;
 use crate::init;
 use crate::step::{Flat, Step};
 use crate::sys::{self, Wire};
-use crate::terminal;
 use crate::wire::{AT_CLONE, AT_EXEC, Detail, Frame};
+use crate::{streams, terminal};
 
 /// Becomes the program, or reports why not.
 pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
@@ -92,7 +92,7 @@ fn perform(
         }
         Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
         Step::Init => init::stay(wire, plan).map_err(whole),
-        Step::Null => terminal::own_null().map_err(whole),
+        Step::Null => streams::own_null().map_err(whole),
         Step::Session => kernel::setsid().map_err(whole),
         Step::Umask { mask } => {
             kernel::umask(mask);

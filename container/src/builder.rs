@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Describing a container, method by method. No input or output happens here before a verb.
 
+mod given;
+
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use skep_caps_sec::{Policy, Rlimit};
@@ -350,11 +352,12 @@ impl Builder {
     /// `Invalid` with every problem of the description, those among them that only this machine has: a root directory that
     /// is absent, a name in use, a limit that cannot be applied.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let host = match Host::probe(self.name.as_deref(), &self.spec, &self.states()) {
+        let mut host = match Host::probe(self.name.as_deref(), &self.spec, &self.states()) {
             // What is wrong whatever the host is can be said without it.
             Err(_) if !(self.spec.problems().is_empty() && self.problems().is_empty()) => Host::default(),
             probed => probed?,
         };
+        host.lacks.extend(self.ways_out());
         self.plan_for(&host)
     }
 
@@ -368,52 +371,6 @@ impl Builder {
             plan.profile();
         }
         Ok(plan)
-    }
-
-    /// What is wrong with what is not in the description.
-    fn problems(&self) -> Vec<String> {
-        let fds = self.launch.fds.iter().map(|(number, _)| *number).filter(|number| *number < 0);
-        let fds = fds.map(|number| format!("fd: {number} cannot be the number of a descriptor"));
-        let state_root = self.state_root.iter().filter(|path| !path.is_absolute());
-        let state_root = state_root.map(|path| format!("state_root: {path:?} must be an absolute path"));
-        let streams = self.streams().filter(|stream| self.is_given(*stream));
-        let streams =
-            streams.map(|stream| format!("{stream}: is given, and is the terminal too: it can be one of them"));
-        fds.chain(state_root).chain(streams).chain(self.ways_out()).collect()
-    }
-
-    /// Streams that are directories: with one a program leaves the root that it is given, by "..", or by its link in /proc
-    /// (CVE-2024-21626). One that is given by [`fd`](Self::fd) is given on purpose.
-    fn ways_out(&self) -> impl Iterator<Item = String> {
-        let is_directory = |fd: BorrowedFd<'_>| {
-            rustix::fs::fstat(fd).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
-        };
-        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-        let inherited = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        let leads_out: Vec<Stream> = Stream::ALL
-            .into_iter()
-            .zip(inherited.into_iter().zip(&self.launch.stdio))
-            .filter(|(_, (inherited, given))| match given {
-                None | Some(Stdio::Inherit) => is_directory(*inherited),
-                Some(Stdio::Descriptor(fd)) => is_directory(fd.as_fd()),
-                Some(_) => false,
-            })
-            .map(|(stream, _)| stream)
-            .filter(|_| self.spec.root.is_some())
-            .collect();
-        leads_out
-            .into_iter()
-            .map(|stream| format!("{stream}: is a directory, by which the program could leave its root"))
-    }
-
-    /// The standard streams that are the terminal.
-    fn streams(&self) -> impl Iterator<Item = Stream> {
-        self.spec.process.terminal.iter().flat_map(|terminal| &terminal.streams).copied()
-    }
-
-    /// Whether the caller has said what this stream is.
-    fn is_given(&self, stream: Stream) -> bool {
-        self.launch.stdio(stream).is_some() || self.launch.fds.iter().any(|(number, _)| *number == stream.number())
     }
 
     fn states(&self) -> PathBuf {

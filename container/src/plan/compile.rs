@@ -18,7 +18,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use skep_caps_sec::Steps as Rights;
+use skep_caps_sec::{Policy, Steps as Rights};
 use skep_ns::{NamespaceFlags, NamespaceKind};
 use skep_rootfs::{Mount, Steps};
 
@@ -80,13 +80,25 @@ impl Plan {
             let why = "its description is larger than a plan can be: 4 GiB, 65533 steps".to_owned();
             Error::because("create", object(), ErrorKind::Invalid, why)
         })?;
-        let refused = rights.filter().and_then(|filter| under_filter::problem(filter, &flat));
-        if let Some(refused) = refused {
-            return Err(Error::invalid("create", object(), vec![refused]));
+        let refused = match rights.filter() {
+            // What is wrong with the policy itself was found before; what is left is its size.
+            Some(filter) if filter.len() == 0 => spec.process.seccomp.as_ref().map_or(Vec::new(), too_large),
+            Some(filter) => under_filter::problem(filter, &flat).into_iter().collect(),
+            None => Vec::new(),
+        };
+        if !refused.is_empty() {
+            return Err(Error::invalid("create", object(), refused));
         }
         let id_map = spec.namespaces.id_map().cloned();
         Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, fail: None })
     }
+}
+
+/// What the compiler has against a policy.
+fn too_large(policy: &Policy) -> Vec<String> {
+    let error = policy.compile().err();
+    let problems = error.iter().flat_map(skep_caps_sec::Error::problems);
+    problems.map(|problem| format!("process.seccomp.{problem}")).collect()
 }
 
 fn disk(plan: &mut PlanBuf, spec: &Spec) {

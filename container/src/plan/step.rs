@@ -118,9 +118,9 @@ impl<'a> Step<'a> {
             Step::Init => (OURS, [6, 0, 0, 0, 0, 0, 0]),
             Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
             Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
-            Step::Null => (OURS, [11, 0, 0, 0, 0, 0, 0]),
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
             Step::Terminal { streams, rows, columns } => (OURS, [10, streams, rows as u32, columns as u32, 0, 0, 0]),
+            Step::Null => (OURS, [11, 0, 0, 0, 0, 0, 0]),
         };
         [whose, a, b, c, d, e, f, g]
     }
@@ -140,9 +140,9 @@ impl<'a> Step<'a> {
             (OURS, 6) => Step::Init,
             (OURS, 7) => Step::Session,
             (OURS, 8) => Step::Umask { mask: a },
-            (OURS, 11) => Step::Null,
             (OURS, 9) => Step::Directory { path: flat.text(a)? },
             (OURS, 10) => Step::Terminal { streams: a, rows: u16::try_from(b).ok()?, columns: u16::try_from(c).ok()? },
+            (OURS, 11) => Step::Null,
             _ => return None,
         })
     }

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
+use skep_caps_sec::Policy;
 use skep_ns::NamespaceKind;
 use skep_rootfs::Mount;
 
@@ -87,7 +88,11 @@ impl Spec {
         if let Some(Err(problems)) = self.process.capabilities.as_ref().map(CapabilityNames::parse) {
             found.0.extend(problems.iter().map(|problem| format!("process.capabilities.{problem}")));
         }
-        found.0.extend(self.process.privileges().problems().iter().map(|problem| format!("process.{problem}")));
+        let mut rights = self.process.privileges();
+        // Compiled with the plan, once.
+        let policy = rights.seccomp.take();
+        let policy = policy.iter().flat_map(Policy::problems).map(|problem| format!("process.seccomp.{problem}"));
+        found.0.extend(rights.problems().iter().map(|problem| format!("process.{problem}")).chain(policy));
         if self.init && !self.namespaces.contains(NamespaceKind::Pid) {
             found.add("init", "needs a pid namespace: its work is that of process 1");
         }

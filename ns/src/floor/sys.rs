@@ -31,6 +31,8 @@ impl Errno {
     pub const NOTDIR: Self = Self(20);
     /// Is a directory.
     pub const ISDIR: Self = Self(21);
+    /// No such device.
+    pub const NODEV: Self = Self(19);
     /// Invalid argument.
     pub const INVAL: Self = Self(22);
     /// Broken pipe: nobody is at the other end.
