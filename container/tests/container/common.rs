@@ -5,8 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skep::ns::{IdMap, NamespaceKind, Namespaces};
-use skep::{Builder, Container, Report};
+use skep::{Builder, Container, Error, ErrorKind, Report};
 
 /// A hang detector: what has not happened by then never will.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -92,4 +93,29 @@ pub(crate) fn role_of(path: impl AsRef<std::ffi::OsStr>, part: &str) -> std::pro
     let mut command = std::process::Command::new(path);
     command.args(["roles::play", "--exact", "--nocapture", "--test-threads=1"]).env("SKEP_TEST_ROLE", part);
     command
+}
+
+/// Tries it with every small number of descriptors: it works, or says what is lacking, and leaves none open either way.
+#[track_caller]
+pub(crate) fn at_every_low_limit_on_descriptors(attempt: impl Fn() -> Result<(), Error>) {
+    let limit = getrlimit(Resource::Nofile);
+    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = open();
+    let (mut failed, mut worked) = (0, 0);
+    for current in 3..40 {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit }).unwrap();
+        let result = attempt();
+        setrlimit(Resource::Nofile, limit).unwrap();
+        match result {
+            Ok(()) => worked += 1,
+            Err(error) => {
+                let report = Report(&error).to_string();
+                assert_eq!(error.kind(), ErrorKind::Exhausted, "{current}: {report}");
+                assert!(report.contains("(EMFILE)") && report.contains("ulimit -n"), "{current}: {report}");
+                failed += 1;
+            }
+        }
+        assert_eq!(open(), before, "{current}");
+    }
+    assert!(failed > 3 && worked > 3, "{failed} failed, {worked} worked");
 }

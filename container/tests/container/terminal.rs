@@ -6,16 +6,13 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
-use needs::{isolated, isolated_for, needs, rounds};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use needs::{Screen, isolated, isolated_for, needs, rounds};
 use skep::ns::Stdio;
 use skep::rootfs::{Bind, Devpts, Mounts, Proc};
 use skep::{Builder, Container, ErrorKind, Report, Stream, Terminal};
 
-use crate::common::{DEADLINE, program, status, until};
+use crate::common::{DEADLINE, at_every_low_limit_on_descriptors, program, status, until};
 use crate::tree::Tree;
 
 const CTRL_C: &[u8] = b"\x03";
@@ -32,45 +29,10 @@ fn shell(script: &str) -> Builder {
 }
 
 #[track_caller]
-fn start(builder: Builder) -> (Container, Screen) {
+fn start(builder: Builder) -> (Container, Screen<Terminal>) {
     let mut container = builder.start().unwrap_or_else(|error| panic!("{}", Report(&error)));
     let terminal = container.terminal.take().unwrap();
-    (container, Screen { terminal, shown: Vec::new() })
-}
-
-/// A terminal, and what it has shown since it was last looked at.
-struct Screen {
-    terminal: Terminal,
-    shown: Vec<u8>,
-}
-
-impl Screen {
-    /// Reads until it has shown `text`, and answers all before that.
-    #[track_caller]
-    fn until(&mut self, text: &str) -> String {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let shown = String::from_utf8_lossy(&self.shown).into_owned();
-            if let Some((before, after)) = shown.split_once(text) {
-                self.shown = after.as_bytes().to_vec();
-                return before.to_owned();
-            }
-            let mut fds = [PollFd::new(&self.terminal, PollFlags::IN)];
-            let second = Timespec { tv_sec: 1, tv_nsec: 0 };
-            rustix::event::poll(&mut fds, Some(&second)).unwrap();
-            assert!(Instant::now() < end, "{text:?} is not shown: {shown:?}");
-            if !fds[0].revents().is_empty() {
-                let mut bytes = [0; 4096];
-                let count = self.terminal.read(&mut bytes).unwrap();
-                assert!(count > 0, "{text:?} is not shown before the end: {shown:?}");
-                self.shown.extend(&bytes[..count]);
-            }
-        }
-    }
-
-    fn type_in(&mut self, bytes: &[u8]) {
-        self.terminal.write_all(bytes).unwrap();
-    }
+    (container, Screen::new(terminal, DEADLINE))
 }
 
 /// Everything that a program shows which ends by itself.
@@ -126,7 +88,7 @@ fn nobody_inside_has_the_other_side() {
         assert_eq!(links(&init.to_string()).len(), 0);
         let peer = PathBuf::from("/dev/pts/0");
         assert_eq!(links(children.trim()), [peer.clone(), peer.clone(), peer]);
-        screen.type_in(b"\n");
+        screen.terminal.write_all(b"\n").unwrap();
         container.wait().unwrap();
     });
 }
@@ -176,7 +138,7 @@ fn a_key_ends_what_is_in_the_foreground() {
     isolated_for(DEADLINE, || {
         let (container, mut screen) = start(shell("echo up; exec sleep 1000").init());
         screen.until("up");
-        screen.type_in(CTRL_C);
+        screen.terminal.write_all(CTRL_C).unwrap();
         assert_eq!(container.wait().unwrap().code(), Some(130));
     });
 }
@@ -191,26 +153,26 @@ fn a_shell_has_job_control() {
             let (container, mut screen) = start(if with_init { bash.init() } else { bash });
             let greeting = screen.until("> ");
             assert!(!greeting.contains("no job control"), "{greeting}");
-            screen.type_in(b"sleep 1000 &\n");
+            screen.terminal.write_all(b"sleep 1000 &\n").unwrap();
             screen.until("[1] ");
-            screen.type_in(b"fg\n");
+            screen.terminal.write_all(b"fg\n").unwrap();
             screen.until("sleep 1000\r\n");
             // Typed at once it might find the shell itself in the foreground, which has no use for it.
             until("sleep is in the foreground", || foreground(&container).as_deref() == Some("sleep"));
-            screen.type_in(CTRL_Z);
+            screen.terminal.write_all(CTRL_Z).unwrap();
             screen.until("Stopped");
             screen.until("> ");
-            screen.type_in(b"bg\n");
+            screen.terminal.write_all(b"bg\n").unwrap();
             screen.until("sleep 1000 &");
-            screen.type_in(b"kill %1; wait %1; echo code $?\n");
+            screen.terminal.write_all(b"kill %1; wait %1; echo code $?\n").unwrap();
             screen.until("code 143");
-            screen.type_in(b"cat\n");
+            screen.terminal.write_all(b"cat\n").unwrap();
             until("cat is in the foreground", || foreground(&container).as_deref() == Some("cat"));
-            screen.type_in(b"echoed twice\n");
+            screen.terminal.write_all(b"echoed twice\n").unwrap();
             screen.until("echoed twice\r\nechoed twice\r\n");
-            screen.type_in(CTRL_C);
+            screen.terminal.write_all(CTRL_C).unwrap();
             screen.until("> ");
-            screen.type_in(b"exit 5\n");
+            screen.terminal.write_all(b"exit 5\n").unwrap();
             assert_eq!(container.wait().unwrap().code(), Some(5));
         }
     });
@@ -419,29 +381,11 @@ fn an_output_is_not_waited_for_while_the_terminal_is_there() {
 fn at_every_low_limit_on_descriptors_it_works_or_says_so() {
     needs!(userns);
     isolated(|| {
-        let limit = getrlimit(Resource::Nofile);
-        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let before = open();
-        let (mut failed, mut worked) = (0, 0);
-        for current in 3..40 {
-            setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit }).unwrap();
-            let result = shell("true").create();
-            setrlimit(Resource::Nofile, limit).unwrap();
-            match result {
-                Ok(created) => {
-                    assert!(created.terminal().is_some());
-                    worked += 1;
-                }
-                Err(error) => {
-                    let report = Report(&error).to_string();
-                    assert_eq!(error.kind(), ErrorKind::Exhausted, "{current}: {report}");
-                    assert!(report.contains("(EMFILE)") && report.contains("ulimit -n"), "{current}: {report}");
-                    failed += 1;
-                }
-            }
-            assert_eq!(open(), before, "{current}");
-        }
-        assert!(failed > 3 && worked > 3, "{failed} failed, {worked} worked");
+        at_every_low_limit_on_descriptors(|| {
+            let created = shell("true").create()?;
+            assert!(created.terminal().is_some());
+            Ok(())
+        });
     });
 }
 

@@ -8,10 +8,9 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use needs::{Scratch, bin, isolated_for, needs};
+use needs::{Scratch, Screen, bin, isolated_for, needs};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, tcgetattr};
 use skep::Terminal;
@@ -22,9 +21,7 @@ const CTRL_C: &[u8] = b"\x03";
 
 /// A terminal with a person in front of it.
 struct Person {
-    terminal: Terminal,
-    /// What has been shown since it was last looked at.
-    shown: Vec<u8>,
+    screen: Screen<Terminal>,
     /// What runs in it.
     child: Child,
 }
@@ -52,7 +49,7 @@ impl Person {
             .stderr(stream(&peer))
             .spawn()
             .unwrap();
-        Self { terminal, shown: Vec::new(), child }
+        Self { screen: Screen::new(terminal, DEADLINE), child }
     }
 
     /// Runs skep-run with the shell for a command.
@@ -75,36 +72,20 @@ impl Person {
     /// Reads until `text` is shown, and answers what was before it.
     #[track_caller]
     fn sees(&mut self, text: &str) -> String {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let shown = String::from_utf8_lossy(&self.shown).into_owned();
-            if let Some((before, after)) = shown.split_once(text) {
-                self.shown = after.as_bytes().to_vec();
-                return before.to_owned();
-            }
-            let mut fds = [PollFd::new(&self.terminal, PollFlags::IN)];
-            rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
-            assert!(Instant::now() < end, "{text:?} is not shown: {shown:?}");
-            if fds.iter().any(|fd| !fd.revents().is_empty()) {
-                let mut bytes = [0; 4096];
-                let count = self.terminal.read(&mut bytes).unwrap();
-                assert!(count > 0, "{text:?} is not shown before the end: {shown:?}");
-                self.shown.extend(bytes.iter().take(count));
-            }
-        }
+        self.screen.until(text)
     }
 
     fn types(&mut self, bytes: &[u8]) {
-        self.terminal.write_all(bytes).unwrap();
+        self.screen.terminal.write_all(bytes).unwrap();
     }
 
     /// The modes of the terminal, in words, to be compared.
     fn modes(&self) -> String {
-        format!("{:?}", tcgetattr(&self.terminal).unwrap())
+        format!("{:?}", tcgetattr(&self.screen.terminal).unwrap())
     }
 
     fn is_raw(&self) -> bool {
-        !tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ICANON)
+        !tcgetattr(&self.screen.terminal).unwrap().local_modes.contains(LocalModes::ICANON)
     }
 
     fn ends(&mut self) -> Option<i32> {
@@ -115,7 +96,7 @@ impl Person {
 /// What is shown to the end of it, and the status.
 fn shown(mut person: Person) -> (String, Option<i32>) {
     let mut text = String::new();
-    person.terminal.read_to_string(&mut text).unwrap();
+    person.screen.terminal.read_to_string(&mut text).unwrap();
     (text.replace("\r\n", "\n"), person.ends())
 }
 
@@ -208,7 +189,7 @@ fn a_change_of_size_is_passed_on() {
     isolated_for(DEADLINE * 2, || {
         let mut person = Person::runs_inside("trap 'stty size; exit 3' WINCH; echo up; while :; do sleep 0.01; done");
         person.sees("up");
-        person.terminal.resize(50, 132).unwrap();
+        person.screen.terminal.resize(50, 132).unwrap();
         person.sees("50 132");
         assert_eq!(person.ends(), Some(3));
     });
@@ -266,9 +247,9 @@ fn a_reader_who_stops_holds_the_writer_and_no_memory_is_used_for_it() {
         let status = || fs::read_to_string(format!("/proc/{}/status", person.child.id())).unwrap();
         // Nobody reads: it has all that it takes, and sleeps.
         until("it sleeps", || status().contains("State:\tS"));
-        let (mut count, mut bytes) = (person.shown.len(), [0; 65536]);
+        let (mut count, mut bytes) = (person.screen.shown.len(), [0; 65536]);
         while count < SIZE {
-            count += { &person.terminal }.read(&mut bytes).unwrap();
+            count += { &person.screen.terminal }.read(&mut bytes).unwrap();
         }
         let status = status();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
@@ -305,7 +286,7 @@ fn all_that_was_written_is_shown_after_the_end() {
         person.sees("up\n");
         // Its command may have ended long since: only what the terminals hold is left.
         std::thread::sleep(Duration::from_millis(50));
-        let before = person.shown.len();
+        let before = person.screen.shown.len();
         let (text, code) = shown(person);
         assert_eq!((before + text.len(), code), (100_004, Some(0)));
         assert!(text.ends_with("end\n"));
@@ -321,7 +302,7 @@ fn when_the_caller_s_terminal_is_hung_up_so_is_the_command_s() {
         let inside = format!("trap 'echo hup > {}; exit 5' HUP; echo up; while :; do sleep 0.01; done", file.display());
         let mut person = Person::runs_beside(&dir, &inside);
         person.sees("up");
-        let Person { terminal, mut child, .. } = person;
+        let Person { screen: Screen { terminal, .. }, mut child } = person;
         drop(terminal);
         assert_eq!(child.wait().unwrap().code(), Some(5));
         assert_eq!(fs::read_to_string(&file).unwrap(), "hup\n");
@@ -329,7 +310,7 @@ fn when_the_caller_s_terminal_is_hung_up_so_is_the_command_s() {
         let mut person =
             Person::runs_outside("trap '' HUP; exec \"$0\" --quiet -- /bin/sh -c 'echo up; exec sleep 1000'");
         person.sees("up");
-        let Person { terminal, mut child, .. } = person;
+        let Person { screen: Screen { terminal, .. }, mut child } = person;
         drop(terminal);
         assert_eq!(child.wait().unwrap().code(), Some(129));
     });
@@ -440,7 +421,7 @@ fn stopped_it_gives_the_terminal_back_and_takes_it_again() {
             person.sees("alive");
             // Until then the shell asks for the size, and sets it to what it was told.
             person.sees("> ");
-            person.terminal.resize(9, 99).unwrap();
+            person.screen.terminal.resize(9, 99).unwrap();
             person.types(b"fg\n");
             until("it has the terminal", || is_in_front(&person, "skep-run") && person.is_raw());
             person.types(b"key\n");

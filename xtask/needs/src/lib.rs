@@ -56,6 +56,7 @@ mod process;
 mod program;
 mod rounds;
 mod scratch;
+mod screen;
 mod sys;
 mod token;
 
@@ -67,6 +68,7 @@ pub use need::Need;
 pub use program::bin;
 pub use rounds::rounds;
 pub use scratch::Scratch;
+pub use screen::Screen;
 pub use token::token;
 
 /// Says what the machine must have; the first line of a test.
