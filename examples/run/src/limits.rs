@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::sys::resource::getrlimit;
 use skep::caps_sec::{Resource, Rlimit};
-use skep::cgroup::{Bytes, Lack, Layout, Limits};
+use skep::cgroup::{Bytes, Lack, Layout, Limits, Quota};
 
 use crate::arguments::{Arguments, Asked};
 
@@ -31,66 +31,57 @@ pub(crate) struct Confinement {
     pub(crate) missing: Vec<String>,
 }
 
+/// A limit that is wanted.
+struct Wish {
+    /// The controller, by which the limits of a cgroup begin.
+    controller: &'static str,
+    /// What it is a limit of.
+    of: &'static str,
+    /// The option that asked for it; none asks for a default.
+    option: Option<&'static str>,
+    /// In words.
+    words: String,
+    /// Whether the process's own limits see to it where a cgroup does not.
+    is_met: bool,
+}
+
 /// What the arguments ask for, as far as it can be had.
 ///
 /// # Errors
 /// A sentence for each limit that was asked for and cannot be had.
 pub(crate) fn confine(arguments: &Arguments, user_namespace: bool) -> Result<Confinement, Vec<String>> {
-    let memory = match arguments.memory {
-        Asked::Default => half_of_the_memory(),
-        Asked::Unlimited => None,
-        Asked::Limit(bytes) => Some(bytes),
-    };
-    let pids = match arguments.pids {
-        Asked::Default => Some(PIDS),
-        Asked::Unlimited => None,
-        Asked::Limit(count) => Some(count),
-    };
+    let mut found = Confinement { rlimits: vec![Rlimit::both(Resource::Core, 0)], ..Confinement::default() };
     let mut limits = Limits::new();
-    let mut found = Confinement::default();
-    if let Some(bytes) = memory {
+    let mut wishes = Vec::new();
+    if let Some((bytes, option)) = wanted(arguments.memory, half_of_the_memory(), "--memory") {
         limits = limits.memory_max(bytes);
         // What does not fit would go there, and slow down everybody.
         if has_swap() {
             limits = limits.swap_max(Bytes::new(0));
         }
+        let words = format!("{} of memory", bytes.human());
+        wishes.push(Wish { controller: "memory", of: "memory", option, words, is_met: false });
     }
-    if let Some(count) = pids {
+    if let Some((count, option)) = wanted(arguments.pids, Some(PIDS), "--pids") {
         limits = limits.pids_max(count);
+        let of_the_account = user_namespace.then(|| of_the_account(count)).flatten();
+        found.rlimits.extend(of_the_account.map(|count| Rlimit::both(Resource::Nproc, count)));
+        let words = format!("{} processes", of_the_account.unwrap_or(count));
+        let is_met = of_the_account.is_some();
+        wishes.push(Wish { controller: "pids", of: "the number of processes", option, words, is_met });
     }
-    if let Asked::Limit(quota) = arguments.cpus {
+    if let Some((quota, option)) = wanted(arguments.cpus, None, "--cpus") {
         limits = limits.cpu(quota);
+        wishes.push(Wish { controller: "cpu", of: "processor time", option, words: processors(quota), is_met: false });
     }
-    found.rlimits.push(Rlimit::both(Resource::Core, 0));
-    let by_process = pids.filter(|_| user_namespace && kernel().is_some_and(|version| version >= COUNTED_APART));
-    // What this account has already is not raised.
-    let most = getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC).map_or(u64::MAX, |(_, hard)| hard);
-    let by_process = by_process.map(|count| count.min(most));
-    found.rlimits.extend(by_process.map(|count| Rlimit::both(Resource::Nproc, count)));
     let lacks = lacks(&limits);
     let mut refused = Vec::new();
-    for (name, is_wanted, is_demanded, words) in [
-        (
-            "memory",
-            memory.is_some(),
-            is_limit(arguments.memory),
-            memory.map(|bytes| format!("{} of memory", bytes.human())),
-        ),
-        (
-            "pids",
-            pids.is_some(),
-            is_limit(arguments.pids),
-            by_process.or(pids).map(|count| format!("{count} processes")),
-        ),
-        ("cpu", is_limit(arguments.cpus), true, cpus(arguments)),
-    ] {
-        let lack = lacks.iter().find(|lack| lack.limit().is_none_or(|limit| limit.starts_with(name)));
-        match lack {
-            _ if !is_wanted => {}
-            Some(_) if name == "pids" && by_process.is_some() => found.limited.extend(words),
-            Some(lack) if is_demanded => refused.push(format!("--{}: {lack}", option(name))),
-            Some(lack) => found.missing.push(format!("{} is not limited: {lack}", what(name))),
-            None => found.limited.extend(words),
+    for wish in wishes {
+        let is_its = |lack: &&Lack| lack.limit().is_none_or(|limit| limit.starts_with(wish.controller));
+        match (lacks.iter().find(is_its), wish.option) {
+            (Some(lack), Some(option)) if !wish.is_met => refused.push(format!("{option}: {lack}")),
+            (Some(lack), None) if !wish.is_met => found.missing.push(format!("{} is not limited: {lack}", wish.of)),
+            _ => found.limited.push(wish.words),
         }
     }
     let has_a_group = lacks.iter().all(|lack| lack.limit().is_some());
@@ -98,23 +89,27 @@ pub(crate) fn confine(arguments: &Arguments, user_namespace: bool) -> Result<Con
     if refused.is_empty() { Ok(found) } else { Err(refused) }
 }
 
-fn is_limit<T>(asked: Asked<T>) -> bool {
-    matches!(asked, Asked::Limit(_))
+/// The limit that is wanted, if one is, and the option that asked for it.
+fn wanted<T>(asked: Asked<T>, default: Option<T>, option: &'static str) -> Option<(T, Option<&'static str>)> {
+    match asked {
+        Asked::Default => Some((default?, None)),
+        Asked::Unlimited => None,
+        Asked::Limit(limit) => Some((limit, Some(option))),
+    }
 }
 
-fn option(controller: &str) -> &str {
-    if controller == "cpu" { "cpus" } else { controller }
+/// How many processes the account may have in a user namespace of its own, where the kernel counts them apart. What it has
+/// as a limit already is not raised.
+fn of_the_account(count: u64) -> Option<u64> {
+    kernel().filter(|version| *version >= COUNTED_APART)?;
+    let most = getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC).map_or(u64::MAX, |(_, hard)| hard);
+    Some(count.min(most))
 }
 
-fn what(controller: &str) -> &str {
-    if controller == "pids" { "the number of processes" } else { controller }
-}
-
-fn cpus(arguments: &Arguments) -> Option<String> {
-    let Asked::Limit(quota) = arguments.cpus else { return None };
-    let time = quota.time().limit()?.as_u64();
+fn processors(quota: Quota) -> String {
+    let time = quota.time().limit().map_or(0, |time| time.as_u64());
     let thousandths = time.saturating_mul(1000) / quota.period().as_u64().max(1);
-    Some(format!("{}.{:03} processors", thousandths / 1000, thousandths % 1000))
+    format!("{}.{:03} processors", thousandths / 1000, thousandths % 1000)
 }
 
 /// What of the limits cannot be had in a cgroup of our own here.

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod describe;
+mod failure;
 mod files;
 mod leftovers;
 mod limits;
@@ -21,67 +22,46 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use skep::{Container, Created, ErrorKind, Report};
+use serde::Serialize;
+use skep::{Container, Created, Report};
 
 use arguments::{Arguments, Request};
 use describe::Described;
+use failure::Failure;
 use outcome::Outcome;
 use profile::Profile;
 use signals::{Ended, Signals};
 use terminal::{Caller, Relay};
 
-/// A failure of ours, as docker and podman number it.
-const FAILED: u8 = 125;
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
-
 fn main() -> ExitCode {
     let arguments = match arguments::parse() {
         Ok(Request::Run(arguments)) => *arguments,
-        Ok(Request::Print(text)) => return print(&text),
-        Err(problem) => {
-            say(format_args!("{problem}\nTry: skep-run --help"));
-            return ExitCode::from(FAILED);
-        }
+        Ok(Request::Print(text)) => return print(&text).unwrap_or_else(|failure| failure.tell(false)),
+        Err(problem) => return Failure::from(format!("{problem}\nTry: skep-run --help")).tell(false),
     };
+    let json = arguments.json;
+    go(&arguments).unwrap_or_else(|failure| failure.tell(json))
+}
+
+fn go(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let caller = Caller::find();
-    let described = match describe::describe(&arguments, caller.as_ref()) {
-        Ok(described) => described,
-        Err(problems) => {
-            for problem in problems {
-                say(format_args!("{problem}"));
-            }
-            return ExitCode::from(FAILED);
-        }
-    };
+    let described = describe::describe(arguments, caller.as_ref())?;
     if arguments.explain {
-        return match described.builder.plan() {
-            Ok(plan) => print(&plan.explain()),
-            Err(error) => report(&error),
-        };
+        return print(&described.builder.plan()?.explain());
     }
     // Before the start, so that none is lost; the program begins with none blocked.
-    let signals = match Signals::block(caller.is_some()) {
-        Ok(signals) => signals,
-        Err(errno) => {
-            say(format_args!("cannot watch for signals: {}", errno.desc()));
-            return ExitCode::from(FAILED);
-        }
-    };
-    match run(&arguments, described, &signals, caller) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => report(&error),
-    }
+    let signals = Signals::block(caller.is_some());
+    let signals = signals.map_err(|errno| format!("cannot watch for signals: {}", errno.desc()))?;
+    Ok(ExitCode::from(run(arguments, described, &signals, caller)?))
 }
 
 /// Prints for a reader who may have gone: `skep-run --help | head -1` is no failure.
-fn print(text: &str) -> ExitCode {
+fn print(text: &str) -> Result<ExitCode, Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            say(format_args!("cannot write the output: {error}"));
-            ExitCode::from(FAILED)
+            Err(format!("cannot write the output: {error}").into())
         }
-        _ => ExitCode::SUCCESS,
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -90,22 +70,18 @@ fn say(text: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr(), "skep-run: {text}"));
 }
 
+/// The same as a line of JSON.
+fn say_json(value: &impl Serialize) {
+    let line = serde_json::to_string(value).unwrap_or_default();
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
 /// An error of a leaf with its causes, as a sentence.
 fn sentence(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", sentence(cause)),
         None => error.to_string(),
     }
-}
-
-/// Says what went wrong, and ends as shells do for it.
-fn report(error: &skep::Error) -> ExitCode {
-    say(format_args!("{}", Report(error)));
-    ExitCode::from(match error.kind() {
-        ErrorKind::NotFound if is_about_the_program(error) => NOT_FOUND,
-        _ if is_about_the_program(error) => NOT_EXECUTABLE,
-        _ => FAILED,
-    })
 }
 
 fn run(
@@ -133,15 +109,13 @@ fn run(
             Some(status),
             status.shell_code().unwrap_or_else(|| {
                 say(format_args!("{status}"));
-                FAILED
+                failure::OURS
             }),
         ),
         Ended::BySignal(signal) => (None, 128_u8.saturating_add(signal)),
     };
     if arguments.json {
-        let outcome = Outcome::of(&container, status, code, began.elapsed());
-        let line = serde_json::to_string(&outcome).unwrap_or_default();
-        drop(writeln!(std::io::stderr(), "{line}"));
+        say_json(&Outcome::of(&container, status, code, began.elapsed()));
     }
     if container.name().is_some()
         && let Err(error) = container.delete()
@@ -162,8 +136,4 @@ fn start(created: Created, caller: Option<Caller>) -> Result<(Container, Option<
     let mut container = created.start()?;
     let terminal = container.terminal.take();
     Ok((container, terminal.map(|terminal| Relay::new(caller, terminal))))
-}
-
-fn is_about_the_program(error: &skep::Error) -> bool {
-    matches!(error.object(), skep::Object::Program(_))
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use serde::Serialize;
 use skep::Container;
 use skep::ns::ExitStatus;
@@ -37,11 +37,9 @@ impl Outcome {
     pub(crate) fn of(container: &Container, status: Option<ExitStatus>, code: u8, time: Duration) -> Self {
         // Who is waited for is counted: the launcher and the first process, with all that it has waited for.
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
-        let seconds = |time: fn(&nix::sys::resource::Usage) -> TimeVal| {
-            usage.as_ref().map(time).map_or(0.0, |time| {
-                let micros = u32::try_from(time.tv_usec()).unwrap_or(0);
-                Duration::new(u64::try_from(time.tv_sec()).unwrap_or(0), micros.saturating_mul(1000)).as_secs_f64()
-            })
+        let seconds = |time: fn(&Usage) -> TimeVal| {
+            let micros = usage.as_ref().map(time).map_or(0, |time| u64::try_from(time.num_microseconds()).unwrap_or(0));
+            Duration::from_micros(micros).as_secs_f64()
         };
         let cgroup = container.cgroup().ok().flatten();
         let stat = cgroup.as_ref().and_then(|cgroup| cgroup.stat().ok());
@@ -51,8 +49,8 @@ impl Outcome {
             status: status
                 .map_or_else(|| format!("ended by signal {}", code.saturating_sub(128)), |one| one.to_string()),
             seconds: time.as_secs_f64(),
-            user_seconds: seconds(|usage| usage.user_time()),
-            system_seconds: seconds(|usage| usage.system_time()),
+            user_seconds: seconds(Usage::user_time),
+            system_seconds: seconds(Usage::system_time),
             max_rss: usage.map_or(0, |usage| u64::try_from(usage.max_rss()).unwrap_or(0).saturating_mul(1024)),
             memory_peak: stat.and_then(|stat| stat.memory.peak).map(|bytes| bytes.as_u64()),
             oom_kills: events.as_ref().and_then(|events| events.oom_kill),
