@@ -26,7 +26,7 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
     let mut at = 0_u16;
     while let Some(step) = plan.step(at) {
         fail_on_purpose(wire, plan, at);
-        if let Err((errno, part)) = perform(step, &mut room, setgroups_denied, wire, plan) {
+        if let Err((errno, part)) = perform(step, at, &mut room, setgroups_denied, wire, plan) {
             wire.fail_in_detail(at, errno, part)
         }
         clock.tell(wire, at);
@@ -74,6 +74,7 @@ type Failure = (Errno, u16);
 
 fn perform(
     step: Step<'_>,
+    at: u16,
     room: &mut rootfs::Room,
     setgroups_denied: bool,
     wire: &Wire,
@@ -91,7 +92,7 @@ fn perform(
             identity::become_user(uid, gid, groups).map_err(whole)
         }
         Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
-        Step::Init => init::stay(wire, plan).map_err(whole),
+        Step::Init { own_group, terminal } => init::stay(wire, plan, at, own_group, terminal).map_err(whole),
         Step::Null => streams::own_null().map_err(whole),
         Step::Session => kernel::setsid().map_err(whole),
         Step::Umask { mask } => {
@@ -100,7 +101,7 @@ fn perform(
         }
         Step::Directory { path } => kernel::chdir(path).map_err(whole),
         Step::Terminal { streams, rows, columns } => {
-            terminal::make(streams, rows, columns, wire).map_err(|(errno, part)| (errno, part as u16))
+            terminal::make(streams, rows, columns, wire, at).map_err(|(errno, part)| (errno, part as u16))
         }
     }
 }

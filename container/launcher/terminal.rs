@@ -24,7 +24,7 @@ const PTMX: u64 = 5 << 8 | 2;
 ///
 /// # Errors
 /// The kernel's answer, and which part it was to.
-pub fn make(streams: u32, rows: u16, columns: u16, wire: &Wire) -> Result<(), (Errno, TerminalPart)> {
+pub fn make(streams: u32, rows: u16, columns: u16, wire: &Wire, at: u16) -> Result<(), (Errno, TerminalPart)> {
     let of = |part: TerminalPart| move |errno: disk::Errno| (Errno(errno.0), part);
     let directory = disk::openat(disk::CWD, c"/dev/pts", open::PATH | open::DIRECTORY | open::NOFOLLOW, 0)
         .map_err(of(TerminalPart::Place))?;
@@ -55,7 +55,7 @@ pub fn make(streams: u32, rows: u16, columns: u16, wire: &Wire) -> Result<(), (E
         }
     }
     ns_floor::sys::close(peer);
-    wire.send_descriptor(Frame::Terminal, master.number()).map_err(of(TerminalPart::Hand))
+    wire.send_descriptor(Frame::Handed { at }, master.number()).map_err(of(TerminalPart::Hand))
 }
 
 /// Refuses what is not the ptmx of this very devpts.

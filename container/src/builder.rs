@@ -179,7 +179,10 @@ impl Builder {
     /// the program does, with 128 + n for signal n. Needs a pid namespace. By default the program itself is process 1.
     ///
     /// It has no more rights than the program, and counts as a process for limits. `SIGCHLD` is its own and not handed on;
-    /// `SIGSTOP` stops it and not the program.
+    /// `SIGSTOP` stops it and not the program. It leads the session, and the program a process group in it, in the terminal's
+    /// foreground: so the program can be stopped, by Ctrl-Z for one, which [`Container::stops`] tells, and cannot begin a
+    /// session itself, as no job of a shell can. One that stays [in the caller's session](Self::in_caller_session) is in the
+    /// caller's group.
     pub fn init(mut self) -> Self {
         self.spec.init = true;
         self

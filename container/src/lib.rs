@@ -64,6 +64,7 @@ mod plan;
 mod report;
 mod spec;
 mod state;
+mod stops;
 mod terminal;
 #[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
 mod wire;
@@ -84,4 +85,5 @@ pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
 pub use spec::{CapabilityNames, Process, Resources, Spec, Stream, TerminalSpec};
+pub use stops::Stops;
 pub use terminal::Terminal;

@@ -19,10 +19,10 @@ use crate::error::{Error, Object};
 /// by turns must do so without blocking, or from two threads: what is typed is echoed, and waits for a reader too.
 ///
 /// Where the terminal is in line mode, as it is at first, a byte of 3 ends what is in the foreground (`SIGINT`), 26 stops
-/// it, 4 at the beginning of a line is the end of input, and a line of more than 4095 bytes loses its rest.
+/// it (the program itself only where it has an init, which tells by [`Stops`](crate::Stops)), 4 at the beginning of a line is the end of input, and a line of more than 4095 bytes loses its rest.
 ///
-/// Dropping it hangs the terminal up: the program, which leads its session, gets `SIGHUP` and `SIGCONT`, and so does the
-/// foreground group; whoever reads from it then reads the end of the file, whoever writes to it fails (EIO).
+/// Dropping it hangs the terminal up: the program gets `SIGHUP` and `SIGCONT`, with its whole process group where it has an
+/// init; whoever reads from it then reads the end of the file, whoever writes to it fails (EIO).
 ///
 /// ```no_run
 /// use std::io::{Read, Write};

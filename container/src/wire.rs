@@ -10,8 +10,8 @@
 //!    │                             ╵ exits                          │
 //!    │  joins it to its cgroups, writes id maps                     │
 //!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
-//!    │                                                              │ performs its steps; if one is a terminal:
-//!    │◄───────────────── Terminal + its master ─────────────────────┤
+//!    │                                                              │ performs its steps; from some of them:
+//!    │◄──────────────── Handed(step) + a descriptor ────────────────┤
 //!    │◄──────────────────────── Ready ──────────────────────────────┤
 //!    ╎  Created                                                     ╎ waits
 //!    ├───────────────────────── Start ─────────────────────────────►│
@@ -55,8 +55,11 @@ pub enum Frame {
         /// Whether the user namespace denies setgroups(2), so that groups cannot be dropped.
         setgroups_denied: bool,
     },
-    /// From the child: it has a terminal, whose master comes along. Once at most.
-    Terminal,
+    /// From the child: what the caller is to have from a step comes along. Once a step at most.
+    Handed {
+        /// Which step of the plan, counted from 0.
+        at: u16,
+    },
     /// From the child: all steps are performed.
     Ready,
     /// From the parent: execute the program.
@@ -131,7 +134,7 @@ impl Frame {
             Frame::Ready => (3, 0, 0, 0),
             Frame::Start => (4, 0, 0, 0),
             Frame::Failed { at, errno, detail } => (5, at, errno, detail),
-            Frame::Terminal => (6, 0, 0, 0),
+            Frame::Handed { at } => (6, at, 0, 0),
             Frame::Took { at, nanos } => (7, at, (nanos & 0xffff) as u16, (nanos >> 16) as u16),
         };
         let ([a, b], [c, d], [e, f]) = (u16::to_le_bytes(at), u16::to_le_bytes(low), u16::to_le_bytes(high));
@@ -154,7 +157,7 @@ impl Frame {
             (3, 0, 0, 0) => Some(Frame::Ready),
             (4, 0, 0, 0) => Some(Frame::Start),
             (5, at, errno, detail) => Some(Frame::Failed { at, errno, detail }),
-            (6, 0, 0, 0) => Some(Frame::Terminal),
+            (6, at, 0, 0) => Some(Frame::Handed { at }),
             (7, at, low, high) => Some(Frame::Took { at, nanos: low as u32 | (high as u32) << 16 }),
             _ => None,
         }
@@ -202,10 +205,8 @@ pub enum Phase {
     Launching,
     /// The child was born and waits for `Go`.
     Mapping,
-    /// The child performs its steps: `Ready` is due, or its terminal before that.
+    /// The child performs its steps: `Ready` is due, or what it hands over before that.
     Preparing,
-    /// The child has a terminal, and goes on with its steps: `Ready` is due.
-    Finishing,
     /// The child is ready and waits for `Start`.
     Created,
     /// The child executes the program: end of file is due.
@@ -250,9 +251,8 @@ impl Phase {
         match (self, received) {
             (_, Received::Frame(Frame::Failed { at, errno, detail })) => Err(Broken::Failed { at, errno, detail }),
             (Phase::Launching, Received::Frame(Frame::Born { .. })) => Ok(Phase::Mapping),
-            (Phase::Preparing, Received::Frame(Frame::Terminal)) => Ok(Phase::Finishing),
-            (Phase::Preparing | Phase::Finishing, Received::Frame(Frame::Took { .. })) => Ok(self),
-            (Phase::Preparing | Phase::Finishing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
+            (Phase::Preparing, Received::Frame(Frame::Handed { .. } | Frame::Took { .. })) => Ok(self),
+            (Phase::Preparing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
             (Phase::Starting, Received::End) => Ok(Phase::Running),
             (_, Received::End) => Err(Broken::Died),
             (_, Received::Frame(_)) => Err(Broken::Unexpected),
@@ -280,7 +280,8 @@ mod tests {
         let failed = any::<(u16, u16, u16)>().prop_map(|(at, errno, detail)| Frame::Failed { at, errno, detail });
         let born = any::<(u32, bool)>().prop_map(|(pid, in_cgroup)| Frame::Born { pid, in_cgroup });
         let go = any::<bool>().prop_map(|setgroups_denied| Frame::Go { setgroups_denied });
-        prop_oneof![born, go, Just(Frame::Terminal), Just(Frame::Ready), Just(Frame::Start), failed]
+        let handed = any::<u16>().prop_map(|at| Frame::Handed { at });
+        prop_oneof![born, go, handed, Just(Frame::Ready), Just(Frame::Start), failed]
     }
 
     proptest! {
@@ -307,16 +308,10 @@ mod tests {
         assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7].map(|kind| (MAGIC, kind)));
     }
 
-    const PHASES: [Phase; 7] = [
-        Phase::Launching,
-        Phase::Mapping,
-        Phase::Preparing,
-        Phase::Finishing,
-        Phase::Created,
-        Phase::Starting,
-        Phase::Running,
-    ];
+    const PHASES: [Phase; 6] =
+        [Phase::Launching, Phase::Mapping, Phase::Preparing, Phase::Created, Phase::Starting, Phase::Running];
     const BORN: Frame = Frame::Born { pid: 7, in_cgroup: false };
+    const HANDED: Frame = Frame::Handed { at: 7 };
     const GO: Frame = Frame::Go { setgroups_denied: false };
     const FAILED: Frame = Frame::Failed { at: 3, errno: 1, detail: 0 };
 
@@ -324,12 +319,12 @@ mod tests {
     fn each_phase_takes_what_the_chart_says_and_nothing_else() {
         for (phase, frame) in PHASES
             .into_iter()
-            .flat_map(|phase| [BORN, GO, Frame::Terminal, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
+            .flat_map(|phase| [BORN, GO, HANDED, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
                 (Phase::Launching, Frame::Born { .. }) => Ok(Phase::Mapping),
-                (Phase::Preparing, Frame::Terminal) => Ok(Phase::Finishing),
-                (Phase::Preparing | Phase::Finishing, Frame::Ready) => Ok(Phase::Created),
+                (Phase::Preparing, Frame::Handed { .. }) => Ok(Phase::Preparing),
+                (Phase::Preparing, Frame::Ready) => Ok(Phase::Created),
                 _ => Err(Broken::Unexpected),
             };
             assert_eq!(phase.receive(Received::Frame(frame)), expected, "{phase:?} {frame:?}");
@@ -354,9 +349,10 @@ mod tests {
 
     #[test]
     fn the_parent_speaks_in_two_phases_alone() {
-        for (phase, frame) in PHASES.into_iter().flat_map(|phase| {
-            [BORN, GO, Frame::Terminal, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame))
-        }) {
+        for (phase, frame) in PHASES
+            .into_iter()
+            .flat_map(|phase| [BORN, GO, HANDED, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
+        {
             let expected = match (phase, frame) {
                 (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),
                 (Phase::Created, Frame::Start) => Some(Phase::Starting),

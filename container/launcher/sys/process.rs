@@ -70,11 +70,28 @@ pub fn signal(pid: i32, number: i32) {
     let _ = unsafe { syscall(nr::KILL, [pid as usize, number as usize, 0, 0, 0, 0]) };
 }
 
-/// How a process ended, as wait(2) tells it.
+/// Sends a signal to the process group that a child leads. One whose processes have all ended gets none.
+pub fn signal_group(leader: i32, number: i32) {
+    // SAFETY: no pointer. The number is that of a child that has not been reaped: no other group can have it.
+    let _ = unsafe { syscall(nr::KILL, [leader.wrapping_neg() as usize, number as usize, 0, 0, 0, 0]) };
+}
+
+/// Leads a process group of its own.
+pub fn lead_group() -> Result<(), Errno> {
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::SETPGID, [0; 6]) }.map(drop)
+}
+
+/// How a process ended or was stopped, as wait(2) tells it.
 #[derive(Debug, Clone, Copy)]
 pub struct Status(i32);
 
 impl Status {
+    /// Whether it was stopped, and may go on.
+    pub const fn is_stop(self) -> bool {
+        self.0 & 0xff == 0x7f
+    }
+
     /// The exit code, or 128 and the signal's number.
     pub const fn shell_code(self) -> i32 {
         match self.0 & 0x7f {
@@ -84,35 +101,66 @@ impl Status {
     }
 }
 
-/// A child that has ended.
+/// A child that has ended, or was stopped.
 #[derive(Debug, Clone, Copy)]
-pub struct Ended {
-    /// Its number, which is free from now on.
+pub struct Change {
+    /// Its number, which is free from now on if it has ended.
     pub pid: i32,
     /// How.
     pub status: Status,
 }
 
-/// Reaps a child that has ended, if there is one. Does not wait.
-pub fn reap() -> Option<Ended> {
-    const WNOHANG_WALL: usize = 1 | 0x4000_0000;
+/// What has become of a child, if there is news of one; who has ended is reaped. Does not wait.
+pub fn changed() -> Option<Change> {
+    const WNOHANG_WUNTRACED_WALL: usize = 1 | 2 | 0x4000_0000;
     let mut status = 0_i32;
     let any = -1_isize as usize;
     // SAFETY: the kernel writes one number into a live local.
-    match unsafe { syscall(nr::WAIT4, [any, (&raw mut status).expose_provenance(), WNOHANG_WALL, 0, 0, 0]) } {
+    match unsafe { syscall(nr::WAIT4, [any, (&raw mut status).expose_provenance(), WNOHANG_WUNTRACED_WALL, 0, 0, 0]) } {
         Ok(0) | Err(_) => None,
-        Ok(pid) => Some(Ended { pid: pid as i32, status: Status(status) }),
+        Ok(pid) => Some(Change { pid: pid as i32, status: Status(status) }),
     }
 }
 
-/// Closes every descriptor but this one.
-pub fn close_all_but(kept: i32) {
-    let kept = kept as u32;
-    close_range(0, kept.saturating_sub(1));
-    close_range(kept.saturating_add(1), u32::MAX);
+/// A number that the caller reads, who has the same descriptor (eventfd(2)); closed on exec.
+#[derive(Debug)]
+pub struct Counter(i32);
+
+impl Counter {
+    /// One at 0, on which nobody waits.
+    pub fn new() -> Result<Self, Errno> {
+        const CLOEXEC_NONBLOCK: usize = 0o2_004_000;
+        // SAFETY: no pointer.
+        unsafe { syscall(nr::EVENTFD2, [0, CLOEXEC_NONBLOCK, 0, 0, 0, 0]) }.map(|fd| Self(fd as i32))
+    }
+
+    /// Its descriptor.
+    pub const fn number(&self) -> i32 {
+        self.0
+    }
+
+    /// Adds one. A caller who never reads loses count at 2 to the 64.
+    pub fn add_one(&self) {
+        let one = 1_u64;
+        // SAFETY: the kernel reads 8 bytes of a live local.
+        let _ = unsafe { syscall(nr::WRITE, [self.0 as usize, (&raw const one).expose_provenance(), 8, 0, 0, 0]) };
+    }
+}
+
+/// Closes every descriptor but these, which may be one.
+pub fn close_all_but([one, other]: [i32; 2]) {
+    let (first, last) = (one.min(other) as u32, one.max(other) as u32);
+    if let Some(before) = first.checked_sub(1) {
+        close_range(0, before);
+    }
+    close_range(first.saturating_add(1), last.saturating_sub(1));
+    close_range(last.saturating_add(1), u32::MAX);
 }
 
 fn close_range(first: u32, last: u32) {
+    if first > last {
+        return;
+    }
     // SAFETY: no pointer; the launcher keeps nothing behind these descriptors from here on.
     if unsafe { syscall(nr::CLOSE_RANGE, [first as usize, last as usize, 0, 0, 0, 0]) }.is_err() {
         // Before Linux 5.9, or refused by a filter. Those that the program was given may have any number below the usual

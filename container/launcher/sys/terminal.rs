@@ -55,6 +55,17 @@ pub fn control(terminal: i32) -> Result<(), Errno> {
     unsafe { syscall(nr::IOCTL, [terminal as usize, TIOCSCTTY, 0, 0, 0, 0]) }.map(drop)
 }
 
+/// Has this process's group be in the foreground of its session's terminal (`TIOCSPGRP`). Stops who is in the background,
+/// unless signals are blocked.
+pub fn foreground(terminal: i32) -> Result<(), Errno> {
+    const TIOCSPGRP: usize = 0x5410;
+    // SAFETY: no pointer; it cannot fail.
+    let group = unsafe { syscall(nr::GETPID, [0; 6]) }? as i32;
+    // SAFETY: the kernel reads one number of a live local.
+    unsafe { syscall(nr::IOCTL, [terminal as usize, TIOCSPGRP, (&raw const group).expose_provenance(), 0, 0, 0]) }
+        .map(drop)
+}
+
 /// dup3(2): the same under this number too, which stays open over an exec.
 pub fn duplicate(fd: i32, number: i32) -> Result<(), Errno> {
     // SAFETY: no pointer; the numbers are those of the standard streams, which the launcher does nothing with.

@@ -17,6 +17,7 @@ use crate::builder::Builder;
 use crate::error::{Error, ErrorKind, Object};
 use crate::parent::{Started, Undo};
 use crate::state::StateDir;
+use crate::stops::Stops;
 use crate::terminal::Terminal;
 
 /// A container that runs, or has run, held by a pidfd of its first process.
@@ -45,6 +46,9 @@ pub struct Container {
     /// The caller's side of the program's terminal, if it was given one. It goes with the handle, and the terminal is hung
     /// up then: take it out to keep it. Nobody has it who opens the container by its name.
     pub terminal: Option<Terminal>,
+    /// What tells that the program was stopped, as by Ctrl-Z: of a container with an init, unless it stays in the caller's
+    /// session. Nobody has it who opens the container by its name.
+    pub stops: Option<Stops>,
 }
 
 impl Container {
@@ -64,7 +68,7 @@ impl Container {
     }
 
     pub(super) fn started(name: Option<String>, started: Started, notes: Vec<String>, kill_on_drop: bool) -> Self {
-        let Started { pid, process, pipes, terminal, undo } = started;
+        let Started { pid, process, pipes, terminal, stops, undo } = started;
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
         let first = First::Found { pid, process };
         let status = OnceLock::new();
@@ -81,6 +85,7 @@ impl Container {
             stdout,
             stderr,
             terminal,
+            stops,
         }
     }
 
@@ -100,6 +105,7 @@ impl Container {
             stdout: None,
             stderr: None,
             terminal: None,
+            stops: None,
         }
     }
 
@@ -283,7 +289,8 @@ impl Container {
     /// Sends `signal`, 1 to 64, to the first process.
     ///
     /// In a pid namespace of its own that process is PID 1: the kernel drops signals that it has no handler for, but for
-    /// `SIGKILL` and `SIGSTOP`.
+    /// `SIGKILL` and `SIGSTOP`. An init hands signals on to the program; `SIGTSTP` and `SIGCONT`, by which programs stop and
+    /// go on, to the process group that the program leads. See [`stops`](Self::stops).
     ///
     /// # Errors
     /// As [`PidFd::signal`].

@@ -15,9 +15,11 @@ use super::undo::Undo;
 use super::wire::ParentWire;
 use super::{cgroup, ids, launcher};
 use crate::error::{Error, ErrorKind, Object};
+use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::{Spec, Stream};
 use crate::state::{Identity, Record, StateDir, StateRoot};
+use crate::stops::Stops;
 use crate::terminal::Terminal;
 use crate::wire::{AT_CLONE, Broken, Frame, Received, TerminalPart};
 
@@ -44,6 +46,8 @@ pub(crate) struct Launched {
     pipes: Pipes,
     /// The other side of the program's terminal, once the child has made it.
     terminal: Option<Terminal>,
+    /// What tells that the program was stopped, where the init can tell.
+    stops: Option<Stops>,
     /// How long the child has taken for its steps, where that was asked for.
     times: Vec<(u16, Duration)>,
     // Last: what it removes is in use until the child has ended.
@@ -57,6 +61,7 @@ pub(crate) struct Started {
     pub(crate) process: PidFd,
     pub(crate) pipes: Pipes,
     pub(crate) terminal: Option<Terminal>,
+    pub(crate) stops: Option<Stops>,
     pub(crate) undo: Undo,
 }
 
@@ -122,6 +127,7 @@ impl Launch {
                         is_ours: true,
                         pipes,
                         terminal: None,
+                        stops: None,
                         times: Vec::new(),
                         undo,
                     },
@@ -288,11 +294,11 @@ impl Launched {
             Ok(process) => {
                 self.is_ours = false;
                 let (pipes, undo) = (std::mem::take(&mut self.pipes), std::mem::take(&mut self.undo));
-                let terminal = self.terminal.take();
+                let (terminal, stops) = (self.terminal.take(), self.stops.take());
                 if let Some(state) = undo.state() {
                     state.unlock();
                 }
-                Ok(Started { pid: self.pid, process, pipes, terminal, undo })
+                Ok(Started { pid: self.pid, process, pipes, terminal, stops, undo })
             }
             Err(error) => {
                 self.end();
@@ -334,37 +340,42 @@ impl Launched {
         }
     }
 
-    /// Waits for the answer, and keeps the terminal that comes before it, if one is to come.
+    /// Waits for the answer, and keeps what comes before it: how long steps took, and what they hand over.
     fn answer(&mut self) -> Result<(), Broken> {
-        let due = self.plan.terminal().filter(|_| self.terminal.is_none());
-        let (received, fds) = self.receive()?;
-        match (received, due) {
-            (Received::Frame(Frame::Terminal), Some(at)) => {
-                const EMFILE: u16 = 24;
-                // Without room for it here it came without its descriptor.
-                let [master] = <[OwnedFd; 1]>::try_from(fds).map_err(|_| Broken::Failed {
-                    at,
-                    errno: EMFILE,
-                    detail: TerminalPart::Hand as u16,
-                })?;
-                self.terminal = Some(Terminal::from(master));
-                self.receive().map(drop)
-            }
-            (Received::Frame(Frame::Terminal), None) | (_, Some(_)) => Err(Broken::Unexpected),
-            (_, None) => Ok(()),
-        }
-    }
-
-    /// What comes that is no word of how long a step has taken; those are kept.
-    fn receive(&mut self) -> Result<(Received, Vec<OwnedFd>), Broken> {
         loop {
             match self.wire.receive()? {
                 (Received::Frame(Frame::Took { at, nanos }), _) => {
                     self.times.push((at, Duration::from_nanos(nanos.into())));
                 }
-                other => return Ok(other),
+                (Received::Frame(Frame::Handed { at }), fds) => self.keep(at, fds)?,
+                (Received::Frame(Frame::Ready), _) => {
+                    let due = self.plan.steps().filter(Step::hands_over).count();
+                    let kept = usize::from(self.terminal.is_some()).saturating_add(usize::from(self.stops.is_some()));
+                    return if kept == due { Ok(()) } else { Err(Broken::Unexpected) };
+                }
+                _ => return Ok(()),
             }
         }
+    }
+
+    /// Keeps what a step hands over.
+    fn keep(&mut self, at: u16, fds: Vec<OwnedFd>) -> Result<(), Broken> {
+        const EMFILE: u16 = 24;
+        // Without room for it here it came without its descriptor.
+        let lost = |detail| Broken::Failed { at, errno: EMFILE, detail };
+        let fd = <[OwnedFd; 1]>::try_from(fds);
+        match self.plan.step(at) {
+            Some(Step::Terminal { .. }) if self.terminal.is_none() => {
+                let [master] = fd.map_err(|_| lost(TerminalPart::Hand as u16))?;
+                self.terminal = Some(Terminal::from(master));
+            }
+            Some(Step::Init { own_group: true, .. }) if self.stops.is_none() => {
+                let [counter] = fd.map_err(|_| lost(0))?;
+                self.stops = Some(Stops::from(counter));
+            }
+            _ => return Err(Broken::Unexpected),
+        }
+        Ok(())
     }
 
     /// Ends the child and reaps it, if that has not been done.

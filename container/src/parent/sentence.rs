@@ -11,6 +11,9 @@ use crate::plan::{Plan, Stage};
 use crate::spec::Spec;
 use crate::wire::{AT_CLONE, AT_EXEC, AT_PLAN, Broken, Detail, TerminalPart};
 
+const EMFILE: i32 = 24;
+const DESCRIPTORS: &str = "the limit on open descriptors of this process is reached (ulimit -n)";
+
 /// The error for a launch that broke, said by or about `who`, which ended by `status`.
 pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, status: ExitStatus) -> Error {
     match broken {
@@ -32,13 +35,14 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, stat
 }
 
 fn step_error(plan: &Plan, at: u16, errno: i32, part: u16) -> Error {
-    let (cause, hint) = match plan.steps().nth(at.into()) {
+    let (cause, hint) = match plan.step(at) {
         Some(Step::Disk(step)) => leaf(step.part(part), step.hint(part, errno).map(str::to_owned), errno),
         Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
         Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
         Some(Step::Become { .. }) if errno == 22 => {
             (Cause::Os(errno), Some("the id is not mapped in the user namespace".to_owned()))
         }
+        Some(Step::Init { .. }) if errno == EMFILE => (Cause::Os(errno), Some(DESCRIPTORS.to_owned())),
         _ => (Cause::Os(errno), None),
     };
     let cause = Cause::Step { place: plan.place(Stage::Child(at)), source: Box::new(cause) };
@@ -62,7 +66,6 @@ fn leaf(part: Option<String>, hint: Option<String>, errno: i32) -> (Cause, Optio
 fn terminal(part: Option<TerminalPart>, errno: i32) -> (Cause, Option<String>) {
     const ENOENT: i32 = 2;
     const EACCES: i32 = 13;
-    const EMFILE: i32 = 24;
     const ENOSPC: i32 = 28;
     let words = part.map(|part| match part {
         TerminalPart::Place => "finding \"/dev/pts\"",
@@ -84,7 +87,7 @@ fn terminal(part: Option<TerminalPart>, errno: i32) -> (Cause, Option<String>) {
         (Some(TerminalPart::Open), ENOSPC) => {
             Some("no terminal is free: see Devpts::max, and the sysctls kernel.pty.max and kernel.pty.reserve")
         }
-        (_, EMFILE) => Some("the limit on open descriptors of this process is reached (ulimit -n)"),
+        (_, EMFILE) => Some(DESCRIPTORS),
         _ => None,
     };
     leaf(words.map(str::to_owned), hint.map(str::to_owned), errno)
@@ -94,7 +97,6 @@ fn clone_error(plan: &Plan, errno: i32) -> Error {
     const EPERM: i32 = 1;
     const ENOSPC: i32 = 28;
     const EUSERS: i32 = 87;
-    const EMFILE: i32 = 24;
     let cause = Cause::Step { place: plan.place(Stage::Clone), source: Box::new(Cause::Os(errno)) };
     let error = Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause);
     match errno {
@@ -104,7 +106,7 @@ fn clone_error(plan: &Plan, errno: i32) -> Error {
         ),
         EPERM => error.with_hint("namespaces take CAP_SYS_ADMIN; an ordinary user makes a user namespace with them"),
         ENOSPC | EUSERS => error.with_hint("a limit on namespaces is reached: see the sysctls user.max_*_namespaces"),
-        EMFILE => error.with_hint("the limit on open descriptors of this process is reached (ulimit -n)"),
+        EMFILE => error.with_hint(DESCRIPTORS),
         _ => error,
     }
 }

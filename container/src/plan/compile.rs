@@ -9,9 +9,9 @@
 //! them; dumpable goes off after the parent has written the id maps, which the wait for `Go` makes sure of; the death
 //! signal comes after the last change of ids, which would clear it; system calls are filtered before the init forks, which
 //! then gains nothing for a program that gets hold of it (without no_new_privileges long before, while there is the right
-//! to: `under_filter.rs` sees to it that the filter lets the rest be done); the init forks when it has no more rights than
-//! the program, and is in its session; a terminal is made by the program's user in the program's own process, which is why
-//! it leads another session then; the directory is entered last of all paths, as the program's user.
+//! to: `under_filter.rs` sees to it that the filter lets the rest be done); a terminal is made by the program's user, for
+//! the session; the init forks when it has no more rights than the program, and leads that session; the directory is
+//! entered last of all paths, as the program's user.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -28,7 +28,7 @@ use super::step::Step;
 use super::under_filter;
 use crate::error::{Error, ErrorKind, Object};
 use crate::host::Host;
-use crate::spec::Spec;
+use crate::spec::{Spec, TerminalSpec};
 
 /// What the program's name is looked for in when its environment has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -139,16 +139,14 @@ fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
     for step in rights.last() {
         plan.step(Step::Right(step));
     }
-    if spec.init {
-        plan.step(Step::Init);
-    }
     if let Some(terminal) = &process.terminal {
-        // The init leads the session so far, and only a leader can be given a terminal.
-        if spec.init {
-            plan.step(Step::Session);
-        }
         let (rows, columns) = terminal.size.unwrap_or_default();
         plan.step(Step::Terminal { streams: terminal.bits(), rows, columns });
+    }
+    // After the terminal: who leads its session stays, and the program is in a group that can be stopped and go on.
+    if spec.init {
+        let terminal = process.terminal.as_ref().map_or(0, TerminalSpec::bits);
+        plan.step(Step::Init { own_group: !process.in_caller_session, terminal });
     }
     if let Some(mask) = process.umask {
         plan.step(Step::Umask { mask });

@@ -128,7 +128,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } => Some("CAP_SETUID, CAP_SETGID"),
-        Step::Init
+        Step::Init { .. }
         | Step::Null
         | Step::Umask { .. }
         | Step::Directory { .. }
@@ -156,7 +156,11 @@ impl fmt::Display for Words<'_> {
             Step::Umask { mask } => write!(f, "set the umask {mask:04o}"),
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
             Step::Terminal { streams, rows, columns } => write_terminal(f, streams, rows, columns),
-            Step::Init => f.write_str("stay as init, and go on in a process of its own"),
+            Step::Init { own_group, terminal } => f.write_str(match (own_group, terminal) {
+                (false, _) => "stay as init, and go on in a process of its own",
+                (true, 0) => "stay as init, and go on in a process and group of its own",
+                (true, _) => "stay as init, and go on in a process and group of its own, in the terminal's foreground",
+            }),
             Step::Null => f.write_str("put the null device of its own in place of this machine's, for its streams"),
             Step::Session => f.write_str("lead a session of its own"),
             Step::DieWithCaller { signal } => write!(f, "ask for signal {signal} when the caller's thread ends"),

@@ -89,9 +89,9 @@ impl Plan {
         (0..).map_while(move |at| flat.and_then(|flat| flat.step(at)))
     }
 
-    /// Which step of the child's makes a terminal, if one does.
-    pub(crate) fn terminal(&self) -> Option<u16> {
-        (0..).zip(self.steps()).find(|(_, step)| matches!(step, Step::Terminal { .. })).map(|(at, _)| at)
+    /// Step number `at` of the child's, counted from 0.
+    pub(crate) fn step(&self, at: u16) -> Option<Step<'_>> {
+        self.steps().nth(at.into())
     }
 
     /// Has stage number `number`, counted from 1 as [`explain`](Self::explain) does, fail with `errno` without being tried.

@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
@@ -63,7 +63,13 @@ pub enum Step<'a> {
         signal: u32,
     },
     /// Stay as init, and go on in a process of its own.
-    Init,
+    Init {
+        /// Whether the program leads a process group of its own, apart from the init's: it can be stopped then, which the
+        /// caller learns by a descriptor that is handed over.
+        own_group: bool,
+        /// The standard streams that are the session's terminal, whose foreground that group is: bit n for descriptor n.
+        terminal: u32,
+    },
     /// Lead a session without a terminal.
     Session,
     /// Set the mask of permissions for new files.
@@ -78,7 +84,7 @@ pub enum Step<'a> {
         /// An absolute path.
         path: &'a CStr,
     },
-    /// Make a terminal of the devpts at /dev/pts the session's and the program's, and hand its other side to the parent.
+    /// Make a terminal of the devpts at /dev/pts the session's and the program's, and hand its other side over.
     Terminal {
         /// The standard streams that are it: bit n for descriptor n.
         streams: u32,
@@ -104,6 +110,12 @@ const RIGHT: u32 = 2;
 const OURS: u32 = 3;
 
 impl<'a> Step<'a> {
+    /// Whether the caller is handed a descriptor by it.
+    #[must_use]
+    pub const fn hands_over(&self) -> bool {
+        matches!(self, Step::Terminal { .. } | Step::Init { own_group: true, .. })
+    }
+
     /// The step as words.
     pub fn encode(&self, texts: &mut impl Texts) -> [u32; STEP_WORDS] {
         let mut keep = |text: &CStr| texts.keep(text);
@@ -115,7 +127,7 @@ impl<'a> Step<'a> {
             Step::Unshare { flags } => (OURS, [3, low(flags), high(flags), 0, 0, 0, 0]),
             Step::Become { uid, gid, drop_groups } => (OURS, [4, uid, gid, drop_groups as u32, 0, 0, 0]),
             Step::DieWithCaller { signal } => (OURS, [5, signal, 0, 0, 0, 0, 0]),
-            Step::Init => (OURS, [6, 0, 0, 0, 0, 0, 0]),
+            Step::Init { own_group, terminal } => (OURS, [6, own_group as u32, terminal, 0, 0, 0, 0]),
             Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
             Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
@@ -137,7 +149,7 @@ impl<'a> Step<'a> {
             (OURS, 3) => Step::Unshare { flags: join(a, b) },
             (OURS, 4) => Step::Become { uid: a, gid: b, drop_groups: c != 0 },
             (OURS, 5) => Step::DieWithCaller { signal: a },
-            (OURS, 6) => Step::Init,
+            (OURS, 6) => Step::Init { own_group: a != 0, terminal: b },
             (OURS, 7) => Step::Session,
             (OURS, 8) => Step::Umask { mask: a },
             (OURS, 9) => Step::Directory { path: flat.text(a)? },

@@ -95,7 +95,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Session => vec![must("setsid")],
         Step::Umask { .. } => vec![must("umask")],
         Step::Directory { .. } => vec![must("chdir")],
-        Step::Init => init(),
+        Step::Init { own_group, terminal } => init(own_group, terminal != 0),
         Step::Terminal { rows, columns, .. } => terminal((rows, columns) != (0, 0)),
         // Before the filter, always: nothing of it would be left to the program.
         Step::Disk(_) | Step::Null | Step::Hostname { .. } | Step::Loopback | Step::Unshare { .. } => Vec::new(),
@@ -103,11 +103,14 @@ fn needs(step: Step<'_>) -> Vec<Need> {
 }
 
 /// What the init does: `launcher/init.rs`.
-fn init() -> Vec<Need> {
+fn init(own_group: bool, has_terminal: bool) -> Vec<Need> {
+    const TIOCSPGRP: u64 = 0x5410;
     const SIGCHLD: u64 = 17;
     const SIG_SETMASK: u64 = 2;
     const PR_SET_NAME: u64 = 15;
-    vec![
+    let of_group = ["eventfd2", "setpgid", "write"].into_iter().filter(|_| own_group).map(must);
+    let of_terminal = [must("getpid"), must("ioctl").second(TIOCSPGRP)].into_iter().filter(|_| has_terminal);
+    let always = [
         must("rt_sigprocmask").first(SIG_SETMASK),
         must("clone").first(SIGCHLD),
         prctl(PR_SET_NAME).with(Grace::Errors),
@@ -118,7 +121,8 @@ fn init() -> Vec<Need> {
         must("rt_sigtimedwait"),
         must("wait4").first(u64::MAX),
         must("kill"),
-    ]
+    ];
+    always.into_iter().chain(of_group).chain(of_terminal).collect()
 }
 
 /// What a terminal takes: `launcher/terminal.rs`.

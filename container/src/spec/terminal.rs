@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// A terminal of the container's own for its program.
 ///
-/// It is made in the container's devpts by the program's user, and is the terminal of the session that the program leads:
-/// what `/dev/tty` is, whose keys make signals, and whose end is a hang-up. Which of the standard streams are it is
-/// another question.
+/// It is made in the container's devpts by the program's user, and is the terminal of the session that the program leads, or
+/// its init: what `/dev/tty` is, whose keys make signals, and whose end is a hang-up. Which of the standard streams are it
+/// is another question.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

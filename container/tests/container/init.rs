@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The launcher as init: it reaps, hands signals on, ends as the program does, and is nobody's door.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
 use needs::{isolated_for, needs, rounds};
 use skep::ns::Stdio;
 
-use crate::common::{DEADLINE, shell, status, text_of};
+use crate::common::{DEADLINE, at_every_low_limit_on_descriptors, shell, status, text_of, until};
 
 #[test]
 fn the_program_is_process_2_of_an_init_that_has_no_more_rights() {
@@ -26,7 +26,9 @@ fn the_program_is_process_2_of_an_init_that_has_no_more_rights() {
         }
         // Nothing of the caller, and nothing of the program: its output would not end for who reads it.
         if crate::common::is_root() {
-            assert_eq!(std::fs::read_dir(format!("/proc/{init}/fd")).unwrap().count(), 0);
+            let fds = std::fs::read_dir(format!("/proc/{init}/fd")).unwrap();
+            let fds: Vec<_> = fds.map(|fd| std::fs::read_link(fd.unwrap().path()).unwrap()).collect();
+            assert_eq!(fds, [std::path::Path::new("anon_inode:[eventfd]")]);
             let maps = std::fs::read_to_string(format!("/proc/{init}/maps")).unwrap();
             assert!(!maps.contains("memfd:skep-plan"), "{maps}");
         }
@@ -108,5 +110,42 @@ fn a_program_that_closes_its_output_early_is_heard_to_the_end_of_it() {
         assert!(container.try_wait().unwrap().is_none());
         drop(container.stdin.take());
         container.wait().unwrap();
+    });
+}
+
+#[test]
+fn stops_of_the_program_are_told_and_its_group_goes_on() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        // Both of the group's processes are stopped, and both have to go on for the pipe to be read.
+        let script = "trap 'echo term; exit 9' TERM; echo up; cat; echo end";
+        let mut container = shell(script).init().stdin(Stdio::Piped).stdout(Stdio::Piped).start().unwrap();
+        let mut lines = BufReader::new(container.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(lines.next().as_deref(), Some("up"));
+        let stops = container.stops.take().unwrap();
+        assert_eq!(stops.take().unwrap(), 0);
+        for _ in 0..3 {
+            // Before it reads the shell may be in the middle of a vfork, in which it cannot be stopped.
+            container.stdin.as_ref().unwrap().write_all(b"line\n").unwrap();
+            assert_eq!(lines.next().as_deref(), Some("line"));
+            container.signal(20).unwrap();
+            until("it is stopped", || stops.take().unwrap() == 1);
+            container.signal(18).unwrap();
+        }
+        drop(container.stdin.take());
+        assert_eq!(lines.next().as_deref(), Some("end"));
+        assert!(container.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn at_every_low_limit_on_descriptors_it_works_or_says_so() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        at_every_low_limit_on_descriptors(|| {
+            let created = shell("true").init().create()?;
+            drop(created);
+            Ok(())
+        });
     });
 }

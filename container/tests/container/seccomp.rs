@@ -6,6 +6,7 @@ use std::fs;
 use needs::{Scratch, isolated, isolated_for, needs};
 use skep::caps_sec::{CapSet, Errno, Policy, Rule, SeccompMode, Verdict, arg, seccomp_mode_of};
 use skep::ns::Stdio;
+use skep::rootfs::{Devpts, Mounts, Proc};
 use skep::{Builder, ErrorKind, Report};
 
 use crate::common::{DEADLINE, program, shell, status, text_of};
@@ -93,8 +94,20 @@ fn shells_and_their_children_work_under_the_standard_policy() {
 /// The calls that a start makes under the filter, and no other: what the plan asks of a policy.
 const START: [&str; 9] =
     ["sendmsg", "recvfrom", "ppoll", "execve", "exit_group", "umask", "chdir", "faccessat", "openat"];
-const INIT: [&str; 8] =
-    ["rt_sigprocmask", "clone", "prctl", "munmap", "close_range", "rt_sigtimedwait", "wait4", "kill"];
+const INIT: [&str; 11] = [
+    "rt_sigprocmask",
+    "clone",
+    "prctl",
+    "munmap",
+    "close_range",
+    "rt_sigtimedwait",
+    "wait4",
+    "kill",
+    "eventfd2",
+    "setpgid",
+    "write",
+];
+const TERMINAL: [&str; 5] = ["fstat", "fstatfs", "dup3", "ioctl", "getpid"];
 const EARLY: [&str; 6] = ["setgroups", "setresgid", "setresuid", "keyctl", "capset", "setsid"];
 
 /// A start under a filter that kills whoever does anything else.
@@ -112,6 +125,10 @@ fn the_start_does_nothing_under_the_filter_but_what_the_plan_asks_for() {
         assert_eq!(least.start().unwrap().wait().unwrap().signal(), Some(libc::SIGSYS));
         // Its init has outlived it.
         let least = under_the_least(program("/bin/true", &[]).no_new_privileges().init(), &INIT);
+        assert_eq!(least.start().unwrap().wait().unwrap().code(), Some(128 + libc::SIGSYS));
+        let mounts = Mounts::new().add(Proc::new("/proc")).add(Devpts::new("/dev/pts"));
+        let least = program("/bin/true", &[]).mounts(mounts).terminal().no_new_privileges().init();
+        let least = under_the_least(least, &[&INIT[..], &TERMINAL].concat());
         assert_eq!(least.start().unwrap().wait().unwrap().code(), Some(128 + libc::SIGSYS));
         let early = [&INIT[..], &EARLY].concat();
         let least = program("/bin/true", &[]).capabilities(["chown"]).user(0, 0).init().die_with_caller();

@@ -59,14 +59,15 @@ fn the_terminal_is_the_container_s_first_and_all_three_streams() {
 }
 
 #[test]
-fn the_program_leads_the_terminal_s_session_with_and_without_an_init() {
+fn the_program_leads_the_terminal_s_foreground_and_its_session_where_no_init_does() {
     needs!(userns);
     isolated(|| {
-        for (builder, pid) in [(shell("cat /proc/self/stat"), "1"), (shell("cat /proc/self/stat; :").init(), "2")] {
+        for (builder, group) in [(shell("cat /proc/self/stat"), "1"), (shell("cat /proc/self/stat; :").init(), "2")] {
             let stat = shown(builder);
             let fields: Vec<&str> = stat.trim_end().rsplit_once(") ").unwrap().1.split(' ').collect();
             // State, parent, group, session, terminal, foreground.
-            assert_eq!(fields[3], pid, "{stat}");
+            assert_eq!(fields[2], group, "{stat}");
+            assert_eq!(fields[3], "1", "{stat}");
             assert_eq!(fields[4], (136 << 8).to_string(), "{stat}");
             assert_eq!(fields[5], fields[2], "{stat}");
         }
@@ -85,7 +86,7 @@ fn nobody_inside_has_the_other_side() {
             let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap().path());
             fds.map(|path| std::fs::read_link(path).unwrap()).collect::<Vec<_>>()
         };
-        assert_eq!(links(&init.to_string()).len(), 0);
+        assert_eq!(links(&init.to_string()), [PathBuf::from("anon_inode:[eventfd]")]);
         let peer = PathBuf::from("/dev/pts/0");
         assert_eq!(links(children.trim()), [peer.clone(), peer.clone(), peer]);
         screen.terminal.write_all(b"\n").unwrap();
@@ -140,6 +141,33 @@ fn a_key_ends_what_is_in_the_foreground() {
         screen.until("up");
         screen.terminal.write_all(CTRL_C).unwrap();
         assert_eq!(container.wait().unwrap().code(), Some(130));
+    });
+}
+
+#[test]
+fn a_key_stops_what_is_in_the_foreground_and_the_caller_is_told() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        let (container, mut screen) = start(shell("stty -echo; echo up; exec cat").init());
+        let stops = container.stops.as_ref().unwrap();
+        screen.until("up");
+        for _ in 0..3 {
+            // It goes on by now: else the key would come first, and what lets it go on would undo that.
+            screen.terminal.write_all(b"line\n").unwrap();
+            screen.until("line");
+            screen.terminal.write_all(CTRL_Z).unwrap();
+            until("it is stopped", || stops.take().unwrap() == 1);
+            container.signal(18).unwrap();
+        }
+        screen.terminal.write_all(CTRL_C).unwrap();
+        assert_eq!(container.wait().unwrap().code(), Some(130));
+        // Where the program leads the session nobody could have it go on: the kernel does not stop it.
+        let (container, mut screen) = start(shell("echo up; read line; exit 4"));
+        assert!(container.stops.is_none());
+        screen.until("up");
+        screen.terminal.write_all(CTRL_Z).unwrap();
+        screen.terminal.write_all(b"\n").unwrap();
+        assert_eq!(container.wait().unwrap().code(), Some(4));
     });
 }
 

@@ -50,7 +50,7 @@ fn go(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return print(&described.builder.plan()?.explain());
     }
     // Before the start, so that none is lost; the program begins with none blocked.
-    let signals = Signals::block(caller.is_some());
+    let signals = Signals::block(caller.is_some() || arguments.init);
     let signals = signals.map_err(|errno| format!("cannot watch for signals: {}", errno.desc()))?;
     Ok(ExitCode::from(run(arguments, described, &signals, caller)?))
 }

@@ -4,12 +4,17 @@
 //! Process 1 of the container is an init, which hands them on. Where the program itself is process 1, the kernel drops
 //! signals that it has no handler for, which would end any other program: so that `kill` does what it does to every
 //! command, such a signal to skep-run ends the container here. (Keys in the container's own terminal do not come by.)
+//!
+//! Stopping goes the other way round, as no process may be stopped that nobody would have go on: the program is asked, and
+//! once it has stopped, by that or by Ctrl-Z in its own terminal, the init tells, and skep-run stops with it, where its shell
+//! sees it.
 
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, killpg, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::getpgrp;
 use skep::Container;
 use skep::ns::ExitStatus;
 
@@ -25,7 +30,8 @@ const FORWARDED: [Signal; 7] = [
     Signal::SIGWINCH,
 ];
 
-/// What a terminal's keeper has to know of besides: that a shell stops it, and has given it the terminal back.
+/// What is to be known besides by who can be stopped with the program, and who keeps a terminal: that a shell stops it, and
+/// has it go on.
 const OF_JOB_CONTROL: [Signal; 2] = [Signal::SIGTSTP, Signal::SIGCONT];
 
 /// `si_code` of a signal that the kernel itself sent: by the terminal, to the whole foreground group.
@@ -43,11 +49,11 @@ pub(crate) enum Ended {
 }
 
 impl Signals {
-    /// Blocks them; those of job control too if we keep a terminal.
-    pub(crate) fn block(keeps_terminal: bool) -> nix::Result<Self> {
+    /// Blocks them; those of job control too if they are ours to handle.
+    pub(crate) fn block(has_job_control: bool) -> nix::Result<Self> {
         // What is ignored, by nohup or by a shell that runs us in the background, stays ignored: not for us, not for it.
         let ignored = signals_of(std::process::id(), "SigIgn:").unwrap_or(0);
-        let of_job_control = OF_JOB_CONTROL.into_iter().filter(|_| keeps_terminal);
+        let of_job_control = OF_JOB_CONTROL.into_iter().filter(|_| has_job_control);
         let set = SigSet::from_iter(
             FORWARDED.into_iter().chain(of_job_control).filter(|signal| ignored & bit(*signal as u8) == 0),
         );
@@ -66,10 +72,12 @@ impl Signals {
         has_init: bool,
     ) -> Result<Ended, skep::Error> {
         let mut ended = None;
+        let mut is_stopped = false;
         loop {
             let mut fds = vec![PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
             if ended.is_none() {
                 fds.push(PollFd::new(container.as_fd(), PollFlags::POLLIN));
+                fds.extend(container.stops.iter().map(|stops| PollFd::new(stops.as_fd(), PollFlags::POLLIN)));
             }
             if let Some(relay) = &*relay {
                 relay.watch(&mut fds);
@@ -88,9 +96,7 @@ impl Signals {
             // Before keys are read: that the terminal is ours again, and how large it is, is older than they are.
             while let Ok(Some(info)) = self.0.read_signal() {
                 let Ok(signal) = u8::try_from(info.ssi_signo) else { continue };
-                if let Some(relay) = relay
-                    && concerns_terminal(signal, info.ssi_code == SI_KERNEL, relay)
-                {
+                if concerns_us(signal, info.ssi_code == SI_KERNEL, relay.as_mut(), has_init) {
                     continue;
                 }
                 if let Some(status) = ended {
@@ -105,34 +111,78 @@ impl Signals {
                 // Its session is its own: what a terminal sends to all of ours does not reach it without us.
                 let _ended_meanwhile = container.signal(signal.into());
             }
-            let Some(relay) = relay else { continue };
-            if ended.is_some() {
-                relay.end();
+            let stops = container.stops.as_ref().filter(|_| ended.is_none());
+            is_stopped |= stops.is_some_and(|stops| stops.take().is_ok_and(|count| count > 0));
+            if let Some(relay) = relay {
+                if ended.is_some() {
+                    relay.end();
+                }
+                relay.turn();
+                if let Some(status) = ended.filter(|_| relay.is_done()) {
+                    return Ok(Ended::ByItself(status));
+                }
             }
-            relay.turn();
-            if let Some(status) = ended.filter(|_| relay.is_done()) {
-                return Ok(Ended::ByItself(status));
+            // What it has written last is shown before: an editor puts the screen back.
+            if is_stopped && ended.is_none() && relay.as_ref().is_none_or(Relay::is_quiet) {
+                is_stopped = false;
+                if stop(relay.as_mut()) == Stop::None {
+                    let _ended_meanwhile = container.signal(Signal::SIGCONT as i32);
+                }
             }
         }
     }
 }
 
-/// Does what a signal asks of the keeper of a terminal; whether it does.
-fn concerns_terminal(signal: u8, is_a_key: bool, relay: &mut Relay) -> bool {
-    match Signal::try_from(i32::from(signal)) {
+/// Does what a signal asks of us alone; whether that was all.
+fn concerns_us(signal: u8, is_a_key: bool, relay: Option<&mut Relay>, has_init: bool) -> bool {
+    match (Signal::try_from(i32::from(signal)), relay) {
         // For all of what is in the foreground in there, as it was for all of ours: so no signal to the program.
-        Ok(Signal::SIGINT) if is_a_key => relay.press(Key::Interrupt),
-        Ok(Signal::SIGQUIT) if is_a_key => relay.press(Key::Quit),
-        Ok(Signal::SIGWINCH) => relay.resize(),
-        Ok(Signal::SIGCONT) => relay.resume(),
-        Ok(Signal::SIGTSTP) => {
-            relay.suspend();
-            // The one that is not blocked. Whoever lets us go on sends SIGCONT.
-            let _running = nix::sys::signal::raise(Signal::SIGSTOP);
+        (Ok(Signal::SIGINT), Some(relay)) if is_a_key => relay.press(Key::Interrupt),
+        (Ok(Signal::SIGQUIT), Some(relay)) if is_a_key => relay.press(Key::Quit),
+        (Ok(Signal::SIGTSTP), Some(relay)) if is_a_key && has_init => relay.press(Key::Suspend),
+        (Ok(Signal::SIGWINCH), Some(relay)) => relay.resize(),
+        (Ok(Signal::SIGCONT), relay) => {
+            if let Some(relay) = relay {
+                relay.resume();
+            }
+            // The program goes on too, if it was stopped.
+            return !has_init;
+        }
+        // Where it is process 1, nothing stops it.
+        (Ok(Signal::SIGTSTP), relay) if !has_init => {
+            stop(relay);
         }
         _ => return false,
     }
     true
+}
+
+/// Whether we were stopped.
+#[derive(Debug, PartialEq, Eq)]
+enum Stop {
+    /// Until somebody has us go on, whose SIGCONT waits to be read.
+    Full,
+    /// There is nobody who would have us go on: the kernel does not stop us then.
+    None,
+}
+
+/// Stops, and with a terminal all of our process group, which a key in it would have stopped.
+fn stop(mut relay: Option<&mut Relay>) -> Stop {
+    let has_terminal = relay.is_some();
+    if let Some(relay) = &mut relay {
+        relay.suspend();
+    }
+    let is_sent = if has_terminal { killpg(getpgrp(), Signal::SIGTSTP) } else { raise(Signal::SIGTSTP) };
+    let one = SigSet::from(Signal::SIGTSTP);
+    // Here it stops us.
+    let _stopped = is_sent.and_then(|()| one.thread_unblock()).and_then(|()| one.thread_block());
+    if signals_of(std::process::id(), "ShdPnd:").is_some_and(|pending| pending & bit(Signal::SIGCONT as u8) != 0) {
+        return Stop::Full;
+    }
+    if let Some(relay) = &mut relay {
+        relay.resume();
+    }
+    Stop::None
 }
 
 /// Whether the signal ends a process that does nothing about it.

@@ -18,6 +18,7 @@ use skep::Terminal;
 /// A hang detector: what has not happened by then never will.
 const DEADLINE: Duration = Duration::from_secs(60);
 const CTRL_C: &[u8] = b"\x03";
+const CTRL_Z: &[u8] = b"\x1a";
 
 /// A terminal with a person in front of it.
 struct Person {
@@ -355,26 +356,112 @@ fn in_a_pipeline_the_terminal_is_left_as_it_is_for_who_reads_the_output() {
 }
 
 #[test]
-fn a_stop_from_outside_gives_the_modes_back_until_it_goes_on() {
+fn who_is_in_nobody_s_charge_is_not_stopped() {
     needs!(userns);
     isolated_for(DEADLINE * 2, || {
-        let mut person = Person::runs_inside("echo up; read line; echo got $line");
+        // The leader of the session, as in `tmux new-session skep-run …`: no shell would have it go on.
+        let script = "trap '' TSTP; echo up; while read line; do echo got $line; done";
+        let mut person = Person::runs_inside(script);
         person.sees("up");
-        let pid = Pid::from_raw(person.child.id().cast_signed());
-        kill(pid, Signal::SIGTSTP).unwrap();
-        until("it is stopped", || state(&person) == 'T');
-        assert!(!person.is_raw());
-        kill(pid, Signal::SIGCONT).unwrap();
-        until("it has the terminal", || person.is_raw());
-        person.types(b"key\n");
-        person.sees("got key");
+        person.types(CTRL_Z);
+        person.types(b"one\n");
+        person.sees("got one");
+        kill(Pid::from_raw(person.child.id().cast_signed()), Signal::SIGTSTP).unwrap();
+        person.types(b"two\n");
+        person.sees("got two");
+        assert!(person.is_raw());
+        person.types(b"\x04");
+        person.ends();
+        // Nor one that has no ear for it: it goes on at once.
+        let mut person = Person::runs_inside("echo up; exec cat");
+        person.sees("up");
+        person.types(CTRL_Z);
+        person.types(b"line\n");
+        person.sees("line\r\nline");
+        person.types(CTRL_C);
         person.ends();
     });
 }
 
-fn state(person: &Person) -> char {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", person.child.id())).unwrap();
-    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+#[test]
+fn a_key_stops_the_command_and_skep_run_with_it() {
+    needs!(userns, program("bash"));
+    isolated_for(DEADLINE * 2, || {
+        let mut person = bash();
+        person.types(b"$run --quiet -- /bin/sh -c 'stty -echo; echo u''p; exec cat'\n");
+        person.sees("up");
+        for line in ["one", "two"] {
+            person.types(CTRL_Z);
+            person.sees("Stopped");
+            person.types(b"echo a''live; stty size; jobs\n");
+            person.sees("alive");
+            person.sees("Stopped");
+            person.sees("> ");
+            person.types(b"fg\n");
+            until("it has the terminal", || is_in_front(&person, "skep-run") && person.is_raw());
+            person.types(format!("{line}\n").as_bytes());
+            person.sees(line);
+        }
+        person.types(CTRL_C);
+        person.sees("> ");
+        person.types(b"echo code $?; exit\n");
+        person.sees("code 130");
+        person.ends();
+    });
+}
+
+#[test]
+fn what_the_command_shows_as_it_is_stopped_is_shown_before() {
+    needs!(userns, program("bash"));
+    isolated_for(DEADLINE * 2, || {
+        // As an editor does: it puts the screen back, and stops itself.
+        let script = "#!/bin/bash
+            leave() { head -c 30000 /dev/zero | tr '\\0' x; echo; echo restored; kill -STOP $$; echo back; }
+            trap leave TSTP; echo up; while :; do read -t 0.05; done";
+        let directory = Scratch::new();
+        let file = directory.join("editor");
+        fs::write(&file, script).unwrap();
+        let mut person = bash();
+        let (directory, file) = (directory.path().display(), file.display());
+        person.types(format!("$run --quiet --ro {directory} -- /bin/bash {file}\n").as_bytes());
+        person.sees("up");
+        person.types(CTRL_Z);
+        person.sees("restored\r\n");
+        person.sees("Stopped");
+        person.sees("> ");
+        person.types(b"fg\n");
+        person.sees("back");
+        person.types(CTRL_C);
+        person.sees("> ");
+        person.types(b"exit 0\n");
+        person.ends();
+    });
+}
+
+#[test]
+fn without_a_terminal_of_its_own_the_command_is_stopped_all_the_same() {
+    needs!(userns, program("bash"));
+    isolated_for(DEADLINE * 2, || {
+        let directory = Scratch::new();
+        let file = directory.join("log");
+        let mut person = bash();
+        let path = file.display();
+        // One process: a shell in the middle of a vfork cannot be stopped.
+        let inner = "mkfifo /tmp/f; exec 3<>/tmp/f; while echo x; do read -t 0.02 -u 3; done";
+        person.types(format!("$run --quiet -- /bin/bash -c '{inner}' </dev/null >{path} 2>&1\n").as_bytes());
+        let size = || fs::metadata(&file).map_or(0, |found| found.len());
+        until("it runs", || size() > 4);
+        person.types(CTRL_Z);
+        person.sees("Stopped");
+        let then = size();
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(size(), then);
+        person.types(b"bg\n");
+        until("it goes on", || size() > then);
+        person.types(b"kill %1; wait %1; echo code $?; exit\n");
+        person.sees("code 143");
+        person.ends();
+    });
 }
 
 /// An interactive bash, in which skep-run is `$run`.

@@ -48,6 +48,7 @@ impl Errno {
 pub mod nr {
     #![allow(missing_docs, reason = "the kernel's names")]
     pub const READ: usize = 0;
+    pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
     pub const FSTAT: usize = 5;
     pub const MMAP: usize = 9;
@@ -56,6 +57,7 @@ pub mod nr {
     pub const RT_SIGPROCMASK: usize = 14;
     pub const IOCTL: usize = 16;
     pub const SOCKET: usize = 41;
+    pub const GETPID: usize = 39;
     pub const RECVFROM: usize = 45;
     pub const SENDMSG: usize = 46;
     pub const CLONE: usize = 56;
@@ -65,6 +67,7 @@ pub mod nr {
     pub const FCNTL: usize = 72;
     pub const CHDIR: usize = 80;
     pub const UMASK: usize = 95;
+    pub const SETPGID: usize = 109;
     pub const SETSID: usize = 112;
     pub const RT_SIGTIMEDWAIT: usize = 128;
     pub const SETGROUPS: usize = 116;
@@ -78,6 +81,7 @@ pub mod nr {
     pub const PPOLL: usize = 271;
     pub const FACCESSAT: usize = 269;
     pub const UNSHARE: usize = 272;
+    pub const EVENTFD2: usize = 290;
     pub const DUP3: usize = 292;
     pub const EXECVEAT: usize = 322;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
@@ -92,6 +96,7 @@ pub mod nr {
     #![allow(missing_docs, reason = "the kernel's names")]
     pub const CLOCK_GETTIME: usize = 113;
     pub const READ: usize = 63;
+    pub const WRITE: usize = 64;
     pub const CLOSE: usize = 57;
     pub const FSTAT: usize = 80;
     pub const MMAP: usize = 222;
@@ -110,7 +115,10 @@ pub mod nr {
     pub const FCNTL: usize = 25;
     pub const CHDIR: usize = 49;
     pub const UMASK: usize = 166;
+    pub const SETPGID: usize = 154;
     pub const SETSID: usize = 157;
+    pub const GETPID: usize = 172;
+    pub const EVENTFD2: usize = 19;
     pub const SETGROUPS: usize = 159;
     pub const SETRESUID: usize = 147;
     pub const SETRESGID: usize = 149;

@@ -35,6 +35,8 @@ pub(crate) enum Key {
     Interrupt,
     /// Ctrl-\.
     Quit,
+    /// Ctrl-Z.
+    Suspend,
     /// Ctrl-D.
     End,
 }
@@ -200,6 +202,7 @@ impl Caller {
         let (index, usual) = match key {
             Key::Interrupt => (SpecialCodeIndex::VINTR, 0x03),
             Key::Quit => (SpecialCodeIndex::VQUIT, 0x1c),
+            Key::Suspend => (SpecialCodeIndex::VSUSP, 0x1a),
             Key::End => (SpecialCodeIndex::VEOF, 0x04),
         };
         self.before.as_ref().map_or(usual, |before| before.special_codes[index])

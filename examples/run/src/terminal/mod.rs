@@ -46,6 +46,8 @@ pub(crate) struct Relay {
     shown: Buffer,
     /// Whether nobody in the container has its terminal open at the moment.
     is_closed: bool,
+    /// Whether there was nothing more to read from the container's terminal.
+    has_read_all: bool,
     /// Whether the command has ended: what it has written is still to be seen.
     is_ending: bool,
 }
@@ -56,7 +58,7 @@ impl Relay {
         // Ours alone: the command has the other side, and the caller's shell has neither.
         let _blocking = rustix::fs::fcntl_setfl(&terminal, OFlags::NONBLOCK);
         let (typed, shown) = (Buffer::new(), Buffer::new());
-        Self { caller, inner: Some(terminal), typed, shown, is_closed: false, is_ending: false }
+        Self { caller, inner: Some(terminal), typed, shown, is_closed: false, has_read_all: false, is_ending: false }
     }
 
     /// Adds what it waits for.
@@ -126,6 +128,11 @@ impl Relay {
         self.is_closed = false;
     }
 
+    /// Whether all that the command has written so far has been shown, and nothing is read any more meanwhile.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.shown.pending().is_empty() && self.has_read_all
+    }
+
     /// Whether all that the command has written has been shown, after its end.
     pub(crate) fn is_done(&self) -> bool {
         self.is_ending && self.inner.is_none() && self.shown.pending().is_empty()
@@ -164,6 +171,7 @@ impl Relay {
     }
 
     fn read_screen(&mut self) {
+        self.has_read_all = self.inner.is_none();
         let Some(inner) = &self.inner else { return };
         while self.shown.has_room() {
             match rustix::io::read(inner, self.shown.room()) {
@@ -173,6 +181,7 @@ impl Relay {
                 }
                 Err(Errno::INTR) => {}
                 answer => {
+                    self.has_read_all = true;
                     self.is_closed = answer != Err(Errno::AGAIN);
                     // Everybody in there has ended: nothing can come after nothing.
                     if self.is_ending {
