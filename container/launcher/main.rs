@@ -38,19 +38,19 @@ mod floors {
 use ns_floor::Errno;
 use ns_floor::process;
 use step::Flat;
-use sys::{Arguments, Wire};
+use sys::{Variables, Wire};
 use wire::{AT_CLONE, AT_PLAN, Frame};
 
 /// What the launcher does; `_start` in `sys/mod.rs` calls it.
-fn main(arguments: &Arguments) -> ! {
-    let number = |index| arguments.get(index).and_then(|text| process::number(text.to_bytes())).map(u32::cast_signed);
-    let (Some(wire), Some(plan)) = (number(1), number(2)) else {
+fn main(variables: &Variables) -> ! {
+    let number = |prefix| variables.after(prefix).and_then(process::number).map(u32::cast_signed);
+    let (Some(wire), Some(plan)) = (number(b"wire="), number(b"plan=")) else {
         // Started by hand. There is nobody to report to.
         ns_floor::sys::exit_group(64)
     };
-    let wire = Wire::new(wire, number(3));
+    let wire = Wire::new(wire, number(b"caller="));
     match prepare(&wire, plan) {
-        Ok(plan) => launch(&wire, &plan, number(4)),
+        Ok(plan) => launch(&wire, &plan, number(b"cgroup=")),
         Err(errno) => wire.fail(AT_PLAN, errno),
     }
 }

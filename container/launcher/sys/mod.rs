@@ -23,7 +23,7 @@ use crate::step::Flat;
 
 pub use wire::Wire;
 
-/// Where the kernel begins: the stack holds argc and argv.
+/// Where the kernel begins: the stack holds argc, argv and envp.
 ///
 /// # Safety
 /// Only the kernel may call it.
@@ -34,7 +34,7 @@ unsafe extern "C" fn _start() -> ! {
     naked_asm!("xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {entry}", "ud2", entry = sym entry)
 }
 
-/// Where the kernel begins: the stack holds argc and argv.
+/// Where the kernel begins: the stack holds argc, argv and envp.
 ///
 /// # Safety
 /// Only the kernel may call it.
@@ -46,26 +46,35 @@ unsafe extern "C" fn _start() -> ! {
 }
 
 extern "C" fn entry(stack: *const usize) -> ! {
-    crate::main(&Arguments(stack))
+    crate::main(&Variables(stack))
 }
 
-/// The arguments of this program, as the kernel has laid them out: their number, then pointers to strings.
+/// The environment of this program, as the kernel has laid it out: pointers to strings, up to a null pointer, after the
+/// number of arguments and the pointers to those. The one argument is what `ps` shows.
 #[derive(Debug)]
-pub struct Arguments(*const usize);
+pub struct Variables(*const usize);
 
-impl Arguments {
-    /// Argument number `index`.
-    pub fn get(&self, index: usize) -> Option<&'static CStr> {
+impl Variables {
+    /// What follows this in the first variable that begins with it.
+    pub fn after(&self, prefix: &[u8]) -> Option<&'static [u8]> {
         // SAFETY: the kernel puts argc at the initial stack pointer, which this is.
-        let count = unsafe { self.0.read() };
-        if index >= count {
-            return None;
+        let arguments = unsafe { self.0.read() };
+        // argc itself, and the null pointer after argv.
+        let mut at = self.0.wrapping_add(arguments.wrapping_add(2));
+        loop {
+            // SAFETY: envp follows argv, and this is at most the null pointer that ends it.
+            let pointer = unsafe { at.read() };
+            if pointer == 0 {
+                return None;
+            }
+            let pointer = core::ptr::with_exposed_provenance::<c_char>(pointer);
+            // SAFETY: the kernel ends every variable with NUL, and the stack lives as long as the program.
+            let variable = unsafe { CStr::from_ptr(pointer) };
+            if let Some(value) = variable.to_bytes().strip_prefix(prefix) {
+                return Some(value);
+            }
+            at = at.wrapping_add(1);
         }
-        // SAFETY: argc pointers follow argc, and index is below it.
-        let pointer = unsafe { self.0.wrapping_add(index.wrapping_add(1)).read() };
-        let pointer = core::ptr::with_exposed_provenance::<c_char>(pointer);
-        // SAFETY: the kernel ends every argument with NUL, and the stack lives as long as the program.
-        Some(unsafe { CStr::from_ptr(pointer) })
     }
 }
 

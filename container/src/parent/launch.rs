@@ -154,15 +154,20 @@ impl Launch {
         let caller = PidFd::open(std::process::id()).ok().map(OwnedFd::from);
         let cgroup = cgroup.and_then(|cgroup| cgroup.v2_fd()).map(|fd| fd.try_clone_to_owned()).transpose();
         let cgroup = cgroup.map_err(|error| Error::io("start", Object::Named("the launcher"), &error))?;
-        let mut spawn = Spawn::new("skep [setup]");
+        // Not as arguments: what `ps` shows of an init for as long as the container lives is this.
+        let mut spawn = Spawn::new(if plan.steps().any(|step| matches!(step, Step::Init { .. })) {
+            "skep [init]"
+        } else {
+            "skep [setup]"
+        });
         spawn.env_clear();
         let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
         let free = (3..).filter(|number| !taken.contains(number));
-        for (number, fd) in free.zip([Some(far_end), Some(plan_file), caller, cgroup]) {
-            match fd {
-                Some(fd) => spawn.arg(number.to_string()).fd(number, fd),
-                None => spawn.arg("-"),
-            };
+        let ours = [("wire", Some(far_end)), ("plan", Some(plan_file)), ("caller", caller), ("cgroup", cgroup)];
+        for (number, (name, fd)) in free.zip(ours) {
+            if let Some(fd) = fd {
+                spawn.env(name, number.to_string()).fd(number, fd);
+            }
         }
         let [stdin, stdout, stderr] = self.stdio;
         spawn.stdin(stdin.unwrap_or(Stdio::Inherit));

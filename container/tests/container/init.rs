@@ -17,6 +17,7 @@ fn the_program_is_process_2_of_an_init_that_has_no_more_rights() {
         let mut container = few.init().stdin(Stdio::Piped).start().unwrap();
         let init = container.pid().unwrap();
         assert_eq!(status(init, "Name"), "skep [init]");
+        assert_eq!(std::fs::read_to_string(format!("/proc/{init}/cmdline")).unwrap(), "skep [init]\0");
         assert_eq!(status(init, "NSpid").split_whitespace().last(), Some("1"));
         let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
         let program = children.trim();
