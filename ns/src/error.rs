@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
+use crate::kind::NamespaceKind;
+
 /// Why an operation of this crate failed, and on what.
 ///
 /// Converts into [`io::Error`] with the matching [`io::ErrorKind`].
@@ -101,6 +103,8 @@ pub enum Object {
     Pid(u32),
     /// A descriptor.
     Descriptor(i32),
+    /// The namespace of this kind of a process, by its number in the caller's pid namespace; of the calling thread for 0.
+    Namespace(NamespaceKind, u32),
     /// A user or group, by name or number.
     Account(String),
     /// Something with a fixed name, such as "id map".
@@ -113,6 +117,8 @@ impl fmt::Display for Object {
             Object::Path(path) | Object::Program(path) => write!(f, "{path:?}"),
             Object::Pid(pid) => write!(f, "process {pid}"),
             Object::Descriptor(fd) => write!(f, "descriptor {fd}"),
+            Object::Namespace(kind, 0) => write!(f, "the {kind} namespace of this thread"),
+            Object::Namespace(kind, pid) => write!(f, "the {kind} namespace of process {pid}"),
             Object::Account(name) => write!(f, "{name:?}"),
             Object::Named(name) => f.write_str(name),
         }

@@ -90,6 +90,12 @@ impl NamespaceKind {
         self.facts().first_kernel
     }
 
+    /// Whether one of them is always inside of another: pid and user namespaces are.
+    #[must_use]
+    pub const fn nests(self) -> bool {
+        matches!(self, Self::Pid | Self::User)
+    }
+
     #[rustfmt::skip] // A table.
     const fn facts(self) -> Facts {
         const fn row(word: &'static str, proc_name: &'static str, flag_name: &'static str, flag: NamespaceFlags, first_kernel: (u16, u16)) -> Facts {

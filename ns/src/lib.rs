@@ -42,6 +42,7 @@ compile_error!("skep-ns is for Linux on x86_64 and aarch64: its starts are writt
 
 mod error;
 mod floor;
+mod handle;
 mod idmap;
 mod kind;
 mod pidfd;
@@ -52,6 +53,7 @@ mod status;
 mod sys;
 
 pub use error::{Error, ErrorKind, Object};
+pub use handle::{Namespace, NamespaceId};
 pub use idmap::{IdMap, IdRange, Written, WrittenBy};
 pub use kind::{NamespaceFlags, NamespaceKind};
 pub use pidfd::PidFd;

@@ -11,6 +11,7 @@
 
 mod copy;
 mod mask;
+pub(crate) mod nsfs;
 mod vfork;
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
