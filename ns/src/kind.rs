@@ -6,6 +6,7 @@
 //!
 //! Man: namespaces(7). Kernel: include/uapi/linux/sched.h.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,6 +81,20 @@ impl NamespaceKind {
     #[must_use]
     pub const fn proc_name(self) -> &'static str {
         self.facts().proc_name
+    }
+
+    /// The same, for the kernel.
+    pub(crate) const fn proc_c_name(self) -> &'static CStr {
+        match self {
+            Self::Mount => c"mnt",
+            Self::Uts => c"uts",
+            Self::Ipc => c"ipc",
+            Self::Pid => c"pid",
+            Self::Net => c"net",
+            Self::User => c"user",
+            Self::Cgroup => c"cgroup",
+            Self::Time => c"time",
+        }
     }
 
     /// The first kernel that has the kind, as major and minor number; it may still be configured out.
@@ -232,6 +247,13 @@ mod tests {
         assert_eq!("CLONE_NEWNS".parse::<NamespaceKind>().unwrap(), NamespaceKind::Mount);
         assert_eq!("mnt".parse::<NamespaceKind>().unwrap(), NamespaceKind::Mount);
         assert_eq!("network".parse::<NamespaceKind>().unwrap(), NamespaceKind::Net);
+    }
+
+    #[test]
+    fn the_kernel_is_told_the_name_that_people_are() {
+        for kind in NamespaceKind::ALL {
+            assert_eq!(kind.proc_c_name().to_str(), Ok(kind.proc_name()));
+        }
     }
 
     #[test]

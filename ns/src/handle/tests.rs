@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests of handles that need no other process: every way to one's own namespaces, and what is refused.
+
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
