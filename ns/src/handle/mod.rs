@@ -26,7 +26,7 @@ use crate::kind::{NamespaceFlags, NamespaceKind};
 use crate::sys::nsfs;
 
 /// `NSFS_MAGIC`, linux/magic.h.
-const NSFS: i64 = 0x6e73_6673;
+pub(crate) const NSFS: i64 = 0x6e73_6673;
 /// `PID_FS_MAGIC`, linux/magic.h: pidfds, from Linux 6.9 on.
 const PIDFS: i64 = 0x5049_4446;
 
