@@ -107,6 +107,8 @@ pub enum Object {
     Namespace(NamespaceKind, u32),
     /// A user or group, by name or number.
     Account(String),
+    /// A key of sysctl(8), with dots.
+    Key(String),
     /// Something with a fixed name, such as "id map".
     Named(&'static str),
 }
@@ -120,6 +122,7 @@ impl fmt::Display for Object {
             Object::Namespace(kind, 0) => write!(f, "the {kind} namespace of this thread"),
             Object::Namespace(kind, pid) => write!(f, "the {kind} namespace of process {pid}"),
             Object::Account(name) => write!(f, "{name:?}"),
+            Object::Key(key) => f.write_str(key),
             Object::Named(name) => f.write_str(name),
         }
     }

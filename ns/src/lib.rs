@@ -53,6 +53,10 @@ mod set;
 mod spawn;
 mod status;
 mod sys;
+mod sysctl;
+mod time;
+mod uts;
+mod words;
 
 pub use error::{Error, ErrorKind, Object};
 pub use handle::{Namespace, NamespaceId};
@@ -65,3 +69,6 @@ pub use request::Request;
 pub use set::Namespaces;
 pub use spawn::{Child, Output, Pipes, Spawn, Stdio};
 pub use status::ExitStatus;
+pub use sysctl::{SysctlKey, Sysctls};
+pub use time::{ClockOffset, TimeOffsets};
+pub use uts::UtsNames;

@@ -20,6 +20,7 @@ pub mod identity;
 pub mod loopback;
 pub mod process;
 pub mod sys;
+pub mod sysctl;
 pub mod uts;
 
 #[allow(unused_imports, reason = "the launcher's name for it")]

@@ -75,6 +75,7 @@ pub mod nr {
     pub const SETRESGID: usize = 119;
     pub const PRCTL: usize = 157;
     pub const SETHOSTNAME: usize = 170;
+    pub const SETDOMAINNAME: usize = 171;
     pub const SOCKETPAIR: usize = 53;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
@@ -124,6 +125,7 @@ pub mod nr {
     pub const SETRESGID: usize = 149;
     pub const PRCTL: usize = 167;
     pub const SETHOSTNAME: usize = 161;
+    pub const SETDOMAINNAME: usize = 162;
     pub const SOCKETPAIR: usize = 199;
     pub const EXIT_GROUP: usize = 94;
     pub const OPENAT: usize = 56;
@@ -229,6 +231,26 @@ pub fn set_name(name: &CStr) {
 pub fn sethostname(name: &CStr) -> Result<(), Errno> {
     // SAFETY: the kernel reads count_bytes() bytes of a live string.
     unsafe { syscall(nr::SETHOSTNAME, [name.as_ptr().expose_provenance(), name.count_bytes(), 0, 0, 0, 0]) }.map(drop)
+}
+
+/// setdomainname(2).
+pub fn setdomainname(name: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel reads count_bytes() bytes of a live string.
+    unsafe { syscall(nr::SETDOMAINNAME, [name.as_ptr().expose_provenance(), name.count_bytes(), 0, 0, 0, 0]) }.map(drop)
+}
+
+/// Opens an existing file to be written, to be closed on exec.
+pub fn open_to_write(path: &CStr) -> Result<i32, Errno> {
+    const O_WRONLY_CLOEXEC: usize = 1 | 0o2_000_000;
+    // SAFETY: the kernel reads a live string that ends in NUL.
+    let fd = unsafe { syscall(nr::OPENAT, [AT_FDCWD, path.as_ptr().expose_provenance(), O_WRONLY_CLOEXEC, 0, 0, 0]) }?;
+    Ok(fd as i32)
+}
+
+/// write(2), once: how much was taken.
+pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel reads bytes.len() bytes of a live slice.
+    unsafe { syscall(nr::WRITE, [fd as usize, bytes.as_ptr().expose_provenance(), bytes.len(), 0, 0, 0]) }
 }
 
 /// setresuid(2), of this thread alone.

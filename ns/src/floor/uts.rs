@@ -12,3 +12,11 @@ use super::sys::{self, Errno};
 pub fn hostname(name: &CStr) -> Result<(), Errno> {
     sys::sethostname(name)
 }
+
+/// Sets the NIS domain name of this uts namespace.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN` over it; `EINVAL` above 64 bytes.
+pub fn domainname(name: &CStr) -> Result<(), Errno> {
+    sys::setdomainname(name)
+}

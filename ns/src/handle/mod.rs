@@ -20,6 +20,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs};
 use rustix::io::Errno;
 
 pub use identity::NamespaceId;
+pub(crate) use process::kind_exists;
 
 use crate::error::{Error, ErrorKind, Object};
 use crate::kind::{NamespaceFlags, NamespaceKind};
@@ -139,7 +140,7 @@ impl Namespace {
         Self { fd, kind }
     }
 
-    fn error(&self, op: &'static str, errno: i32) -> Error {
+    pub(crate) fn error(&self, op: &'static str, errno: i32) -> Error {
         Error::os(op, Object::Descriptor(self.fd.as_raw_fd()), errno)
     }
 }

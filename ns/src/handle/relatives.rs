@@ -80,7 +80,7 @@ impl Namespace {
         }
     }
 
-    pub(super) fn wrong_kind(&self, op: &'static str, rule: &str) -> Error {
+    pub(crate) fn wrong_kind(&self, op: &'static str, rule: &str) -> Error {
         let number = self.fd.as_raw_fd();
         let problem = format!("descriptor {number} is a {} namespace; {rule}", self.kind);
         Error::invalid(op, Object::Descriptor(number), vec![problem])

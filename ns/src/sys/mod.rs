@@ -117,6 +117,7 @@ mod tests {
     fn the_floor_s_numbers_are_libc_s() {
         let ours = [
             (nr::READ, libc::SYS_read),
+            (nr::WRITE, libc::SYS_write),
             (nr::CLOSE, libc::SYS_close),
             (nr::FSTAT, libc::SYS_fstat),
             (nr::MMAP, libc::SYS_mmap),
@@ -138,6 +139,7 @@ mod tests {
             (nr::SETRESGID, libc::SYS_setresgid),
             (nr::PRCTL, libc::SYS_prctl),
             (nr::SETHOSTNAME, libc::SYS_sethostname),
+            (nr::SETDOMAINNAME, libc::SYS_setdomainname),
             (nr::SOCKETPAIR, libc::SYS_socketpair),
             (nr::EXIT_GROUP, libc::SYS_exit_group),
             (nr::OPENAT, libc::SYS_openat),

@@ -8,7 +8,9 @@
     reason = "the helpers of tests may be as blunt as tests"
 )]
 
+mod clocks;
 mod listing;
 mod of_process;
+mod parameters;
 mod pins;
 mod support;
