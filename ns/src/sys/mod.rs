@@ -12,6 +12,7 @@
 mod copy;
 mod mask;
 pub(crate) mod nsfs;
+pub(crate) mod probe;
 mod vfork;
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

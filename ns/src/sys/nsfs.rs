@@ -34,6 +34,9 @@ pub(crate) fn relative(namespace: BorrowedFd<'_>, request: Request) -> Result<Ow
     Ok(adopt(fd as RawFd))
 }
 
+/// The request for which every kernel that knows one of them has an answer.
+pub(crate) const PIDFD_GET_UTS_NAMESPACE: u8 = 10;
+
 /// The namespace of a process by its pidfd: `request` is a number of `PIDFD_GET_*_NAMESPACE`. Linux 6.11.
 pub(crate) fn of_pidfd(pidfd: BorrowedFd<'_>, request: u8) -> Result<OwnedFd, Errno> {
     let number = 0xff00 | usize::from(request);
