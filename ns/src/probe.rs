@@ -172,6 +172,8 @@ fn release(text: &str) -> Option<(u16, u16)> {
 
 #[cfg(test)]
 mod tests {
+    use needs::needs;
+
     use super::*;
 
     #[test]
@@ -183,6 +185,7 @@ mod tests {
 
     #[test]
     fn the_facts_are_those_that_the_version_promises() {
+        needs!(syscall("pidfd_open"), syscall("setns"));
         let facts = Facts::probe();
         let since = |major, minor| facts.kernel >= (major, minor);
         assert_eq!(facts.kinds, NamespaceFlags::all(), "every supported kernel has all eight");
