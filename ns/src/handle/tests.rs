@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
+use needs::needs;
+
 use super::*;
 use crate::pidfd::PidFd;
 
@@ -14,6 +16,7 @@ fn problem(error: &Error) -> &str {
 
 #[test]
 fn every_way_to_one_s_own_namespace_leads_to_the_same() {
+    needs!(syscall("pidfd_open"));
     let pid = std::process::id();
     let this = PidFd::open(pid).unwrap();
     for kind in NamespaceKind::ALL {
@@ -37,6 +40,7 @@ fn every_way_to_one_s_own_namespace_leads_to_the_same() {
 
 #[test]
 fn what_is_no_namespace_is_told_what_it_is() {
+    needs!(syscall("pidfd_open"));
     let (pipe, _) = rustix::pipe::pipe().unwrap();
     let what = [
         (OwnedFd::from(File::open("/proc/self/status").unwrap()), "a regular file"),

@@ -32,7 +32,7 @@ fn unshared() -> (OwnedFd, Child) {
 
 #[test]
 fn offsets_are_written_once_before_the_first_child() {
-    needs!(root, program("nsenter"));
+    needs!(root, program("nsenter"), syscall("pidfd_open"));
     isolated(|| {
         let own = File::open("/proc/self").unwrap();
         let day = ClockOffset::ahead(Duration::from_secs(86_400));

@@ -70,7 +70,7 @@ fn without_lsns(mut told: Told, own: &Told) -> Told {
 
 #[test]
 fn lsns_lists_the_same() {
-    needs!(root, program("lsns"));
+    needs!(root, program("lsns"), syscall("pidfd_open"));
     isolated(|| {
         let _sleepers: Vec<_> = NamespaceKind::ALL.into_iter().map(Sleeper::of_kind).collect();
         let _nested =
@@ -83,7 +83,7 @@ fn lsns_lists_the_same() {
 
 #[test]
 fn a_user_is_shown_the_own_namespaces_and_told_of_what_is_hidden() {
-    needs!(user, userns, program("lsns"));
+    needs!(user, userns, program("lsns"), syscall("pidfd_open"));
     isolated(|| {
         let sleeper = Sleeper::unshared(&["--user", "--map-root-user", "--net"]);
         let own = ours();
@@ -108,7 +108,7 @@ impl Drop for Stop<'_> {
 
 #[test]
 fn processes_that_come_and_go_are_no_error() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let done = AtomicBool::new(false);
         let done = &done;
@@ -136,7 +136,7 @@ fn processes_that_come_and_go_are_no_error() {
 
 #[test]
 fn one_process_is_listed_with_all_who_share_its_namespaces() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let sleeper = Sleeper::of_kind(NamespaceKind::Uts);
         let listing = skep_ns::list_of(sleeper.pid).unwrap();

@@ -17,7 +17,7 @@ fn shown(pid: u32, kind: NamespaceKind) -> String {
 
 #[test]
 fn a_namespace_of_every_kind_is_told_from_the_caller_s() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         for kind in NamespaceKind::ALL {
             let other = Sleeper::of_kind(kind);
@@ -32,7 +32,7 @@ fn a_namespace_of_every_kind_is_told_from_the_caller_s() {
 
 #[test]
 fn a_namespace_outlives_its_last_process_in_a_handle() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let other = Sleeper::of_kind(NamespaceKind::Uts);
         let held = Namespace::of(&other.pidfd(), NamespaceKind::Uts).unwrap();
@@ -49,7 +49,7 @@ fn a_namespace_outlives_its_last_process_in_a_handle() {
 
 #[test]
 fn the_owner_and_the_parent_are_those_that_made_it() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let other = Sleeper::unshared(&["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"]);
         let user = Namespace::of(&other.pidfd(), NamespaceKind::User).unwrap();
@@ -71,7 +71,7 @@ fn the_owner_and_the_parent_are_those_that_made_it() {
 
 #[test]
 fn a_mount_namespace_has_a_number_that_no_other_has() {
-    needs!(userns, kernel(6, 11));
+    needs!(userns, kernel(6, 11), syscall("pidfd_open"));
     isolated(|| {
         let other = Sleeper::of_kind(NamespaceKind::Mount);
         let number = |namespace: Namespace| namespace.mount_namespace_id().unwrap();
@@ -82,7 +82,7 @@ fn a_mount_namespace_has_a_number_that_no_other_has() {
 
 #[test]
 fn numbers_are_translated_in_and_out_of_a_pid_namespace() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let other = Sleeper::of_kind(NamespaceKind::Pid);
         let inside = Namespace::of(&other.pidfd(), NamespaceKind::Pid).unwrap();
@@ -100,7 +100,7 @@ fn numbers_are_translated_in_and_out_of_a_pid_namespace() {
 
 #[test]
 fn a_process_that_has_ended_is_said_to_have() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let mut child = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
         let process = PidFd::open(child.id()).unwrap();
@@ -126,7 +126,7 @@ fn a_process_that_has_ended_is_said_to_have() {
 
 #[test]
 fn another_user_s_process_is_denied_with_what_it_takes() {
-    needs!(user);
+    needs!(user, syscall("pidfd_open"));
     isolated(|| {
         let error = Namespace::of_pid(1, NamespaceKind::Net).unwrap_err();
         check("denied", &error);
@@ -139,7 +139,7 @@ fn another_user_s_process_is_denied_with_what_it_takes() {
 
 #[test]
 fn many_threads_that_ask_at_once_leave_the_caller_where_it_was() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated(|| {
         let other = Sleeper::unshared(&["--user", "--map-root-user", "--mount", "--uts", "--ipc", "--net", "--cgroup"]);
         let (ours, theirs) = (ids(std::process::id()), ids(other.pid));

@@ -22,7 +22,7 @@ fn of(sleeper: &Sleeper, kind: NamespaceKind) -> Namespace {
 
 #[test]
 fn a_namespace_of_every_kind_lives_on_under_a_path() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let directory = Scratch::new();
         let before = mounts();
@@ -50,7 +50,7 @@ fn a_namespace_of_every_kind_lives_on_under_a_path() {
 
 #[test]
 fn a_pin_overwrites_nothing_and_follows_no_link() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let directory = Scratch::new();
         let before = mounts();
@@ -93,7 +93,7 @@ fn a_pin_overwrites_nothing_and_follows_no_link() {
 
 #[test]
 fn of_two_pins_on_one_path_each_is_taken_away_by_itself() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let directory = Scratch::new();
         let path = directory.join("twice");
@@ -109,7 +109,7 @@ fn of_two_pins_on_one_path_each_is_taken_away_by_itself() {
 
 #[test]
 fn a_pin_that_fails_leaves_no_file() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     isolated(|| {
         let directory = Scratch::new();
         // One's own mount namespace would keep itself alive.
@@ -134,7 +134,7 @@ fn a_pin_that_fails_leaves_no_file() {
 
 #[test]
 fn ip_sees_what_we_pin_and_we_see_what_ip_pins() {
-    needs!(root, program("ip"));
+    needs!(root, program("ip"), syscall("pidfd_open"));
     isolated(|| {
         // A /run of our own: this is a machine's.
         rustix::mount::mount("tmpfs", "/run", "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();
@@ -177,7 +177,7 @@ fn ip_sees_what_we_pin_and_we_see_what_ip_pins() {
 
 #[test]
 fn a_user_pins_in_a_mount_namespace_of_their_own_alone() {
-    needs!(user, userns);
+    needs!(user, userns, syscall("pidfd_open"));
     isolated(|| {
         let directory = Scratch::new();
         let path = directory.join("uts");
