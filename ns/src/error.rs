@@ -103,8 +103,8 @@ pub enum Object {
     Pid(u32),
     /// A descriptor.
     Descriptor(i32),
-    /// The namespace of this kind of a process, by its number in the caller's pid namespace; of the calling thread for 0.
-    Namespace(NamespaceKind, u32),
+    /// The namespace of this kind of a process or thread, with its number in the caller's pid namespace if that is known.
+    Namespace(NamespaceKind, Option<u32>),
     /// A user or group, by name or number.
     Account(String),
     /// A key of sysctl(8), with dots.
@@ -119,8 +119,8 @@ impl fmt::Display for Object {
             Object::Path(path) | Object::Program(path) => write!(f, "{path:?}"),
             Object::Pid(pid) => write!(f, "process {pid}"),
             Object::Descriptor(fd) => write!(f, "descriptor {fd}"),
-            Object::Namespace(kind, 0) => write!(f, "the {kind} namespace of this thread"),
-            Object::Namespace(kind, pid) => write!(f, "the {kind} namespace of process {pid}"),
+            Object::Namespace(kind, None) => write!(f, "the {kind} namespace of a process"),
+            Object::Namespace(kind, Some(pid)) => write!(f, "the {kind} namespace of process {pid}"),
             Object::Account(name) => write!(f, "{name:?}"),
             Object::Key(key) => f.write_str(key),
             Object::Named(name) => f.write_str(name),

@@ -37,7 +37,10 @@ impl Namespace {
             // ENOTTY: an older kernel. EOPNOTSUPP: without this kind. EINVAL: pidfds know requests, but none of these.
             Err(errno) if matches!(Errno::from_raw_os_error(errno.0.into()), Errno::NOTTY | Errno::INVAL) => {}
             Err(errno) => {
-                return Err(explain(Object::Named("process"), kind, Errno::from_raw_os_error(errno.0.into())));
+                let errno = Errno::from_raw_os_error(errno.0.into());
+                // What has ended has no number any more.
+                let pid = if errno == Errno::SRCH { None } else { number(process.as_fd()).ok().flatten() };
+                return Err(explain(Object::Namespace(kind, pid), kind, errno));
             }
         }
         Self::by_number(process, kind)
@@ -45,12 +48,14 @@ impl Namespace {
 
     /// [`of`](Self::of) for kernels whose pidfds do not answer.
     pub(super) fn by_number(process: &PidFd, kind: NamespaceKind) -> Result<Self, Error> {
-        let pid = number(process.as_fd())?;
+        let Some(pid) = number(process.as_fd())? else {
+            return Err(explain(Object::Namespace(kind, None), kind, Errno::SRCH));
+        };
         let namespace = Self::of_pid(pid, kind);
         // Asked last: what has not been reaped now was not when its directory was opened either. What has ended has no
         // namespaces.
         if process.has_ended()? {
-            return Err(explain(Object::Namespace(kind, pid), kind, Errno::SRCH));
+            return Err(explain(Object::Namespace(kind, None), kind, Errno::SRCH));
         }
         namespace
     }
@@ -69,7 +74,7 @@ impl Namespace {
             return Err(Error::invalid("open", Object::Pid(0), vec![problem]));
         }
         // The directory first: one that is not there is a process that has ended, and a link that is not, a kind.
-        let failed = |errno| explain(Object::Namespace(kind, pid), kind, errno);
+        let failed = |errno| explain(Object::Namespace(kind, Some(pid)), kind, errno);
         let directory = openat(CWD, format!("/proc/{pid}"), DIRECTORY, Mode::empty()).map_err(|errno| match errno {
             Errno::NOENT => failed(Errno::SRCH),
             _ => failed(errno),
@@ -82,7 +87,8 @@ impl Namespace {
     /// # Errors
     /// `Unsupported` if the kernel has no such namespaces; `NotFound` where no /proc is mounted.
     pub fn of_this_thread(kind: NamespaceKind) -> Result<Self, Error> {
-        let failed = |errno| explain(Object::Namespace(kind, 0), kind, errno);
+        let thread = rustix::thread::gettid().as_raw_pid().cast_unsigned();
+        let failed = |errno| explain(Object::Namespace(kind, Some(thread)), kind, errno);
         let directory = openat(CWD, "/proc/thread-self", DIRECTORY, Mode::empty())
             .map_err(|errno| Error::os("open", Object::Path("/proc/thread-self".into()), errno.raw_os_error()))?;
         open_link(directory.as_fd(), kind).map(|fd| Self::known(fd, kind)).map_err(failed)
@@ -109,8 +115,8 @@ const fn pidfd_request(kind: NamespaceKind) -> u8 {
     }
 }
 
-/// The number that a pidfd's process has in the caller's pid namespace.
-fn number(pidfd: BorrowedFd<'_>) -> Result<u32, Error> {
+/// The number that a pidfd's process has in the caller's pid namespace; `None` if it has ended and was reaped.
+fn number(pidfd: BorrowedFd<'_>) -> Result<Option<u32>, Error> {
     let object = || Object::Descriptor(pidfd.as_raw_fd());
     let mut text = String::new();
     // Of the thread: it may have a table of descriptors to itself.
@@ -123,10 +129,8 @@ fn number(pidfd: BorrowedFd<'_>) -> Result<u32, Error> {
             let why = "the process is outside of the pid namespace that /proc shows";
             Err(Error::explained("read the number of", object(), ErrorKind::NotFound, 0, why))
         }
-        Some(Ok(pid)) => u32::try_from(pid).map_err(|_| {
-            let why = "the process has ended";
-            Error::explained("read the number of", object(), ErrorKind::NotFound, Errno::SRCH.raw_os_error(), why)
-        }),
+        // -1 for one that is no more.
+        Some(Ok(pid)) => Ok(u32::try_from(pid).ok()),
         _ => {
             let problem = format!("descriptor {} is not a pidfd", pidfd.as_raw_fd());
             Err(Error::invalid("use", object(), vec![problem]))

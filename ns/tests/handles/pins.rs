@@ -147,6 +147,8 @@ fn ip_sees_what_we_pin_and_we_see_what_ip_pins() {
         let ours = of(&sleeper, NamespaceKind::Net);
         assert_eq!(ours.pin_as_netns("ours").unwrap(), Path::new(RUN_NETNS).join("ours"));
         drop(sleeper);
+        let shared = |line: &str| line.contains(&format!(" {RUN_NETNS} ")) && line.contains(" shared:");
+        assert!(mounts().lines().any(shared), "{}", mounts());
         ip(&["netns", "add", "theirs"]);
         let listed = ip(&["netns", "list"]);
         let mut names: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
