@@ -6,7 +6,9 @@
 //! between clone and exec; [`PidFd`] signals and waits for a process without signal handlers, by a descriptor that cannot
 //! come to mean another one; [`Namespaces`], [`NamespaceKind`] and [`IdMap`] say which namespaces to make and who is who
 //! inside, are checked before anything is touched, and write the maps of a process, by newuidmap where that is needed.
-//! No C library is linked beyond the one that std uses.
+//! [`Namespace`] holds one that exists, says who owns it and what is above it, and pins it to a path; [`list`] tells all of
+//! a machine and who is in them; [`UtsNames`], [`TimeOffsets`] and [`Sysctls`] are what namespaces keep; [`Facts`] says what
+//! this machine allows. No C library is linked beyond the one that std uses.
 //!
 //! ```
 //! use skep_ns::{IdMap, IdRange, Spawn};
@@ -23,16 +25,17 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: handles of existing namespaces, joining them, and network links. [`Spawn`] starts a program in
-//! the caller's namespaces; new ones are made by [`Request::copy`], or by the package `skep`, which does it without a copy.
+//! What it is not, yet: joining existing namespaces, and network links. [`Spawn`] starts a program in the caller's namespaces; new ones are made by [`Request::copy`], or by the package `skep`, which does it without a copy.
 //! It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not been run.
 //!
 //! # Kernels
 //! Linux 5.10 and newer. What a newer call does better is used where it is there: clone3 (else clone), close_range (else
-//! a loop), `PIDFD_GET_INFO` (6.15: the status of a process that somebody else has reaped; else that status is unknown).
+//! a loop), `PIDFD_GET_INFO` (6.15: the status of a process that somebody else has reaped; else that status is unknown),
+//! `PIDFD_GET_*_NAMESPACE` and the translation of process numbers (6.11; else /proc is read).
 //!
 //! # Privileges
-//! None for starting and waiting. New namespaces take `CAP_SYS_ADMIN`, or a user namespace made with them.
+//! None for starting, waiting and listing; the namespaces of other users' processes are seen with `CAP_SYS_PTRACE`, and
+//! pinned with `CAP_SYS_ADMIN`. New namespaces take that too, or a user namespace made with them.
 //!
 //! # Features
 //! `serde`: descriptions ([`Namespaces`], [`IdMap`], [`NamespaceKind`]) can be serialised.

@@ -47,7 +47,9 @@ impl Namespace {
     /// # Errors
     /// `Busy` if something is at `path`, `NotFound` if its directory is not there, `Denied` without the right. `WrongState`
     /// for a mount namespace that the kernel will not have there: its file can be mounted only in one made before it (a
-    /// loop of two that keep each other alive cannot be made), and nowhere that is shared with other mount namespaces.
+    /// loop of two that keep each other alive cannot be made), and nowhere that is shared with other mount namespaces. What
+    /// was made before what, the kernel tells by their [numbers](Self::mount_namespace_id), and Linux 6.18 does not give
+    /// these in order on different processors: it refuses some that were made later.
     /// # Privileges
     /// `CAP_SYS_ADMIN` over the caller's mount namespace, and to write to the directory.
     pub fn pin(&self, path: impl AsRef<Path>) -> Result<(), Error> {
