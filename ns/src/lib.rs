@@ -43,6 +43,7 @@
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-ns is for Linux on x86_64 and aarch64: its starts are written in assembly for each");
 
+mod enter;
 mod error;
 mod floor;
 mod handle;
@@ -62,6 +63,7 @@ mod time;
 mod uts;
 mod words;
 
+pub use enter::{Join, Prepared};
 pub use error::{Error, ErrorKind, Object};
 pub use handle::{Namespace, NamespaceId};
 pub use idmap::{IdMap, IdRange, Written, WrittenBy};

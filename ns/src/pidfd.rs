@@ -62,7 +62,7 @@ impl PidFd {
     /// Linux 5.1. See pidfd_send_signal(2).
     #[doc(alias = "pidfd_send_signal")]
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
-        sys::pidfd_send_signal(self.0.as_fd(), signal)
+        sys::pidfd_send_signal(self.0.as_fd(), signal, 0)
             .map_err(|errno| Error::os("signal", Object::Named("process"), i32::from(errno.0)))
     }
 

@@ -17,6 +17,7 @@
 )]
 
 pub mod identity;
+pub mod join;
 pub mod loopback;
 pub mod process;
 pub mod sys;

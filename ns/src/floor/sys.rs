@@ -84,11 +84,13 @@ pub mod nr {
     pub const UNSHARE: usize = 272;
     pub const EVENTFD2: usize = 290;
     pub const DUP3: usize = 292;
+    pub const SETNS: usize = 308;
     pub const EXECVEAT: usize = 322;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
     pub const CLOCK_GETTIME: usize = 228;
     pub const CLONE3: usize = 435;
     pub const CLOSE_RANGE: usize = 436;
+    pub const PIDFD_GETFD: usize = 438;
 }
 
 /// System call numbers of aarch64, the kernel's generic table.
@@ -133,10 +135,12 @@ pub mod nr {
     pub const FACCESSAT: usize = 48;
     pub const UNSHARE: usize = 97;
     pub const DUP3: usize = 24;
+    pub const SETNS: usize = 268;
     pub const EXECVEAT: usize = 281;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
     pub const CLONE3: usize = 435;
     pub const CLOSE_RANGE: usize = 436;
+    pub const PIDFD_GETFD: usize = 438;
 }
 
 /// `openat` and friends: relative to the working directory.
@@ -273,8 +277,59 @@ pub fn setgroups(groups: &[u32]) -> Result<(), Errno> {
 
 /// unshare(2).
 pub fn unshare(flags: u64) -> Result<(), Errno> {
-    // SAFETY: no pointer; the process has one thread, and the floor never unshares CLONE_FILES or CLONE_VM.
+    // SAFETY: no pointer; it is of this thread, and the floor never unshares CLONE_FILES or CLONE_VM.
     unsafe { syscall(nr::UNSHARE, [flags as usize, 0, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// setns(2): `fd` is a namespace, or a pidfd of which all namespaces in `flags` are joined at once.
+pub fn setns(fd: i32, flags: u64) -> Result<(), Errno> {
+    // SAFETY: no pointer; a number that is not open is EBADF.
+    unsafe { syscall(nr::SETNS, [fd as usize, flags as usize, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// Sends eight bytes, with a descriptor if one is given, over a stream socket. No signal if nobody is there.
+pub fn send(socket: i32, bytes: [u8; 8], fd: Option<i32>) -> Result<(), Errno> {
+    const MSG_NOSIGNAL: usize = 0x4000;
+    let mut control = Descriptor { length: 20, level: 1, kind: 1, fd: fd.unwrap_or(-1), pad: 0 };
+    let vector = [(&raw const bytes).expose_provenance(), bytes.len()];
+    let mut header = [0, 0, (&raw const vector).expose_provenance(), 1, 0, 0, 0];
+    if fd.is_some() {
+        let [_, _, _, _, at, length, _] = &mut header;
+        *at = (&raw mut control).expose_provenance();
+        *length = size_of::<Descriptor>();
+    }
+    loop {
+        let at = (&raw const header).expose_provenance();
+        // SAFETY: a struct msghdr (seven words on 64 bits), the vector and the control message it points to, all live.
+        match unsafe { syscall(nr::SENDMSG, [socket as usize, at, MSG_NOSIGNAL, 0, 0, 0]) } {
+            Err(Errno::INTR) => {}
+            sent => return sent.map(drop),
+        }
+    }
+}
+
+/// `struct cmsghdr` and one descriptor: `SOL_SOCKET`, `SCM_RIGHTS`.
+#[repr(C)]
+struct Descriptor {
+    length: usize,
+    level: i32,
+    kind: i32,
+    fd: i32,
+    pad: i32,
+}
+const _: () = assert!(size_of::<Descriptor>() == 24);
+
+/// One byte from a stream socket; nothing where the other end is closed.
+pub fn receive_byte(socket: i32) -> Option<u8> {
+    let mut byte = 0_u8;
+    loop {
+        // SAFETY: the kernel writes at most one byte at a live local.
+        match unsafe { syscall(nr::RECVFROM, [socket as usize, (&raw mut byte).expose_provenance(), 1, 0, 0, 0]) } {
+            Err(Errno::INTR) => {}
+            Ok(1) => return Some(byte),
+            _ => return None,
+        }
+    }
 }
 
 /// chdir(2).

@@ -81,6 +81,55 @@ impl<'a> Call<'a> {
         Self::new(nr::CLOSE_RANGE, args, OnError::CloseEach)
     }
 
+    /// Names the machine of this uts namespace.
+    pub(crate) fn hostname(name: &'a CStr) -> Self {
+        Self::new(nr::SETHOSTNAME, [string(name), name.count_bytes() as u64, 0, 0, 0, 0], OnError::Stop)
+    }
+
+    /// Sets the supplementary groups. Not in shared memory.
+    pub(crate) fn groups(groups: &'a [u32], on_error: OnError) -> Self {
+        Self::new(nr::SETGROUPS, [groups.len() as u64, address(groups.as_ptr()), 0, 0, 0, 0], on_error)
+    }
+
+    /// Becomes this group in all three forms. Not in shared memory.
+    pub(crate) fn group(gid: u32, on_error: OnError) -> Self {
+        let gid = u64::from(gid);
+        Self::new(nr::SETRESGID, [gid, gid, gid, 0, 0, 0], on_error)
+    }
+
+    /// Becomes this user in all three forms. Not in shared memory.
+    pub(crate) fn user(uid: u32, on_error: OnError) -> Self {
+        let uid = u64::from(uid);
+        Self::new(nr::SETRESUID, [uid, uid, uid, 0, 0, 0], on_error)
+    }
+
+    /// Leads a session of its own.
+    pub(crate) fn session() -> Self {
+        Self::new(nr::SETSID, [0; 6], OnError::Stop)
+    }
+
+    /// Joins a process group, or leads one of its own for 0.
+    pub(crate) fn process_group(group: i32) -> Self {
+        Self::new(nr::SETPGID, [0, descriptor(group), 0, 0, 0, 0], OnError::Stop)
+    }
+
+    /// Sets the umask.
+    pub(crate) fn umask(mask: u32) -> Self {
+        Self::new(nr::UMASK, [mask.into(), 0, 0, 0, 0, 0], OnError::Stop)
+    }
+
+    /// No exec gives a privilege from now on.
+    pub(crate) fn no_new_privileges() -> Self {
+        const PR_SET_NO_NEW_PRIVS: u64 = 38;
+        Self::new(nr::PRCTL, [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0], OnError::Stop)
+    }
+
+    /// The signal that comes when the thread that is the parent ends.
+    pub(crate) fn death_signal(signal: u32) -> Self {
+        const PR_SET_PDEATHSIG: u64 = 1;
+        Self::new(nr::PRCTL, [PR_SET_PDEATHSIG, signal.into(), 0, 0, 0, 0], OnError::Stop)
+    }
+
     /// Enters a directory.
     pub(crate) fn enter(directory: &'a CStr) -> Self {
         Self::new(nr::CHDIR, [string(directory), 0, 0, 0, 0, 0], OnError::Stop)
@@ -113,6 +162,11 @@ impl<'a> Call<'a> {
             [descriptor(program), string(c""), argv, envp, AT_EMPTY_PATH, 0],
             OnError::GoOnIfUnknown,
         )
+    }
+
+    /// The call as it is made: number, arguments, what to do on an error.
+    pub(crate) fn raw(&self) -> (u64, [u64; 6], OnError) {
+        (self.number, self.args, self.on_error)
     }
 
     #[cfg(test)]

@@ -13,23 +13,29 @@
 
 pub(crate) mod call;
 mod child;
+mod copying;
+mod settings;
 mod stdio;
 mod table;
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 pub use child::{Child, Output, Pipes};
 pub use stdio::Stdio;
 
+use crate::enter::{Way, refusal};
 use crate::error::{Error, ErrorKind, Object};
+use crate::kind::NamespaceFlags;
 use crate::pidfd::PidFd;
-use crate::sys;
+use crate::sys::{self, Extras};
+use copying::{Trouble, Wire};
+use settings::Settings;
 use stdio::Placement;
-use table::{Program, Table, Text};
+use table::{Failure, Program, Table, Text};
 
 /// A program to start, and with what.
 ///
@@ -52,6 +58,7 @@ pub struct Spawn {
     directory: Option<PathBuf>,
     stdio: [Option<Stdio>; 3],
     fds: Vec<(i32, OwnedFd)>,
+    settings: Settings,
 }
 
 impl Spawn {
@@ -67,6 +74,7 @@ impl Spawn {
             directory: None,
             stdio: [None, None, None],
             fds: Vec::new(),
+            settings: Settings::default(),
         }
     }
 
@@ -190,8 +198,11 @@ impl Spawn {
         self.spawn()?.wait()
     }
 
-    fn start(&self, input: Stdio, other: impl Fn() -> Stdio) -> Result<Child, Error> {
+    fn start(&mut self, input: Stdio, other: impl Fn() -> Stdio) -> Result<Child, Error> {
         self.check()?;
+        let way = self.settings.join.way_of_child()?;
+        self.settings.joined = way.joined();
+        self.check_with(way.joined())?;
         // Before anything is opened: a descriptor of ours must not come to lie under a standard number that is closed.
         let open = [0, 1, 2].map(sys::is_open);
         let defaults = [input, other(), other()];
@@ -214,9 +225,52 @@ impl Spawn {
         placement.untangle()?;
         let (argv, envp) = (self.argv(), self.envp());
         let text = Text::new(&argv, &envp, self.directory.as_deref().map(c_string));
-        let started = Table::new(placement.moves(), &program, &text).run();
-        let (pid, pidfd) = started.map_err(|failure| failure.sentence(self.object(), &program, &self.directory))?;
+        let text = text.with_hostname(self.settings.hostname());
+        let (pid, pidfd) = if self.settings.copies() {
+            self.copy(&placement, &program, &text, &way)?
+        } else {
+            let table = Table::new(placement.moves(), &program, &text, &self.settings, None);
+            let extras = Extras { cgroup: self.settings.cgroup.as_ref().map(AsFd::as_fd), pids: &self.settings.pids };
+            table.run(extras).map_err(|failure| self.sentence(&failure, &program))?
+        };
         Ok(Child::new(pid, PidFd::from(pidfd), placement.into_pipes()))
+    }
+
+    /// The start in the copying form.
+    fn copy(
+        &self,
+        placement: &Placement,
+        program: &Program,
+        text: &Text<'_>,
+        way: &Way,
+    ) -> Result<(u32, OwnedFd), Error> {
+        let wire = Wire::new(|fd| placement.copy_aside(fd.as_raw_fd()))?;
+        let table = Table::new(placement.moves(), program, text, &self.settings, Some(wire.number()));
+        // A child that waits must not hold what others wait for to be closed, such as the ends of their pipes.
+        let needed = placement.moves().iter().map(|(source, _)| *source).chain(way.descriptors());
+        let close = Table::of_closing(needed.chain(program.number()).chain([wire.number()]));
+        copying::run(&table, close.calls(), &self.settings, way, wire).map_err(|trouble| match trouble {
+            Trouble::Failure(failure) => self.sentence(&failure, program),
+            Trouble::Second(errno, joined) => {
+                let errno = i32::from(errno.0);
+                joined
+                    .contains(NamespaceFlags::PID)
+                    .then(|| refusal::of_dead_pid_namespace("start", self.object(), errno))
+                    .flatten()
+                    .unwrap_or_else(|| table::clone_error(self.object(), errno, &self.settings))
+            }
+            Trouble::Error(error) => error,
+        })
+    }
+
+    fn sentence(&self, failure: &Failure, program: &Program) -> Error {
+        failure.sentence(self.object(), program, &self.directory, &self.settings)
+    }
+
+    /// What makes no sense in view of the kinds that are joined, which only the kernel knows.
+    fn check_with(&self, joined: NamespaceFlags) -> Result<(), Error> {
+        let problems = self.settings.problems_with(joined);
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid("start", self.object(), problems)) }
     }
 
     /// What no kernel could make sense of, all of it, before anything was touched.
@@ -251,6 +305,7 @@ impl Spawn {
         if self.program.as_os_str().is_empty() && self.executable.is_none() {
             problems.push("the program has an empty name".to_owned());
         }
+        problems.extend(self.settings.problems());
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid("start", self.object(), problems)) }
     }
 

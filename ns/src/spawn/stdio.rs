@@ -141,7 +141,8 @@ impl Placement {
         Ok(())
     }
 
-    fn copy_aside(&self, fd: RawFd) -> Result<OwnedFd, Error> {
+    /// A copy of `fd` that no move overwrites, and that nobody holds but the caller.
+    pub(super) fn copy_aside(&self, fd: RawFd) -> Result<OwnedFd, Error> {
         // Not simply above the highest target: that may be the last number there is.
         let mut in_the_way = Vec::new();
         loop {

@@ -6,9 +6,12 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use super::call::{Call, DefaultAction, EmptyMask, Strings};
+use super::settings::Settings;
+use crate::enter::refusal;
 use crate::error::{Error, ErrorKind, Object};
 use crate::floor::sys::Errno;
-use crate::sys;
+use crate::kind::NamespaceFlags;
+use crate::sys::{self, Extras};
 
 /// What is executed at the table's end.
 #[derive(Debug)]
@@ -20,9 +23,14 @@ pub(super) enum Program {
 
 /// What a call of the table is for, to name the one that failed.
 #[derive(Debug, Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
+    Hostname,
     Descriptor(i32),
     Close,
+    Groups,
+    Group(u32),
+    User(u32),
+    Session,
     Signals,
     Directory,
     Execute,
@@ -41,6 +49,7 @@ pub(super) struct Text<'a> {
     argv: Strings<'a>,
     envp: Strings<'a>,
     directory: Option<CString>,
+    hostname: Option<CString>,
     default_action: DefaultAction,
     empty_mask: EmptyMask,
 }
@@ -51,9 +60,14 @@ impl<'a> Text<'a> {
             argv: Strings::new(argv),
             envp: Strings::new(envp),
             directory,
+            hostname: None,
             default_action: DefaultAction::default(),
             empty_mask: EmptyMask::default(),
         }
+    }
+
+    pub(super) fn with_hostname(self, hostname: Option<CString>) -> Self {
+        Self { hostname, ..self }
     }
 }
 
@@ -65,15 +79,26 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(moves: &[(RawFd, i32)], program: &'a Program, text: &'a Text<'a>) -> Self {
+    /// `wire` is the number of a descriptor that stays open until the exec closes it.
+    pub(super) fn new(
+        moves: &[(RawFd, i32)],
+        program: &'a Program,
+        text: &'a Text<'a>,
+        settings: &'a Settings,
+        wire: Option<RawFd>,
+    ) -> Self {
         let mut table = Self { calls: Vec::with_capacity(80), purposes: Vec::with_capacity(80) };
+        table.extend(settings.first(text.hostname.as_ref()));
         for (source, target) in moves {
             table.push(Purpose::Descriptor(*target), Call::place(*source, *target));
         }
-        table.close_rest(moves, program);
+        let kept = moves.iter().map(|(_, target)| *target).chain(program.number()).chain(wire);
+        table.close_all_but(kept);
+        table.extend(settings.then());
         if let Some(directory) = &text.directory {
             table.push(Purpose::Directory, Call::enter(directory));
         }
+        table.extend(settings.last());
         // Every signal at its default, the ignored ones too; then none blocked. In this order: no handler of the caller
         // may run in memory that is the caller's.
         for signal in 1..=64 {
@@ -91,13 +116,33 @@ impl<'a> Table<'a> {
         table
     }
 
+    /// Only calls that close everything but these descriptors.
+    pub(super) fn of_closing(kept: impl Iterator<Item = RawFd>) -> Self {
+        let mut table = Self { calls: Vec::new(), purposes: Vec::new() };
+        table.close_all_but(kept);
+        table
+    }
+
+    pub(super) fn calls(&self) -> &[Call<'a>] {
+        &self.calls
+    }
+
+    /// The call at this place failed.
+    pub(super) fn failure(&self, at: usize, errno: Errno) -> Failure {
+        Failure { purpose: self.purposes.get(at).copied(), errno }
+    }
+
     /// Makes the start. The answer comes when the program has been executed, or could not be.
-    pub(super) fn run(&self) -> Result<(u32, OwnedFd), Failure> {
-        let started = sys::vfork_exec(&self.calls).map_err(|errno| Failure { purpose: None, errno })?;
+    pub(super) fn run(&self, extras: Extras<'_>) -> Result<(u32, OwnedFd), Failure> {
+        let started = sys::vfork_exec(&self.calls, extras).map_err(Failure::of_clone)?;
         let Some((at, errno)) = started.failed else { return Ok((started.pid, started.pidfd)) };
         // It has ended already, or is about to; reaped here, so that a failed start leaves no zombie.
         let _reaped = crate::PidFd::from(started.pidfd).wait();
-        Err(Failure { purpose: self.purposes.get(at).copied(), errno })
+        Err(self.failure(at, errno))
+    }
+
+    fn extend(&mut self, calls: impl IntoIterator<Item = (Purpose, Call<'a>)>) {
+        calls.into_iter().for_each(|(purpose, call)| self.push(purpose, call));
     }
 
     fn push(&mut self, purpose: Purpose, call: Call<'a>) {
@@ -105,12 +150,11 @@ impl<'a> Table<'a> {
         self.purposes.push(purpose);
     }
 
-    /// Everything that was not placed, but for the program itself, which closes on exec.
-    fn close_rest(&mut self, moves: &[(RawFd, i32)], program: &Program) {
-        let program = if let Program::Descriptor(fd, _) = program { Some(*fd) } else { None };
-        let kept = moves.iter().map(|(_, target)| *target).chain(program);
+    /// Closes everything but these.
+    fn close_all_but(&mut self, kept: impl Iterator<Item = RawFd>) {
         let mut kept: Vec<u32> = kept.filter_map(|fd| u32::try_from(fd).ok()).collect();
         kept.sort_unstable();
+        kept.dedup();
         // What the loop goes up to where there is no close_range: twice the table's size, as other threads may open more.
         let end = if sys::has_close_range() { 0 } else { descriptor_table_size().saturating_mul(2).max(4096) };
         let mut first = 0;
@@ -124,13 +168,40 @@ impl<'a> Table<'a> {
     }
 }
 
+impl Program {
+    /// The descriptor that it is executed by.
+    pub(super) fn number(&self) -> Option<RawFd> {
+        if let Self::Descriptor(fd, _) = self { Some(*fd) } else { None }
+    }
+}
+
 impl Failure {
+    /// The clone itself failed.
+    pub(super) fn of_clone(errno: Errno) -> Self {
+        Self { purpose: None, errno }
+    }
+
     /// What a tired person wants to know.
-    pub(super) fn sentence(&self, object: Object, program: &Program, directory: &Option<PathBuf>) -> Error {
+    pub(super) fn sentence(
+        &self,
+        object: Object,
+        program: &Program,
+        directory: &Option<PathBuf>,
+        settings: &Settings,
+    ) -> Error {
         const EBADF: i32 = 9;
         let errno = i32::from(self.errno.0);
         match self.purpose {
+            // Its files are not those that the caller would look at.
+            Some(Purpose::Execute) if settings.joined.contains(NamespaceFlags::MOUNT) => {
+                Error::os("execute", object, errno)
+                    .with_hint("it is looked up in the mount namespace that the program joins")
+            }
             Some(Purpose::Execute) => execute_error(object, program, directory.as_deref(), errno),
+            Some(Purpose::Hostname) => Error::os("set", Object::Named("the host name"), errno),
+            Some(Purpose::Groups) => identity_error("set", Object::Named("the supplementary groups"), errno),
+            Some(Purpose::Group(gid)) => identity_error("become the group", Object::Account(gid.to_string()), errno),
+            Some(Purpose::User(uid)) => identity_error("become the user", Object::Account(uid.to_string()), errno),
             Some(Purpose::Directory) => {
                 Error::os("enter the directory", Object::Path(directory.clone().unwrap_or_default()), errno)
             }
@@ -139,13 +210,52 @@ impl Failure {
                 Error::explained("place", Object::Descriptor(number), ErrorKind::Exhausted, errno, why)
             }
             Some(Purpose::Descriptor(number)) => Error::os("place", Object::Descriptor(number), errno),
-            Some(Purpose::Close | Purpose::Signals) => Error::os("prepare the start of", object, errno),
-            None => clone_error(object, errno),
+            Some(Purpose::Close | Purpose::Signals | Purpose::Session) => {
+                Error::os("prepare the start of", object, errno)
+            }
+            None => clone_error(object, errno, settings),
         }
     }
 }
 
-fn clone_error(object: Object, errno: i32) -> Error {
+/// Why the child could not become somebody.
+fn identity_error(op: &'static str, object: Object, errno: i32) -> Error {
+    let error = Error::os(op, object, errno);
+    match errno {
+        1 => error
+            .with_hint("it takes CAP_SETUID and CAP_SETGID, which root has, and the maker of a user namespace in it"),
+        22 => error.with_hint("the id is not mapped in the user namespace of the program"),
+        _ => error,
+    }
+}
+
+pub(super) fn clone_error(object: Object, errno: i32, settings: &Settings) -> Error {
+    const EBADF: i32 = 9;
+    const EACCES: i32 = 13;
+    const EBUSY: i32 = 16;
+    const EEXIST: i32 = 17;
+    const EAGAIN: i32 = 11;
+    const ENODEV: i32 = 19;
+    const EMFILE: i32 = 24;
+    const ENOSYS: i32 = 38;
+    const EOPNOTSUPP: i32 = 95;
+    let why = match errno {
+        EBADF if settings.cgroup.is_some() => "what was given as its cgroup is no directory of a cgroup v2 hierarchy",
+        EACCES if settings.cgroup.is_some() => "the caller may not move processes into the cgroup",
+        EBUSY if settings.cgroup.is_some() => "the cgroup hands controllers to those below it, and takes no processes",
+        ENODEV if settings.cgroup.is_some() => "the cgroup was removed",
+        EOPNOTSUPP if settings.cgroup.is_some() => "the cgroup takes threads, not processes",
+        EEXIST if !settings.pids.is_empty() => "the number that the process shall have is taken",
+        ENOSYS => "a seccomp profile or the kernel refuses clone3, and clone cannot express the request",
+        _ if !settings.namespaces.is_empty() && errno != EAGAIN && errno != EMFILE => {
+            return refusal::of_make("start", object, settings.namespaces.flags(), errno);
+        }
+        _ => return plain_clone_error(object, errno),
+    };
+    Error::explained("start", object, ErrorKind::of_errno(errno), errno, why)
+}
+
+fn plain_clone_error(object: Object, errno: i32) -> Error {
     const EAGAIN: i32 = 11;
     const EMFILE: i32 = 24;
     let error = Error::os("start", object, errno);
@@ -208,7 +318,8 @@ mod tests {
     fn closed(targets: &[i32], program: &Program) -> Vec<(u64, u64)> {
         let text = Text::new(&[], &[], None);
         let moves: Vec<(RawFd, i32)> = targets.iter().map(|target| (1000, *target)).collect();
-        let table = Table::new(&moves, program, &text);
+        let settings = Settings::default();
+        let table = Table::new(&moves, program, &text, &settings, None);
         table.calls.iter().filter_map(|call| call.range_and_end().map(|(first, last, _)| (first, last))).collect()
     }
 
@@ -234,7 +345,8 @@ mod tests {
     fn every_call_has_its_purpose() {
         let text = Text::new(&[], &[], Some(c"/".into()));
         let program = Program::Descriptor(7, c"/proc/self/fd/7".into());
-        let table = Table::new(&[(9, 0)], &program, &text);
+        let settings = Settings::default();
+        let table = Table::new(&[(9, 0)], &program, &text, &settings, None);
         assert_eq!(table.calls.len(), table.purposes.len());
         let last: Vec<bool> = table.purposes.iter().rev().map(|at| matches!(at, Purpose::Execute)).take(3).collect();
         assert_eq!(last, [true, true, false]);

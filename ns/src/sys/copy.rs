@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A clone in the copying form.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 
 use super::mask::SignalMask;
-use super::{CLONE_INTO_CGROUP, CLONE_PIDFD, CloneArgs, SIGCHLD, address, adopt};
+use super::{CLONE_PARENT, CLONE_PIDFD, CloneArgs, Extras, SIGCHLD, address, adopt};
 use crate::error::{Error, Object};
 use crate::floor::sys::{Errno, exit_group, nr, syscall};
 use crate::request::Request;
@@ -36,26 +36,13 @@ impl Request {
     pub unsafe fn copy(&self, child: impl FnOnce() -> u8) -> Result<Child, Error> {
         let object = || Object::Named("a copy of this thread");
         let mut pidfd: RawFd = -1;
-        let mut flags = self.namespaces.flags().bits() | CLONE_PIDFD;
-        let mut args = CloneArgs { pidfd: address(&raw mut pidfd), exit_signal: SIGCHLD, ..CloneArgs::default() };
-        if let Some(cgroup) = &self.cgroup {
-            flags |= CLONE_INTO_CGROUP;
-            args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
-        }
-        if !self.pids.is_empty() {
-            args.set_tid = address(self.pids.as_ptr().cast_mut());
-            args.set_tid_size = self.pids.len() as u64;
-        }
-        args.flags = flags;
+        let flags = self.namespaces.flags().bits() | CLONE_PIDFD;
+        let mut args =
+            CloneArgs { flags, pidfd: address(&raw mut pidfd), exit_signal: SIGCHLD, ..CloneArgs::default() };
+        Extras { cgroup: self.cgroup.as_ref().map(AsFd::as_fd), pids: &self.pids }.add_to(&mut args);
         let mask = SignalMask::block_all();
         // SAFETY: no stack is set and no memory is shared; the caller vouches for what the copy does.
-        let made = match unsafe { clone3(&args) } {
-            // SAFETY: as above.
-            Err(Errno::NOSYS | Errno::PERM) if flags & !CLONE_2 == 0 && self.pids.is_empty() => unsafe {
-                clone2(&args)
-            },
-            made => made,
-        };
+        let made = unsafe { clone(&args) };
         if let Ok(0) = made {
             mask.restore();
             let _bomb = AbortOnUnwind;
@@ -69,8 +56,22 @@ impl Request {
     }
 }
 
-/// What of a request clone(2) can express: namespaces but for time, whose number lies within the exit signal, and a pidfd.
-const CLONE_2: u64 = 0x7e02_0000 | CLONE_PIDFD;
+/// clone3, or clone(2) where that is refused and can express the request: answers 0 in the child.
+///
+/// # Safety
+/// As [`clone3`].
+pub(super) unsafe fn clone(args: &CloneArgs) -> Result<usize, Errno> {
+    // SAFETY: the caller vouches.
+    match unsafe { clone3(args) } {
+        // SAFETY: as above.
+        Err(Errno::NOSYS | Errno::PERM) if args.flags & !CLONE_2 == 0 && args.set_tid == 0 => unsafe { clone2(args) },
+        made => made,
+    }
+}
+
+/// What of a request clone(2) can express: namespaces but for time, whose number lies within the exit signal, a
+/// pidfd, and the caller's parent as parent.
+const CLONE_2: u64 = 0x7e02_0000 | CLONE_PIDFD | CLONE_PARENT;
 
 /// Ends a copy whose code panics: beyond it are frames of a thread that goes on elsewhere.
 struct AbortOnUnwind;

@@ -13,6 +13,7 @@ mod copy;
 mod mask;
 pub(crate) mod nsfs;
 pub(crate) mod probe;
+pub(crate) mod stages;
 mod vfork;
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -39,9 +40,36 @@ struct CloneArgs {
 }
 const _: () = assert!(size_of::<CloneArgs>() == 88);
 
+/// What clone3 alone can express.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Extras<'a> {
+    /// The cgroup that the child begins in.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+    /// Its numbers, the innermost pid namespace's first.
+    pub(crate) pids: &'a [i32],
+}
+
+impl Extras<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cgroup.is_none() && self.pids.is_empty()
+    }
+
+    fn add_to(&self, args: &mut CloneArgs) {
+        if let Some(cgroup) = &self.cgroup {
+            args.flags |= CLONE_INTO_CGROUP;
+            args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
+        }
+        if !self.pids.is_empty() {
+            args.set_tid = address(self.pids.as_ptr().cast_mut());
+            args.set_tid_size = self.pids.len() as u64;
+        }
+    }
+}
+
 const CLONE_VM: u64 = 0x100;
 const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_VFORK: u64 = 0x4000;
+const CLONE_PARENT: u64 = 0x8000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const SIGCHLD: u64 = 17;
@@ -80,34 +108,60 @@ pub(crate) fn has_close_range() -> bool {
 }
 
 /// pidfd_send_signal(2) by number: the real-time signals have no names.
-pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<(), Errno> {
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32, flags: u32) -> Result<(), Errno> {
+    let args = [pidfd.as_raw_fd() as usize, signal as usize, 0, flags as usize, 0, 0];
     // SAFETY: the null pointer stands for a siginfo that the kernel makes itself.
-    unsafe { syscall(nr::PIDFD_SEND_SIGNAL, [pidfd.as_raw_fd() as usize, signal as usize, 0, 0, 0, 0]) }.map(drop)
+    unsafe { syscall(nr::PIDFD_SEND_SIGNAL, args) }.map(drop)
+}
+
+/// pidfd_getfd(2): a copy of another process' descriptor.
+pub(crate) fn pidfd_getfd(pidfd: BorrowedFd<'_>, number: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: no pointer.
+    let fd = unsafe { syscall(nr::PIDFD_GETFD, [pidfd.as_raw_fd() as usize, number as usize, 0, 0, 0, 0]) }?;
+    Ok(adopt(fd as RawFd))
 }
 
 /// `struct pidfd_info`, uapi/linux/pidfd.h, in its first size.
 #[repr(C)]
 #[derive(Debug, Default)]
-struct PidfdInfo {
-    mask: u64,
-    cgroup_id: u64,
-    pid: u32,
-    tgid: u32,
-    ppid: u32,
-    ids: [u32; 8],
-    exit_code: i32,
+pub(crate) struct PidfdInfo {
+    /// Asked for, and answered: `PIDFD_INFO_*`.
+    pub(crate) mask: u64,
+    pub(crate) cgroup_id: u64,
+    pub(crate) pid: u32,
+    pub(crate) tgid: u32,
+    pub(crate) ppid: u32,
+    /// Real, effective, saved and file-system ids, each of the user and the group.
+    pub(crate) ids: [u32; 8],
+    pub(crate) exit_code: i32,
 }
 const _: () = assert!(size_of::<PidfdInfo>() == 64);
 
-/// The wait status that the kernel keeps with a pidfd after the process was reaped. Linux 6.15.
-pub(crate) fn pidfd_exit_code(pidfd: BorrowedFd<'_>) -> Option<i32> {
+impl PidfdInfo {
+    /// `PIDFD_INFO_PID`.
+    pub(crate) const PID: u64 = 1;
+    /// `PIDFD_INFO_CREDS`.
+    pub(crate) const CREDS: u64 = 1 << 1;
+    /// `PIDFD_INFO_CGROUPID`.
+    pub(crate) const CGROUP: u64 = 1 << 2;
+    /// `PIDFD_INFO_EXIT`, Linux 6.15.
+    pub(crate) const EXIT: u64 = 1 << 3;
+}
+
+/// What the kernel tells of a held process. Linux 6.13.
+pub(crate) fn pidfd_info(pidfd: BorrowedFd<'_>, mask: u64) -> Result<PidfdInfo, Errno> {
     const PIDFD_GET_INFO: usize = 0xc040_ff0b;
-    const PIDFD_INFO_EXIT: u64 = 1 << 3;
-    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    let mut info = PidfdInfo { mask, ..PidfdInfo::default() };
     let at = (&raw mut info).expose_provenance();
     // SAFETY: the request's number holds the size of what the kernel reads and writes: 64 bytes, which this struct has.
-    unsafe { syscall(nr::IOCTL, [pidfd.as_raw_fd() as usize, PIDFD_GET_INFO, at, 0, 0, 0]) }.ok()?;
-    (info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+    unsafe { syscall(nr::IOCTL, [pidfd.as_raw_fd() as usize, PIDFD_GET_INFO, at, 0, 0, 0]) }?;
+    Ok(info)
+}
+
+/// The wait status that the kernel keeps with a pidfd after the process was reaped. Linux 6.15.
+pub(crate) fn pidfd_exit_code(pidfd: BorrowedFd<'_>) -> Option<i32> {
+    let info = pidfd_info(pidfd, PidfdInfo::EXIT).ok()?;
+    (info.mask & PidfdInfo::EXIT != 0).then_some(info.exit_code)
 }
 
 #[cfg(test)]
@@ -134,7 +188,10 @@ mod tests {
             (nr::FCNTL, libc::SYS_fcntl),
             (nr::CHDIR, libc::SYS_chdir),
             (nr::UMASK, libc::SYS_umask),
+            (nr::SETPGID, libc::SYS_setpgid),
             (nr::SETSID, libc::SYS_setsid),
+            (nr::SETNS, libc::SYS_setns),
+            (nr::PIDFD_GETFD, libc::SYS_pidfd_getfd),
             (nr::SETGROUPS, libc::SYS_setgroups),
             (nr::SETRESUID, libc::SYS_setresuid),
             (nr::SETRESGID, libc::SYS_setresgid),

@@ -9,7 +9,7 @@ use std::mem::offset_of;
 use std::os::fd::{OwnedFd, RawFd};
 
 use super::mask::SignalMask;
-use super::{CLONE_CLEAR_SIGHAND, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CloneArgs, SIGCHLD, address, adopt};
+use super::{CLONE_CLEAR_SIGHAND, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CloneArgs, Extras, SIGCHLD, address, adopt};
 use crate::floor::sys::Errno;
 use crate::spawn::call::{self, Call, OnError};
 
@@ -43,7 +43,7 @@ pub(crate) struct Started {
 /// The thread sleeps until the child has executed or ended. Answers an error if the clone itself was refused. What a call
 /// points to is borrowed by it, and none changes credentials or waits for another process: see `spawn/call.rs`. Paths may
 /// lie on file systems that are slow to answer.
-pub(crate) fn vfork_exec(table: &[Call<'_>]) -> Result<Started, Errno> {
+pub(crate) fn vfork_exec(table: &[Call<'_>], extras: Extras<'_>) -> Result<Started, Errno> {
     // The child's loop needs no stack; the kernel is given one, so that nothing could be written over the caller's.
     let mut stack = [0_u128; 64];
     let mut pidfd: RawFd = -1;
@@ -63,11 +63,12 @@ pub(crate) fn vfork_exec(table: &[Call<'_>]) -> Result<Started, Errno> {
         failed: std::ptr::null(),
         errno: 0,
     };
+    extras.add_to(&mut block.clone);
     let mask = SignalMask::block_all();
     // SAFETY: the block and the table live on, and so does what the calls borrow. CLONE_VFORK: this thread sleeps until
     // the child has executed or ended, so that the locals above outlive the child's use of them.
     let mut ret = unsafe { clone_and_perform(&raw mut block) };
-    if refused(ret) {
+    if refused(ret) && extras.is_empty() {
         // clone(2) cannot clear signal handlers; they cannot run while every signal is blocked, and the table resets them.
         block.form = 1;
         block.clone.flags &= !CLONE_CLEAR_SIGHAND;

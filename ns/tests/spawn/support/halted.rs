@@ -3,18 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::AsFd;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 use rustix::process::{WaitId, WaitIdOptions, waitid};
-use skep_ns::{Child, Spawn};
+use skep_ns::{Child, Spawn, Stdio};
 
 use super::said;
 
 /// What makes a shell stop itself. By a builtin: there is no other process.
 pub(crate) const HALT: &str = "kill -STOP $$";
 
-/// A stopped program; ended when dropped.
+/// What makes a shell say that it runs, and wait.
+pub(crate) const WAIT: &str = "echo; read line";
+
+/// A stopped or waiting program; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Halted(Child);
 
@@ -29,6 +33,16 @@ impl Halted {
         Self(child)
     }
 
+    /// Starts a shell that is told to [`WAIT`], and waits until it has said so: for process 1 of a pid namespace, which
+    /// cannot stop itself.
+    pub(crate) fn waiting(spawn: &mut Spawn) -> Self {
+        let child = spawn.stdin(Stdio::Piped).stdout(Stdio::Piped).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{}", said::all(&error)));
+        let mut line = [0];
+        child.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        Self(child)
+    }
+
     /// A shell in the caller's circumstances.
     pub(crate) fn shell() -> Self {
         Self::start(Spawn::new("/bin/sh").args(["-c", HALT]))
@@ -36,6 +50,10 @@ impl Halted {
 
     pub(crate) fn pid(&self) -> u32 {
         self.0.pid()
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {

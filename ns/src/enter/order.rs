@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The order: a user namespace gives rights over what it owns and takes those over all else.
+//!
+//! So what is owned by the user namespace that is joined (or by one below it) comes after it, and everything else before
+//! it, while the caller's own rights last. Both are known beforehand: the kernel says who owns a namespace.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use super::Target;
+use super::look::{self, Identity};
+use super::refusal;
+use crate::error::{Error, Object};
+use crate::floor::join::Entry;
+use crate::floor::sys::Errno;
+use crate::handle::Namespace;
+use crate::kind::{NamespaceFlags, NamespaceKind};
+use crate::pidfd::PidFd;
+
+/// Who will take the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// A child with one thread.
+    Child,
+    /// A thread of this program, made for it.
+    NewThread,
+    /// The calling thread.
+    ThisThread,
+}
+
+/// The finished list, and what it needs open.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    entries: Vec<Entry>,
+    /// What each entry is about, for a sentence.
+    names: Vec<Name>,
+    held: Vec<Arc<OwnedFd>>,
+    joined: NamespaceFlags,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy)]
+enum Name {
+    Directory,
+    Namespace(NamespaceKind),
+    Process(u32, NamespaceFlags),
+    New(NamespaceFlags),
+}
+
+/// A target, looked at.
+struct Found {
+    fd: Arc<OwnedFd>,
+    kinds: NamespaceFlags,
+    name: Name,
+}
+
+impl Way {
+    /// Looks at every target, and puts them in order.
+    pub(super) fn find(targets: &[Target], make: NamespaceFlags, who: Who) -> Result<Self, Error> {
+        let found = targets.iter().map(Found::look).collect::<Result<Vec<_>, _>>()?;
+        check(&found, make, who)?;
+        let (found, user) = without_own_user_namespace(found)?;
+        let mut way =
+            Self { entries: Vec::new(), names: Vec::new(), held: Vec::new(), joined: NamespaceFlags::empty() };
+        if who != Who::Child && found.iter().any(|found| found.kinds.contains(NamespaceFlags::MOUNT)) {
+            way.push(Entry::OwnDirectory, Name::Directory);
+        }
+        let (first, then) = match user {
+            None => (found, Vec::new()),
+            Some(user) => split(found, user)?,
+        };
+        for Found { fd, kinds, name } in first.into_iter().chain(then) {
+            way.push(Entry::Join { fd: fd.as_raw_fd(), kinds: kinds.bits() }, name);
+            way.joined |= kinds;
+            way.held.push(fd);
+        }
+        if !make.is_empty() {
+            way.push(Entry::Make { kinds: make.bits() }, Name::New(make));
+        }
+        Ok(way)
+    }
+
+    fn push(&mut self, entry: Entry, name: Name) {
+        self.entries.push(entry);
+        self.names.push(name);
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The numbers of the descriptors that are joined.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.held.iter().map(|fd| fd.as_raw_fd())
+    }
+
+    /// The kinds that are joined.
+    pub(crate) fn joined(&self) -> NamespaceFlags {
+        self.joined
+    }
+
+    /// Why the entry at this place failed.
+    pub(crate) fn explain(&self, at: usize, errno: Errno) -> Error {
+        let errno = i32::from(errno.0);
+        match self.names.get(at) {
+            Some(Name::Namespace(kind)) => refusal::of_join("join", refusal::named(*kind), (*kind).into(), errno),
+            Some(Name::Process(pid, kinds)) => {
+                refusal::of_join("join the namespaces of", Object::Pid(*pid), *kinds, errno)
+            }
+            Some(Name::New(kinds)) => refusal::of_make("make", Object::Named("new namespaces"), *kinds, errno),
+            Some(Name::Directory) | None => Error::os("stop sharing", Object::Named("the working directory"), errno),
+        }
+    }
+}
+
+impl Found {
+    fn look(target: &Target) -> Result<Self, Error> {
+        match target {
+            Target::Namespace(fd) => {
+                let kind = look::kind_of(fd.as_fd())?;
+                Ok(Self { fd: Arc::clone(fd), kinds: kind.into(), name: Name::Namespace(kind) })
+            }
+            Target::Process(fd, kinds) => {
+                let pid = look::process_of(fd.as_fd())?;
+                Ok(Self { fd: Arc::clone(fd), kinds: *kinds, name: Name::Process(pid, *kinds) })
+            }
+        }
+    }
+
+    /// The user namespace in it.
+    fn user(&self) -> Result<Option<Identity>, Error> {
+        match self.name {
+            _ if !self.kinds.contains(NamespaceFlags::USER) => Ok(None),
+            Name::Process(..) => {
+                Ok(look::identity(self.namespace(NamespaceKind::User)?.as_fd()))
+            }
+            _ => Ok(look::identity(self.fd.as_fd())),
+        }
+    }
+
+    /// One namespace of the process.
+    fn namespace(&self, kind: NamespaceKind) -> Result<Namespace, Error> {
+        let copy = self.fd.try_clone();
+        let errno = |error: std::io::Error| error.raw_os_error().unwrap_or_default();
+        let copy = copy.map_err(|error| Error::os("make", Object::Named("copy of a descriptor"), errno(error)))?;
+        Namespace::of(&PidFd::from(copy), kind)
+    }
+
+    /// The same as one namespace each.
+    fn apart(self) -> Result<Vec<Self>, Error> {
+        let Name::Process(..) = self.name else { return Ok(vec![self]) };
+        let one = |kind: NamespaceKind| {
+            let fd = Arc::new(OwnedFd::from(self.namespace(kind)?));
+            Ok(Self { fd, kinds: kind.into(), name: Name::Namespace(kind) })
+        };
+        self.kinds.kinds().map(one).collect()
+    }
+}
+
+/// The kernel refuses to join the user namespace that one is in (it would give back rights that were given up); there is
+/// nothing to do for it.
+fn without_own_user_namespace(found: Vec<Found>) -> Result<(Vec<Found>, Option<Identity>), Error> {
+    let own = look::own(NamespaceKind::User);
+    let mut left = Vec::new();
+    let mut user = None;
+    for mut found in found {
+        match found.user()? {
+            Some(theirs) if own == Some(theirs) => {
+                found.kinds.remove(NamespaceFlags::USER);
+                if !found.kinds.is_empty() {
+                    left.push(found);
+                }
+            }
+            theirs => {
+                user = user.or(theirs);
+                left.push(found);
+            }
+        }
+    }
+    Ok((left, user))
+}
+
+/// Those to be joined by the caller's rights; then the user namespace, and those that it gives the rights for.
+fn split(found: Vec<Found>, user: Identity) -> Result<(Vec<Found>, Vec<Found>), Error> {
+    let (with_user, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| found.kinds.contains(NamespaceFlags::USER));
+    let mut first = Vec::new();
+    let mut then = with_user;
+    for found in others {
+        for found in found.apart()? {
+            if look::is_owned_by(found.fd.as_fd(), user) { &mut then } else { &mut first }.push(found);
+        }
+    }
+    Ok((first, then))
+}
+
+/// What no kernel could make sense of.
+fn check(found: &[Found], make: NamespaceFlags, who: Who) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    let mut seen = NamespaceFlags::empty();
+    for found in found {
+        if found.kinds.is_empty() {
+            problems.push("of a process no kind of namespace is asked for".to_owned());
+        }
+        problems.extend((seen & found.kinds).kinds().map(|kind| format!("two {kind} namespaces are to be joined")));
+        seen |= found.kinds;
+    }
+    problems.extend((seen & make).kinds().map(|kind| format!("a {kind} namespace is to be joined and one to be made")));
+    if make.contains(NamespaceFlags::USER) {
+        problems.push(
+            "a new user namespace needs its id map written from outside: start a program in one by Spawn::namespaces"
+                .to_owned(),
+        );
+    }
+    if who == Who::NewThread || (who == Who::ThisThread && threads() != Some(1)) {
+        for kind in (seen & (NamespaceFlags::USER | NamespaceFlags::TIME)).kinds() {
+            problems.push(format!(
+                "no thread of a program with others can join a {kind} namespace: start a program there by Spawn::join, \
+                 or let the child of a Command do it by Join::prepare"
+            ));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::invalid("join", Object::Named("namespaces"), problems)) }
+}
+
+/// How many threads this program has.
+fn threads() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The caller's side of a start in the copying form: it drives the child, and hears why it failed.
+//!
+//! ```text
+//! caller                         first stage                    second stage (a sibling, if needed)
+//!   clone ─────────────────────────► joins
+//!   ◄─ Second(pid, pidfd) ─────────── clones ─────────────────────►
+//!   reaps the first                  exits
+//!   writes the id map
+//!   a byte ───────────────────────────────────────────────────────► calls of the table, exec
+//!   ◄─ end of file: it runs; eight bytes before that: what failed
+//! ```
+
+use std::io::{self, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+
+use super::call::Call;
+use super::settings::Settings;
+use super::table::{Failure, Table};
+use crate::PidFd;
+use crate::enter::Way;
+use crate::error::{Error, ErrorKind, Object};
+use crate::floor::sys::Errno;
+use crate::kind::NamespaceFlags;
+use crate::sys::Extras;
+use crate::sys::stages::{Report, Stages};
+
+/// The two ends that a start talks over.
+#[derive(Debug)]
+pub(super) struct Wire {
+    ours: UnixStream,
+    childs: OwnedFd,
+}
+
+impl Wire {
+    /// Makes both; the child's end under a number that `aside` finds to be in nobody's way.
+    pub(super) fn new(aside: impl FnOnce(&OwnedFd) -> Result<OwnedFd, Error>) -> Result<Self, Error> {
+        let (ours, childs) = UnixStream::pair().map_err(|error| {
+            Error::os("make", Object::Named("a pair of sockets"), error.raw_os_error().unwrap_or_default())
+        })?;
+        Ok(Self { ours, childs: aside(&childs.into())? })
+    }
+
+    /// The number of the child's end.
+    pub(super) fn number(&self) -> RawFd {
+        self.childs.as_raw_fd()
+    }
+}
+
+/// What the child tells next; nothing when it executes, or has ended.
+fn receive(socket: &UnixStream) -> Result<Option<Report>, Error> {
+    const EPROTO: i32 = 71;
+    const EMFILE: i32 = 24;
+    let failed = |errno: i32| Error::os("hear from", Object::Named("the child of a start"), errno);
+    let mut bytes = [0; 8];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
+    let got = loop {
+        let mut parts = [io::IoSliceMut::new(&mut bytes)];
+        match recvmsg(socket, &mut parts, &mut control, flags) {
+            Err(rustix::io::Errno::INTR) => {}
+            // It has ended without reading our byte.
+            Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+            got => break got.map_err(|errno| failed(errno.raw_os_error()))?,
+        }
+    };
+    let fd = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    match got.bytes {
+        0 => Ok(None),
+        // There was no number left for the descriptor that came.
+        8 if got.flags.contains(ReturnFlags::CTRUNC) => Err(failed(EMFILE)),
+        8 => Report::read(bytes, fd).map(Some).ok_or_else(|| failed(EPROTO)),
+        _ => Err(failed(EPROTO)),
+    }
+}
+
+/// A start in the copying form that went wrong.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// In a call of the table, or at the clone.
+    Failure(Failure),
+    /// The second clone, after a pid namespace was joined or not.
+    Second(Errno, NamespaceFlags),
+    /// Elsewhere, with its sentence.
+    Error(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A child that is not what it shall be yet; ended and reaped when dropped.
+struct Half(Option<(u32, PidFd)>);
+
+impl Half {
+    fn done(mut self) -> Option<(u32, PidFd)> {
+        self.0.take()
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        if let Some((_, pidfd)) = self.0.take() {
+            // Reaped, so that a failed start leaves no zombie.
+            drop(pidfd.kill());
+            drop(pidfd.wait());
+        }
+    }
+}
+
+/// Makes the start. The answer comes when the program has been executed, or could not be.
+pub(super) fn run(
+    table: &Table<'_>,
+    close: &[Call<'_>],
+    settings: &Settings,
+    way: &Way,
+    wire: Wire,
+) -> Result<(u32, OwnedFd), Trouble> {
+    let map = settings.namespaces.id_map();
+    let made = settings.namespaces.flags();
+    let second = !way.entries().is_empty()
+        && (!made.is_empty() || !settings.pids.is_empty() || way.joined().contains(NamespaceFlags::PID));
+    let stages = Stages {
+        socket: wire.childs.as_fd(),
+        callers_socket: wire.ours.as_fd(),
+        close,
+        joins: way.entries(),
+        second,
+        waits: map.is_some(),
+        calls: table.calls(),
+        namespaces: made.bits(),
+        extras: Extras { cgroup: settings.cgroup.as_ref().map(AsFd::as_fd), pids: &settings.pids },
+    };
+    let (pid, pidfd) = stages.start().map_err(|errno| Trouble::Failure(Failure::of_clone(errno)))?;
+    let mut child = Half(Some((pid, pidfd.into())));
+    // Or the end of file would never come.
+    let Wire { mut ours, childs } = wire;
+    drop(childs);
+    let trouble = |report: Report| match report {
+        Report::Join(at, errno) => Trouble::Error(way.explain(at, errno)),
+        Report::Clone(errno) => Trouble::Second(errno, way.joined()),
+        Report::Call(at, errno) => Trouble::Failure(table.failure(at, errno)),
+        Report::Second(..) => Trouble::Error(unheard()),
+    };
+    if second {
+        let first = child;
+        child = match receive(&ours)? {
+            Some(Report::Second(pid, pidfd)) => Half(Some((pid, pidfd.into()))),
+            Some(report) => return Err(trouble(report)),
+            None => return Err(Trouble::Error(unheard())),
+        };
+        // It ends by itself.
+        if let Some((_, pidfd)) = first.done() {
+            pidfd.wait()?;
+        }
+    }
+    if let (Some(map), Some((pid, _))) = (map, &child.0) {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(CWD, format!("/proc/{pid}"), flags, Mode::empty())
+            .map_err(|errno| Error::os("map the ids of", Object::Pid(*pid), errno.raw_os_error()))?;
+        map.write_to(directory, *pid)?;
+        // A child that has ended meanwhile is found out below.
+        drop(ours.write_all(b"x"));
+    }
+    match receive(&ours)? {
+        Some(report) => Err(trouble(report)),
+        None => child.done().map(|(pid, pidfd)| (pid, pidfd.into())).ok_or_else(|| Trouble::Error(unheard())),
+    }
+}
+
+/// The child has ended, or was ended, before it could say anything.
+fn unheard() -> Error {
+    let why = "the child ended before it had joined its namespaces: somebody killed it".to_owned();
+    Error::because("start", Object::Named("a program in other namespaces"), ErrorKind::WrongState, why)
+}

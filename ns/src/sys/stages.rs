@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A start in the copying form: what runs in the child, in up to two stages.
+//!
+//! The first stage is a copy of the calling thread, and joins what is to be joined. Where namespaces are to be made after
+//! that, or a pid namespace was joined, which takes effect for children, it clones a second time, as a sibling: so that
+//! the caller is the parent of both, and may wait for the second by the pidfd that the first sends it. The last stage
+//! waits for its id map if it has one, makes the calls of the table, and with the last of them executes the program.
+//!
+//! As on the floor nothing here allocates, locks, panics or calls libc: other threads of the caller may hold any lock.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use super::copy::clone;
+use super::mask::SignalMask;
+use super::{CLONE_PARENT, CLONE_PIDFD, CloneArgs, Extras, address, adopt};
+use crate::floor::join::{self, Entry};
+use crate::floor::sys::{Errno, close, exit_group, receive_byte, send, syscall};
+use crate::spawn::call::{Call, OnError};
+
+/// Everything that the child does, finished before the clone.
+#[derive(Debug)]
+pub(crate) struct Stages<'a> {
+    /// The child's end of the socket.
+    pub(crate) socket: BorrowedFd<'a>,
+    /// The caller's end, of which the child holds a copy.
+    pub(crate) callers_socket: BorrowedFd<'a>,
+    /// Closes what a child that waits must not hold.
+    pub(crate) close: &'a [Call<'a>],
+    pub(crate) joins: &'a [Entry],
+    /// Whether a second clone follows the joins.
+    pub(crate) second: bool,
+    /// Whether it waits for a byte before its calls.
+    pub(crate) waits: bool,
+    pub(crate) calls: &'a [Call<'a>],
+    /// The namespaces to make, in the bits of clone3.
+    pub(crate) namespaces: u64,
+    pub(crate) extras: Extras<'a>,
+}
+
+/// What the child tells.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The second clone made this process, by its number in the caller's pid namespace.
+    Second(u32, OwnedFd),
+    /// A join of the list failed.
+    Join(usize, Errno),
+    /// The second clone failed.
+    Clone(Errno),
+    /// A call of the table failed.
+    Call(usize, Errno),
+}
+
+const SECOND: u8 = 1;
+const JOIN: u8 = 2;
+const CLONE: u8 = 3;
+const CALL: u8 = 4;
+
+impl Report {
+    /// From the eight bytes and the descriptor that came.
+    pub(crate) fn read(bytes: [u8; 8], fd: Option<OwnedFd>) -> Option<Self> {
+        let [what, _, low, high, value @ ..] = bytes;
+        let (errno, value) = (Errno(u16::from_le_bytes([low, high])), u32::from_le_bytes(value));
+        let at = usize::try_from(value).unwrap_or(usize::MAX);
+        match (what, fd) {
+            (SECOND, Some(fd)) => Some(Self::Second(value, fd)),
+            (JOIN, None) => Some(Self::Join(at, errno)),
+            (CLONE, None) => Some(Self::Clone(errno)),
+            (CALL, None) => Some(Self::Call(at, errno)),
+            _ => None,
+        }
+    }
+}
+
+impl Stages<'_> {
+    /// Makes the child, and answers its number and a descriptor of it; of the first stage, if there are two.
+    pub(crate) fn start(&self) -> Result<(u32, OwnedFd), Errno> {
+        let mut pidfd: RawFd = -1;
+        // No signal of its end while it has not executed: exec makes it SIGCHLD. So a program that waits for any child
+        // does not come across a start that failed.
+        let mut args = CloneArgs { flags: CLONE_PIDFD, pidfd: address(&raw mut pidfd), ..CloneArgs::default() };
+        if self.second {
+            // Into the cgroup by the caller's rights; the second inherits it.
+            Extras { pids: &[], ..self.extras }.add_to(&mut args);
+        } else {
+            args.flags |= self.namespaces;
+            self.extras.add_to(&mut args);
+        }
+        let mask = SignalMask::block_all();
+        // SAFETY: no stack is set and no memory is shared; the copy makes system calls alone and ends.
+        let made = unsafe { clone(&args) };
+        if let Ok(0) = made {
+            self.child();
+        }
+        mask.restore();
+        let pid = made?;
+        Ok((u32::try_from(pid).unwrap_or(0), adopt(pidfd)))
+    }
+
+    /// The child, with every signal blocked until the table unblocks them.
+    fn child(&self) -> ! {
+        close(self.callers_socket.as_raw_fd());
+        for call in self.close {
+            let _closed = perform(call);
+        }
+        if let Err((at, errno)) = join::enter(self.joins) {
+            self.fail(JOIN, at, errno);
+        }
+        if self.second {
+            self.clone_again();
+        }
+        // Nobody at the other end: the caller has given up, or has ended.
+        if self.waits && receive_byte(self.socket.as_raw_fd()).is_none() {
+            exit_group(127);
+        }
+        for (at, call) in self.calls.iter().enumerate() {
+            if let Err(errno) = perform(call) {
+                self.fail(CALL, at, errno);
+            }
+        }
+        exit_group(127)
+    }
+
+    /// Returns in the second stage.
+    fn clone_again(&self) {
+        let mut pidfd: RawFd = -1;
+        let flags = self.namespaces | CLONE_PARENT | CLONE_PIDFD;
+        let mut args = CloneArgs { flags, pidfd: address(&raw mut pidfd), ..CloneArgs::default() };
+        Extras { cgroup: None, ..self.extras }.add_to(&mut args);
+        // SAFETY: as for the first.
+        match unsafe { clone(&args) } {
+            Ok(0) => {}
+            Ok(pid) => {
+                let told = send(self.socket.as_raw_fd(), frame(SECOND, Errno(0), pid), Some(pidfd));
+                exit_group(if told.is_ok() { 0 } else { 127 });
+            }
+            Err(errno) => self.fail(CLONE, 0, errno),
+        }
+    }
+
+    fn fail(&self, what: u8, at: usize, errno: Errno) -> ! {
+        let _told = send(self.socket.as_raw_fd(), frame(what, errno, at), None);
+        exit_group(127)
+    }
+}
+
+fn frame(what: u8, errno: Errno, value: usize) -> [u8; 8] {
+    let [low, high] = errno.0.to_le_bytes();
+    let [a, b, c, d] = (value as u32).to_le_bytes();
+    [what, 0, low, high, a, b, c, d]
+}
+
+/// Makes one call of a table, as the assembly of the memory-sharing form does.
+fn perform(call: &Call<'_>) -> Result<(), Errno> {
+    let (number, args, on_error) = call.raw();
+    // SAFETY: a call borrows what it points to, and is one of those that call.rs can make.
+    let done = unsafe { syscall(number as usize, args.map(|arg| arg as usize)) };
+    match (done, on_error) {
+        (Ok(_), _) | (Err(_), OnError::GoOn) | (Err(Errno::NOENT | Errno::NOSYS), OnError::GoOnIfUnknown) => Ok(()),
+        (Err(_), OnError::CloseEach) => {
+            let [first, _, _, end, ..] = args;
+            (first..end).for_each(|fd| close(fd as i32));
+            Ok(())
+        }
+        (Err(errno), _) => Err(errno),
+    }
+}
