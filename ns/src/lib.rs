@@ -69,7 +69,7 @@ pub use handle::{Namespace, NamespaceId};
 pub use idmap::{IdMap, IdRange, Written, WrittenBy};
 pub use kind::{NamespaceFlags, NamespaceKind};
 pub use list::{FirstProcess, Hidden, Listed, Listing, list, list_of, list_with_holders};
-pub use pidfd::PidFd;
+pub use pidfd::{PidFd, ProcessIds, ProcessInfo, ProcessNumbers, SignalScope};
 pub use pin::{RUN_NETNS, unpin};
 pub use probe::Facts;
 pub use request::Request;

@@ -132,9 +132,7 @@ impl Found {
     fn user(&self) -> Result<Option<Identity>, Error> {
         match self.name {
             _ if !self.kinds.contains(NamespaceFlags::USER) => Ok(None),
-            Name::Process(..) => {
-                Ok(look::identity(self.namespace(NamespaceKind::User)?.as_fd()))
-            }
+            Name::Process(..) => Ok(look::identity(self.namespace(NamespaceKind::User)?.as_fd())),
             _ => Ok(look::identity(self.fd.as_fd())),
         }
     }

@@ -6,13 +6,18 @@
 //!
 //! Man: pidfd_open(2), pidfd_send_signal(2), waitid(2).
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+mod info;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
 
+pub use info::{ProcessIds, ProcessInfo, ProcessNumbers};
+
+use crate::enter::what_it_is;
 use crate::error::{Error, ErrorKind, Object};
 use crate::status::ExitStatus;
 use crate::sys;
@@ -51,6 +56,32 @@ impl PidFd {
         })
     }
 
+    /// Holds one thread of a process, by its number in the caller's pid namespace.
+    ///
+    /// It becomes readable when that thread ends, [`has_ended`](Self::has_ended) with it; a thread has no exit status, and
+    /// [`wait`](Self::wait) is for processes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `Unsupported` before Linux 6.9.
+    /// # Kernel
+    /// Linux 6.9. See pidfd_open(2), `PIDFD_THREAD`.
+    #[doc(alias = "PIDFD_THREAD")]
+    pub fn open_thread(thread: u32) -> Result<Self, Error> {
+        let object = Object::Pid(thread);
+        let Some(number) = i32::try_from(thread).ok().and_then(Pid::from_raw) else {
+            return Err(Error::invalid("open", object, vec![format!("{thread} is not the number of a thread")]));
+        };
+        // O_EXCL.
+        let flags = PidfdFlags::from_bits_retain(0o200);
+        rustix::process::pidfd_open(number, flags).map(Self).map_err(|errno| match errno {
+            Errno::INVAL => {
+                let why = "descriptors of threads are there from Linux 6.9 on";
+                Error::explained("open", object, ErrorKind::Unsupported, errno.raw_os_error(), why)
+            }
+            _ => Error::os("open", object, errno.raw_os_error()),
+        })
+    }
+
     /// Sends `signal`, 1 to 64; 0 only asks whether one could be sent.
     ///
     /// # Errors
@@ -62,8 +93,80 @@ impl PidFd {
     /// Linux 5.1. See pidfd_send_signal(2).
     #[doc(alias = "pidfd_send_signal")]
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
-        sys::pidfd_send_signal(self.0.as_fd(), signal, 0)
-            .map_err(|errno| Error::os("signal", Object::Named("process"), i32::from(errno.0)))
+        sys::pidfd_send_signal(self.0.as_fd(), signal, 0).map_err(|errno| self.refused("signal", errno.0.into()))
+    }
+
+    /// Sends `signal` to more or less than the held process, whichever was opened.
+    ///
+    /// # Errors
+    /// As [`signal`](Self::signal); `Unsupported` before Linux 6.9.
+    /// # Privileges
+    /// As [`signal`](Self::signal); to a group it is sent to those whom the caller may signal.
+    /// # Kernel
+    /// Linux 6.9. See pidfd_send_signal(2).
+    #[doc(alias = "PIDFD_SIGNAL_THREAD")]
+    #[doc(alias = "PIDFD_SIGNAL_PROCESS_GROUP")]
+    pub fn signal_scope(&self, signal: i32, scope: SignalScope) -> Result<(), Error> {
+        const EINVAL: i32 = 22;
+        let flags = match scope {
+            SignalScope::Thread => 1,
+            SignalScope::Process => 2,
+            SignalScope::Group => 4,
+        };
+        sys::pidfd_send_signal(self.0.as_fd(), signal, flags).map_err(|errno| match i32::from(errno.0) {
+            // The same call in the form of all kernels tells whether it was the signal.
+            EINVAL if (0..=64).contains(&signal) && self.is_pidfd() => {
+                let why = "signals of a scope are there from Linux 6.9 on";
+                Error::explained("signal", Object::Named("process"), ErrorKind::Unsupported, EINVAL, why)
+            }
+            errno => self.refused("signal", errno),
+        })
+    }
+
+    /// A copy of the process' descriptor `number`: the same open file, socket or the like.
+    ///
+    /// # Errors
+    /// `Denied` without the right; `NotFound` if the process has ended or has no such descriptor.
+    /// # Privileges
+    /// To trace the process: `PTRACE_MODE_ATTACH_REALCREDS`, see ptrace(2).
+    /// # Kernel
+    /// Linux 5.6. See pidfd_getfd(2).
+    #[doc(alias = "pidfd_getfd")]
+    pub fn take_fd(&self, number: i32) -> Result<OwnedFd, Error> {
+        const EBADF: i32 = 9;
+        const EPERM: i32 = 1;
+        sys::pidfd_getfd(self.0.as_fd(), number).map_err(|errno| match i32::from(errno.0) {
+            EBADF if self.is_pidfd() => {
+                let why = "the process has no such descriptor";
+                Error::explained("take", Object::Descriptor(number), ErrorKind::NotFound, EBADF, why)
+            }
+            EPERM => self.refused("take a descriptor of", EPERM).with_hint(
+                "it takes the right to trace the process: the same account, and what kernel.yama.ptrace_scope allows",
+            ),
+            errno => self.refused("take a descriptor of", errno),
+        })
+    }
+
+    /// Whether the descriptor is what it should be: one that came by [`From`] may be anything.
+    fn is_pidfd(&self) -> bool {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd()));
+        info.is_ok_and(|info| info.lines().any(|line| line.starts_with("Pid:")))
+    }
+
+    /// A refusal of the kernel, and what the descriptor is if it is no process.
+    fn refused(&self, op: &'static str, errno: i32) -> Error {
+        const EBADF: i32 = 9;
+        const EINVAL: i32 = 22;
+        const ESRCH: i32 = 3;
+        const ENOTTY: i32 = 25;
+        match errno {
+            EBADF | EINVAL | ENOTTY if !self.is_pidfd() => {
+                let why = format!("it is {}, not a process (a pidfd)", what_it_is(self.0.as_fd()));
+                Error::because(op, Object::Descriptor(self.0.as_raw_fd()), ErrorKind::Invalid, why)
+            }
+            ESRCH => Error::explained(op, Object::Named("process"), ErrorKind::NotFound, errno, "it has ended"),
+            _ => Error::os(op, Object::Named("process"), errno),
+        }
     }
 
     /// Ends the process with `SIGKILL`. Not an error if it has ended already.
@@ -149,7 +252,7 @@ impl PidFd {
                 Ok(None) => return Ok(Reaped::StillRuns),
                 Err(Errno::CHILD) => return Ok(Reaped::NotOurs),
                 Err(Errno::INTR) => {}
-                Err(errno) => return Err(wait_error(errno)),
+                Err(errno) => return Err(self.refused("wait for", errno.raw_os_error())),
             }
         }
     }
@@ -181,6 +284,20 @@ impl PidFd {
             })
             .unwrap_or(ExitStatus::UNKNOWN)
     }
+}
+
+/// Who gets a signal that is sent by a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignalScope {
+    /// The held thread alone; of a process its first.
+    #[doc(alias = "PIDFD_SIGNAL_THREAD")]
+    Thread,
+    /// The whole process, also by a descriptor of one thread.
+    #[doc(alias = "PIDFD_SIGNAL_THREAD_GROUP")]
+    Process,
+    /// Every process of the process group that the held process leads.
+    #[doc(alias = "PIDFD_SIGNAL_PROCESS_GROUP")]
+    Group,
 }
 
 /// How long somebody else may take to reap a process that has ended, before its status is given up.
