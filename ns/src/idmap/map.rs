@@ -156,6 +156,11 @@ impl IdMap {
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid("use", Object::Named("id map"), problems)) }
     }
 
+    /// These ranges in place of its own.
+    pub(super) fn with_ranges(&self, uids: Vec<IdRange>, gids: Vec<IdRange>) -> Self {
+        Self { uids, gids, deny_setgroups: self.deny_setgroups }
+    }
+
     /// The ranges of one half.
     pub(super) fn ranges(&self, ids: Ids) -> &[IdRange] {
         match ids {

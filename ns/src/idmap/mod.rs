@@ -7,6 +7,7 @@
 //!
 //! Man: user_namespaces(7), subuid(5), newuidmap(1). Kernel: kernel/user_namespace.c, `map_write`.
 
+mod algebra;
 mod check;
 mod helper;
 mod ids;

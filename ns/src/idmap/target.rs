@@ -16,6 +16,7 @@ use rustix::thread::CapabilitySet;
 use super::helper::{self, Ended};
 use super::write::Caller;
 use super::{IdRange, Ids};
+use crate::enter::refusal;
 use crate::error::{Error, ErrorKind, Object};
 
 /// A process: its directory in /proc, held open, and its number for the helpers.
@@ -82,7 +83,7 @@ impl Target<'_> {
         if self.ranges(attempt.ids.map_file()).is_ok_and(|found| !found.is_empty()) {
             return self.already_mapped(op, raw);
         }
-        match hint(attempt) {
+        match hint(attempt).or_else(refusal::user_namespaces) {
             Some(hint) => error.with_hint(hint),
             None => error,
         }

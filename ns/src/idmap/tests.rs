@@ -112,6 +112,32 @@ fn lines_of_lxc_are_read_and_every_bad_one_is_named() {
 }
 
 #[test]
+fn texts_of_the_kernel_are_read_and_every_bad_line_is_named() {
+    let map = IdMap::from_kernel_text("         0       1000          1\n\n1 100000 10\n", "0 0 4294967295\n").unwrap();
+    assert_eq!(map.uids(), [range(0, 1000, 1), range(1, 100_000, 10)]);
+    assert_eq!(
+        (map.uid_map_text().as_str(), map.gid_map_text().as_str()),
+        ("0 1000 1\n1 100000 10\n", "0 0 4294967295\n")
+    );
+    let error = IdMap::from_kernel_text("0 1 1\n0 -1 1", "u 0 0 1\n").unwrap_err();
+    assert_eq!(
+        error.problems(),
+        [
+            "uid_map: line 2, column 3: \"-1\" is not the first id outside, a number from 0 to 4294967295",
+            "gid_map: line 1, column 1: \"u\" is not the first id inside, a number from 0 to 4294967295",
+        ]
+    );
+}
+
+#[test]
+fn a_map_within_a_map_is_split_where_the_parent_s_ranges_end() {
+    let parent = map_of(&[range(0, 1000, 1), range(1, 100_000, 9), range(10, 100_009, 5), range(20, 7, 2)]);
+    let child = map_of(&[range(5, 0, 22)]);
+    assert_eq!(child.within(&parent).uids(), [range(5, 1000, 1), range(6, 100_000, 14), range(25, 7, 2)]);
+    assert!(child.deny_setgroups().within(&parent).denies_setgroups());
+}
+
+#[test]
 fn ids_are_found_from_both_sides() {
     let map = map_of(&[range(0, 1000, 1), range(1, 100_000, 10)]);
     assert_eq!([0, 1, 10, 11].map(|inside| map.outside_uid(inside)), [Some(1000), Some(100_000), Some(100_009), None]);
@@ -276,9 +302,28 @@ proptest! {
     }
 
     #[test]
+    fn a_map_within_a_map_asks_twice(child in ranges(), parent in ranges(), at in id()) {
+        let (child, parent) = (map_of(&valid_part(&child)), map_of(&valid_part(&parent)));
+        let both = child.within(&parent);
+        prop_assert_eq!(both.outside_uid(at), child.outside_uid(at).and_then(|between| parent.outside_uid(between)));
+        prop_assert_eq!(both.inside_uid(at), parent.inside_uid(at).and_then(|between| child.inside_uid(between)));
+        prop_assert!(both.uids().is_empty() || both.check().is_ok(), "{}", both);
+    }
+
+    #[test]
+    fn a_map_is_undone_by_its_inverse(ranges in ranges(), at in id()) {
+        let map = map_of(&valid_part(&ranges));
+        prop_assert_eq!(map.inverted().outside_uid(at), map.inside_uid(at));
+        prop_assert_eq!(&map.inverted().inverted(), &map);
+        let undone = map.within(&map.inverted());
+        prop_assert_eq!(undone.outside_uid(at), map.outside_uid(at).map(|_| at));
+    }
+
+    #[test]
     fn texts_are_read_back(uids in ranges(), gids in ranges()) {
         let map = gids.iter().fold(uids.iter().fold(IdMap::new(), |map, range| map.uid(*range)), |map, range| map.gid(*range));
-        prop_assert_eq!(map.to_string().parse::<IdMap>().unwrap(), map);
+        prop_assert_eq!(&map.to_string().parse::<IdMap>().unwrap(), &map);
+        prop_assert_eq!(IdMap::from_kernel_text(&map.uid_map_text(), &map.gid_map_text()).unwrap(), map);
         for range in uids {
             prop_assert_eq!(range.to_string().parse::<IdRange>().unwrap(), range);
         }
@@ -289,6 +334,7 @@ proptest! {
         for text in [&text, &near] {
             drop(text.parse::<IdRange>());
             drop(text.parse::<IdMap>());
+            drop(IdMap::from_kernel_text(text, text));
             drop(IdMap::from_subid_text(&alice(), text, &format!("alice:{text}")));
         }
     }

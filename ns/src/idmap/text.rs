@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Text: a map as LXC writes it, a range a line.
+//! Text: a map as LXC writes it, and as the kernel does; a range a line.
 //!
-//! `u 0 100000 65536` maps users, `g` groups, `b` both; blank lines and lines that begin with `#` are passed over. What the
-//! map says of setgroups(2) has no place in this text.
+//! `u 0 100000 65536` maps users, `g` groups, `b` both; blank lines and lines that begin with `#` are passed over. The
+//! kernel has a text for users and one for groups, without the letter. What the map says of setgroups(2) has no place in
+//! either.
 //!
-//! Man: lxc.container.conf(5), "USER NAMESPACES" (`lxc.idmap`).
+//! Man: lxc.container.conf(5), "USER NAMESPACES" (`lxc.idmap`); user_namespaces(7) (`/proc/PID/uid_map`).
 
 use std::fmt;
 use std::str::FromStr;
 
+use super::check::kernel_text;
 use super::range::{shown, words};
 use super::{IdMap, IdRange};
 use crate::error::{Error, Object};
@@ -46,6 +48,52 @@ impl FromStr for IdMap {
             }
         }
         if problems.is_empty() { Ok(map) } else { Err(Error::invalid("parse", Object::Named("id map"), problems)) }
+    }
+}
+
+impl IdMap {
+    /// Reads the kernel's two texts, those of `/proc/PID/uid_map` and `/proc/PID/gid_map`: lines of inside, outside and
+    /// count, with any white space between.
+    ///
+    /// ```
+    /// use skep_ns::IdMap;
+    ///
+    /// let map = IdMap::from_kernel_text("         0     100000      65536\n", "0 100000 65536\n")?;
+    /// assert_eq!(map, IdMap::whole(100_000, 65_536));
+    /// assert_eq!(map.uid_map_text(), "0 100000 65536\n");
+    /// # Ok::<(), skep_ns::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid`, with a problem for each line that cannot be read, naming text, line and column.
+    #[doc(alias = "uid_map")]
+    #[doc(alias = "gid_map")]
+    pub fn from_kernel_text(uid_map: &str, gid_map: &str) -> Result<Self, Error> {
+        let mut problems = Vec::new();
+        let mut read = |name: &str, text: &str| {
+            let mut ranges = Vec::new();
+            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+                match IdRange::parse(line, 1) {
+                    Ok(range) => ranges.push(range),
+                    Err(problem) => problems.push(format!("{name}: line {number}, {problem}")),
+                }
+            }
+            ranges
+        };
+        let map = Self::new().with_ranges(read("uid_map", uid_map), read("gid_map", gid_map));
+        if problems.is_empty() { Ok(map) } else { Err(Error::invalid("parse", Object::Named("id map"), problems)) }
+    }
+
+    /// The users in the kernel's text, as it is written to `/proc/PID/uid_map`.
+    #[must_use]
+    pub fn uid_map_text(&self) -> String {
+        kernel_text(self.uids())
+    }
+
+    /// The groups in the kernel's text, as it is written to `/proc/PID/gid_map`.
+    #[must_use]
+    pub fn gid_map_text(&self) -> String {
+        kernel_text(self.gids())
     }
 }
 
