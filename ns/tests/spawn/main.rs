@@ -14,6 +14,7 @@ mod denials;
 mod descriptors;
 mod environment;
 mod namespaces;
+mod pidfds;
 mod reaping;
 mod refusals;
 mod settings;
