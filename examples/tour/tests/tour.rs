@@ -2,7 +2,9 @@
 //! The programs of the tour do what they say, and are as short as they say.
 #![allow(clippy::unwrap_used, reason = "what the tests call fails them by a panic")]
 
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use needs::{isolated, needs};
 
@@ -45,4 +47,45 @@ fn every_namespace_of_the_machine_is_a_line() {
     });
     let lines = include_str!("../src/bin/01_lsns.rs").lines().filter(|line| !line.starts_with("//"));
     assert!(lines.count() < 60);
+}
+
+#[test]
+fn unshare_and_nsenter_are_sixty_lines_each() {
+    needs!(userns);
+    isolated(|| {
+        let here = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let mut unshared = Command::new(env!("CARGO_BIN_EXE_02_unshare"))
+            .args([
+                "mount,uts,net",
+                "--",
+                "sh",
+                "-c",
+                "echo hive > /proc/sys/kernel/hostname; echo $$; read line; exit 3",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pid = String::new();
+        BufReader::new(unshared.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
+        let enter = |arguments: &[&str]| {
+            let out = Command::new(env!("CARGO_BIN_EXE_03_nsenter")).arg(pid.trim()).args(arguments).output().unwrap();
+            (
+                out.status.code(),
+                String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
+            )
+        };
+        let all = enter(&["--", "sh", "-c", "cat /proc/sys/kernel/hostname; id -u; exit 4"]);
+        assert_eq!(all, (Some(4), "hive\n0\n".to_owned()));
+        let (code, said) = enter(&["chaos", "--", "true"]);
+        assert!(code == Some(1) && said.contains("\"chaos\" is none of mount, uts"), "{said}");
+        drop(unshared.stdin.take());
+        assert_eq!(unshared.wait().unwrap().code(), Some(3));
+        let (code, said) = enter(&["--", "true"]);
+        assert!(code == Some(1) && said.starts_with("nsenter: cannot open process"), "{said}");
+        assert_eq!(fs::read_to_string("/proc/sys/kernel/hostname").unwrap(), here);
+    });
+    for source in [include_str!("../src/bin/02_unshare.rs"), include_str!("../src/bin/03_nsenter.rs")] {
+        assert!(source.lines().count() < 60);
+    }
 }

@@ -199,7 +199,7 @@ fn check(found: &[Found], make: NamespaceFlags, who: Who) -> Result<(), Error> {
     let mut seen = NamespaceFlags::empty();
     for found in found {
         if found.kinds.is_empty() {
-            problems.push("of a process no kind of namespace is asked for".to_owned());
+            problems.push("a process is given without a kind of namespace to join".to_owned());
         }
         problems.extend((seen & found.kinds).kinds().map(|kind| format!("two {kind} namespaces are to be joined")));
         seen |= found.kinds;
