@@ -319,6 +319,27 @@ struct Descriptor {
 }
 const _: () = assert!(size_of::<Descriptor>() == 24);
 
+/// Two ends of a stream socket, to be closed on exec.
+pub fn socketpair() -> Result<[i32; 2], Errno> {
+    const AF_UNIX: usize = 1;
+    const SOCK_STREAM_CLOEXEC: usize = 1 | 0o2_000_000;
+    let mut ends = [0_i32; 2];
+    // SAFETY: the kernel writes two numbers to a live local of that size.
+    let made = unsafe {
+        syscall(nr::SOCKETPAIR, [AF_UNIX, SOCK_STREAM_CLOEXEC, 0, (&raw mut ends).expose_provenance(), 0, 0])
+    };
+    made.map(|_| ends)
+}
+
+/// Puts `fd` under the number `number` in place of what was there, to be closed on exec.
+pub fn replace(fd: i32, number: i32) -> Result<(), Errno> {
+    const O_CLOEXEC: usize = 0o2_000_000;
+    // SAFETY: no pointer. Whoever calls this in a child owns its descriptor table.
+    let placed = unsafe { syscall(nr::DUP3, [fd as usize, number as usize, O_CLOEXEC, 0, 0, 0]) };
+    close(fd);
+    placed.map(drop)
+}
+
 /// One byte from a stream socket; nothing where the other end is closed.
 pub fn receive_byte(socket: i32) -> Option<u8> {
     let mut byte = 0_u8;

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! caller                         first stage                    second stage (a sibling, if needed)
-//!   clone ─────────────────────────► joins
+//!   clone ─────────────────────────► makes a socket
+//!   ◄─ Wire(socket) ───────────────── joins
 //!   ◄─ Second(pid, pidfd) ─────────── clones ─────────────────────►
 //!   reaps the first                  exits
 //!   writes the id map
@@ -11,13 +12,14 @@
 //!   ◄─ end of file: it runs; eight bytes before that: what failed
 //! ```
 
-use std::io::{self, Write};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg, send};
 
 use super::call::Call;
 use super::settings::Settings;
@@ -53,10 +55,15 @@ impl Wire {
 }
 
 /// What the child tells next; nothing when it executes, or has ended.
-fn receive(socket: &UnixStream) -> Result<Option<Report>, Error> {
+///
+/// A child that was killed closes its end, of which a stranger may hold a copy: it is looked at too.
+fn receive(socket: &UnixStream, child: &Half) -> Result<Option<Report>, Error> {
     const EPROTO: i32 = 71;
     const EMFILE: i32 = 24;
     let failed = |errno: i32| Error::os("hear from", Object::Named("the child of a start"), errno);
+    if !child.is_heard(socket).map_err(|errno| failed(errno.raw_os_error()))? {
+        return Ok(None);
+    }
     let mut bytes = [0; 8];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -109,6 +116,27 @@ impl Half {
     }
 }
 
+impl Half {
+    /// Waits until something is to be read from the socket, or its end; false if the child ended without a word.
+    fn is_heard(&self, socket: &UnixStream) -> Result<bool, rustix::io::Errno> {
+        let Some((_, pidfd)) = &self.0 else { return Ok(true) };
+        loop {
+            let mut fds = [PollFd::new(socket, PollFlags::IN), PollFd::new(pidfd, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(errno) => return Err(errno),
+                Ok(_) => {}
+            }
+            if fds.iter().take(1).any(|fd| !fd.revents().is_empty()) {
+                return Ok(true);
+            }
+            // What it said before its end is there by now.
+            let mut said = [PollFd::new(socket, PollFlags::IN)];
+            return poll(&mut said, Some(&Timespec::default())).map(|ready| ready > 0);
+        }
+    }
+}
+
 impl Drop for Half {
     fn drop(&mut self) {
         if let Some((_, pidfd)) = self.0.take() {
@@ -145,17 +173,25 @@ pub(super) fn run(
     let (pid, pidfd) = stages.start().map_err(|errno| Trouble::Failure(Failure::of_clone(errno)))?;
     let mut child = Half(Some((pid, pidfd.into())));
     // Or the end of file would never come.
-    let Wire { mut ours, childs } = wire;
+    let Wire { ours, childs } = wire;
     drop(childs);
     let trouble = |report: Report| match report {
         Report::Join(at, errno) => Trouble::Error(way.explain(at, errno)),
         Report::Clone(errno) => Trouble::Second(errno, way.joined()),
         Report::Call(at, errno) => Trouble::Failure(table.failure(at, errno)),
-        Report::Second(..) => Trouble::Error(unheard()),
+        Report::NoWire(errno) => {
+            Trouble::Error(Error::os("make", Object::Named("a pair of sockets"), i32::from(errno.0)))
+        }
+        Report::Second(..) | Report::Wire(_) => Trouble::Error(unheard()),
+    };
+    let ours = match receive(&ours, &child)? {
+        Some(Report::Wire(socket)) => UnixStream::from(socket),
+        Some(report) => return Err(trouble(report)),
+        None => return Err(Trouble::Error(unheard())),
     };
     if second {
         let first = child;
-        child = match receive(&ours)? {
+        child = match receive(&ours, &first)? {
             Some(Report::Second(pid, pidfd)) => Half(Some((pid, pidfd.into()))),
             Some(report) => return Err(trouble(report)),
             None => return Err(Trouble::Error(unheard())),
@@ -171,9 +207,9 @@ pub(super) fn run(
             .map_err(|errno| Error::os("map the ids of", Object::Pid(*pid), errno.raw_os_error()))?;
         map.write_to(directory, *pid)?;
         // A child that has ended meanwhile is found out below.
-        drop(ours.write_all(b"x"));
+        let _sent = send(&ours, b"x", SendFlags::NOSIGNAL);
     }
-    match receive(&ours)? {
+    match receive(&ours, &child)? {
         Some(report) => Err(trouble(report)),
         None => child.done().map(|(pid, pidfd)| (pid, pidfd.into())).ok_or_else(|| Trouble::Error(unheard())),
     }

@@ -6,6 +6,9 @@
 //! the caller is the parent of both, and may wait for the second by the pidfd that the first sends it. The last stage
 //! waits for its id map if it has one, makes the calls of the table, and with the last of them executes the program.
 //!
+//! What they talk over the child makes: the ends of a socket that the caller made would be in the table of every other
+//! process that some thread of the caller forked in that moment, for as long as it likes.
+//!
 //! As on the floor nothing here allocates, locks, panics or calls libc: other threads of the caller may hold any lock.
 #![deny(
     clippy::indexing_slicing,
@@ -21,13 +24,15 @@ use super::copy::clone;
 use super::mask::SignalMask;
 use super::{CLONE_PARENT, CLONE_PIDFD, CloneArgs, Extras, address, adopt};
 use crate::floor::join::{self, Entry};
-use crate::floor::sys::{Errno, close, exit_group, receive_byte, send, syscall};
+use crate::floor::sys::{
+    Errno, close, exit_group, receive_byte, replace, send, set_parent_death_signal, socketpair, syscall,
+};
 use crate::spawn::call::{Call, OnError};
 
 /// Everything that the child does, finished before the clone.
 #[derive(Debug)]
 pub(crate) struct Stages<'a> {
-    /// The child's end of the socket.
+    /// The child's end of the socket, of which only the first word is said; another one takes its number then.
     pub(crate) socket: BorrowedFd<'a>,
     /// The caller's end, of which the child holds a copy.
     pub(crate) callers_socket: BorrowedFd<'a>,
@@ -47,6 +52,8 @@ pub(crate) struct Stages<'a> {
 /// What the child tells.
 #[derive(Debug)]
 pub(crate) enum Report {
+    /// What all else is said over.
+    Wire(OwnedFd),
     /// The second clone made this process, by its number in the caller's pid namespace.
     Second(u32, OwnedFd),
     /// A join of the list failed.
@@ -55,12 +62,15 @@ pub(crate) enum Report {
     Clone(Errno),
     /// A call of the table failed.
     Call(usize, Errno),
+    /// The socket could not be made.
+    NoWire(Errno),
 }
 
 const SECOND: u8 = 1;
 const JOIN: u8 = 2;
 const CLONE: u8 = 3;
 const CALL: u8 = 4;
+const WIRE: u8 = 5;
 
 impl Report {
     /// From the eight bytes and the descriptor that came.
@@ -69,6 +79,8 @@ impl Report {
         let (errno, value) = (Errno(u16::from_le_bytes([low, high])), u32::from_le_bytes(value));
         let at = usize::try_from(value).unwrap_or(usize::MAX);
         match (what, fd) {
+            (WIRE, Some(fd)) => Some(Self::Wire(fd)),
+            (WIRE, None) => Some(Self::NoWire(errno)),
             (SECOND, Some(fd)) => Some(Self::Second(value, fd)),
             (JOIN, None) => Some(Self::Join(at, errno)),
             (CLONE, None) => Some(Self::Clone(errno)),
@@ -106,6 +118,9 @@ impl Stages<'_> {
     /// The child, with every signal blocked until the table unblocks them.
     fn child(&self) -> ! {
         close(self.callers_socket.as_raw_fd());
+        if let Err(errno) = self.make_wire() {
+            self.fail(WIRE, 0, errno);
+        }
         for call in self.close {
             let _closed = perform(call);
         }
@@ -115,9 +130,8 @@ impl Stages<'_> {
         if self.second {
             self.clone_again();
         }
-        // Nobody at the other end: the caller has given up, or has ended.
-        if self.waits && receive_byte(self.socket.as_raw_fd()).is_none() {
-            exit_group(127);
+        if self.waits {
+            self.wait();
         }
         for (at, call) in self.calls.iter().enumerate() {
             if let Err(errno) = perform(call) {
@@ -125,6 +139,25 @@ impl Stages<'_> {
             }
         }
         exit_group(127)
+    }
+
+    /// Puts a socket of the child's own under the number of the first one, and sends the caller its other end.
+    fn make_wire(&self) -> Result<(), Errno> {
+        let [kept, sent] = socketpair()?;
+        send(self.socket.as_raw_fd(), frame(WIRE, Errno(0), 0), Some(sent))?;
+        close(sent);
+        replace(kept, self.socket.as_raw_fd())
+    }
+
+    /// Waits for the caller's byte. A copy of the caller's end may be anywhere: its death has to be told by a signal.
+    fn wait(&self) {
+        const SIGKILL: u32 = 9;
+        let _set = set_parent_death_signal(SIGKILL);
+        // Nobody at the other end: the caller has given up, or has ended.
+        if receive_byte(self.socket.as_raw_fd()).is_none() {
+            exit_group(127);
+        }
+        let _unset = set_parent_death_signal(0);
     }
 
     /// Returns in the second stage.

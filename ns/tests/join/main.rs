@@ -154,7 +154,7 @@ fn without_the_right_a_thread_joins_and_makes_nothing() {
     isolated(|| {
         let other = Neighbour::of_its_own(&[Net]);
         let before = here();
-        check("thread without the right", &Join::new().namespace(other.namespace(Net)).run(|| ()).unwrap_err());
+        check("net namespace without its owner", &Join::new().namespace(other.namespace(Net)).run(|| ()).unwrap_err());
         check("thread that may make nothing", &Join::new().make([Net, Uts]).run(|| ()).unwrap_err());
         assert_eq!(here(), before);
     });

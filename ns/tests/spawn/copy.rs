@@ -153,7 +153,7 @@ fn a_copy_gets_the_number_it_was_given() {
 }
 
 /// Where a cgroup v2 hierarchy is mounted.
-fn cgroup2() -> Option<PathBuf> {
+pub(crate) fn cgroup2() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
     line.split(' ').nth(4).map(PathBuf::from)

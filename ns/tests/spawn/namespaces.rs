@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Programs in new namespaces and in those of others: each is where it was told to be, and the caller stays.
 
+#![allow(unsafe_code, reason = "Request::copy is unsafe; the copies here sleep and do no more")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -36,7 +38,7 @@ fn namespace(halted: &Halted, kind: NamespaceKind) -> File {
     File::open(format!("/proc/{}/ns/{}", halted.pid(), kind.proc_name())).unwrap()
 }
 
-/// A halted program in new namespaces of these kinds and a user namespace, of which this account is root.
+/// A waiting program in new namespaces of these kinds and a user namespace, of which this account is root.
 fn neighbour(kinds: &[NamespaceKind]) -> Halted {
     let set = Namespaces::new().make(kinds.iter().copied()).user(IdMap::current_as_root());
     Halted::waiting(sh(WAIT).namespaces(set))
@@ -230,9 +232,14 @@ fn fails(name: &str, kind: ErrorKind, spawn: &mut Spawn) {
     assert_same(&before, &caller::descriptors());
     assert_eq!(error.kind(), kind, "{name}: {}", said::all(&error));
     said::MESSAGES.check(name, &without_numbers(&said::all(&error)));
-    // No child, neither ended nor running: not of either kind.
+    nobody_is_left();
+}
+
+/// There is no child, neither ended nor running, with a signal at its end or without.
+#[track_caller]
+fn nobody_is_left() {
     let options = WaitOptions::NOHANG | WaitOptions::from_bits_retain(0x4000_0000);
-    assert_eq!(waitpid(None, options).err(), Some(rustix::io::Errno::CHILD), "{name}");
+    assert_eq!(waitpid(None, options).err(), Some(rustix::io::Errno::CHILD));
 }
 
 #[test]
@@ -240,11 +247,17 @@ fn a_start_in_namespaces_that_fails_says_where_and_leaves_nothing() {
     needs!(userns);
     isolated(|| {
         let set = || Namespaces::new().make([Mount]).user(IdMap::current_as_root());
-        let mut absent = Spawn::new("/nowhere/at/all");
-        fails("absent program in namespaces", ErrorKind::NotFound, absent.namespaces(set()));
-        let mut absent = sh("exit 0");
-        absent.current_dir("/nowhere/at/all").namespaces(set());
-        fails("absent directory in namespaces", ErrorKind::NotFound, &mut absent);
+        // As without namespaces.
+        for directory in ["/", "/nowhere/at/all"] {
+            let start = |namespaces| {
+                let before = caller::descriptors();
+                let error = Spawn::new("/nowhere/at/all").current_dir(directory).namespaces(namespaces).spawn();
+                assert_same(&before, &caller::descriptors());
+                nobody_is_left();
+                said::all(&error.unwrap_err())
+            };
+            assert_eq!(start(set()), start(Namespaces::new()));
+        }
         let mut file = sh("exit 0");
         fails("file that is no namespace", ErrorKind::Invalid, file.join(File::open("/dev/null").unwrap()));
         let mut pidfd = sh("exit 0");
@@ -355,4 +368,37 @@ fn sixty_four_threads_that_make_and_join_leave_the_caller_where_it_was() {
         assert_same(&before, &caller::look());
         drop(other);
     });
+}
+
+#[test]
+fn a_stranger_that_was_forked_meanwhile_and_lives_on_holds_up_no_start() {
+    needs!(userns);
+    isolated_for(Duration::from_secs(400), || {
+        let strangers = std::sync::Mutex::new(Vec::new());
+        let fork = || {
+            if strangers.lock().unwrap().len() >= 300 {
+                return std::thread::yield_now();
+            }
+            let pause = || {
+                loop {
+                    let _woken = rustix::thread::nanosleep(&rustix::thread::Timespec { tv_sec: 600, tv_nsec: 0 });
+                }
+            };
+            // SAFETY: the copy sleeps and does nothing else.
+            let copy = unsafe { skep_ns::Request::new().copy(pause) }.unwrap();
+            strangers.lock().unwrap().push(copy);
+        };
+        beside(2, fork, || {
+            for _ in 0..rounds(100) {
+                let set = Namespaces::new().make([Uts]).user(IdMap::current_as_root());
+                assert_eq!(sh("exit 3").namespaces(set).status().unwrap().code(), Some(3));
+            }
+        });
+        strangers.into_inner().unwrap().into_iter().for_each(end);
+    });
+}
+
+fn end(mut copy: skep_ns::Child) {
+    copy.kill().unwrap();
+    copy.wait().unwrap();
 }
