@@ -6,6 +6,9 @@
 //! gigabytes; and between clone and exec it runs a finished list of system calls in assembly, so that no lock, allocator
 //! or thread of the caller can stand in its way. Nothing of the caller is changed by a start.
 //!
+//! Where the program gets other namespaces or credentials ([`Spawn::namespaces`], [`Spawn::join`], [`Spawn::user`]) the
+//! child is a copy instead, since neither may change while memory is shared: it runs a finished list of system calls too.
+//!
 //! The program begins clean: only the descriptors it was given, no signal blocked, every signal at its default (ignored
 //! ones too).
 //!
@@ -175,7 +178,9 @@ impl Spawn {
     /// # Errors
     /// `NotFound`, `NotExecutable` and `Denied` tell apart why a program cannot be executed; `Invalid` names everything
     /// that is wrong with the request, before anything was touched; `Exhausted` for a limit on processes, descriptors or
-    /// memory. Nothing is left behind.
+    /// memory. Of other namespaces and ids: `Denied` where a right is lacking, `NotFound` for a process that has ended,
+    /// `WrongState` for a pid namespace whose first process has; the sentence says at which of them. Nothing is left
+    /// behind.
     /// # Kernel
     /// Linux 5.3 (clone3), clone(2) where that is refused; 5.9 (close_range), a loop over the numbers where that is.
     pub fn spawn(&mut self) -> Result<Child, Error> {

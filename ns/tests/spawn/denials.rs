@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use needs::{isolated_for, needs};
 use rustix::fs::MemfdFlags;
-use skep_ns::{ErrorKind, PidFd, Spawn, Stdio};
+use skep_ns::NamespaceKind::{Mount, Pid, Time, User, Uts};
+use skep_ns::{ErrorKind, IdMap, Namespaces, PidFd, Spawn, Stdio};
 
 use crate::signals::{a_program_begins_with_a_clean_slate, no_handler_of_the_caller_runs_in_a_child};
 use crate::support::caller::open_above;
-use crate::support::halted::{HALT, Halted};
+use crate::support::halted::{HALT, Halted, WAIT};
 use crate::support::{assert_same, caller, said, sh, start_true};
 
 const DEADLINE: Duration = Duration::from_secs(400);
@@ -128,6 +129,53 @@ fn without_execveat_a_file_is_executed_by_its_descriptor_all_the_same() {
         let own = |number: i32| fs::read_link(format!("/proc/self/fd/{number}")).unwrap();
         let expected: BTreeMap<i32, PathBuf> = [(0, "/dev/null".into()), (1, own(1)), (2, own(2))].into();
         assert_eq!(found, expected);
+    });
+}
+
+/// Made, mapped, joined by files and by pidfd, a pid namespace among them.
+fn starts_in_namespaces_work() {
+    let set = Namespaces::new().make([Mount, Pid, Uts]).user(IdMap::current_as_root());
+    let other = Halted::waiting(sh(WAIT).namespaces(set).hostname("hive"));
+    let mut spawn = sh("cat; uname -n; exit 3");
+    spawn.join_process(other.fd().try_clone_to_owned().unwrap(), [User, Mount, Pid, Uts]).stdin(Stdio::Null);
+    let out = spawn.output().unwrap();
+    assert_eq!((out.stdout.as_slice(), out.status.code()), (&b"hive\n"[..], Some(3)));
+    let mut spawn = sh("uname -n");
+    for name in ["uts", "user"] {
+        spawn.join(File::open(format!("/proc/{}/ns/{name}", other.pid())).unwrap());
+    }
+    assert_eq!(spawn.output().unwrap().stdout, b"hive\n");
+}
+
+#[test]
+fn starts_in_namespaces_work_without_clone3() {
+    needs!(userns);
+    under("clone3", || {
+        starts_in_namespaces_work();
+        let time = Namespaces::new().make([Time]).user(IdMap::current_as_root());
+        let refused = [sh("").namespaces(time).spawn(), sh("").pids([4242]).spawn()];
+        for error in refused.map(Result::unwrap_err) {
+            said::check("clone3 denied, start", &error, Path::new("/none"));
+        }
+    });
+}
+
+#[test]
+fn starts_in_namespaces_work_without_any_of_the_newer_calls() {
+    needs!(userns);
+    under("clone3,close_range,execveat,pidfd_open,openat2,statx,faccessat2", starts_in_namespaces_work);
+}
+
+#[test]
+fn without_setns_joining_is_refused_and_making_works() {
+    needs!(userns);
+    under("setns", || {
+        let set = Namespaces::new().make([Uts]).user(IdMap::current_as_root());
+        let other = Halted::waiting(sh(WAIT).namespaces(set));
+        let mut spawn = sh("exit 0");
+        spawn.join_process(other.fd().try_clone_to_owned().unwrap(), [User, Uts]);
+        let error = spawn.spawn().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", said::all(&error));
     });
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use needs::{Scratch, isolated_for, needs};
-use skep_ns::{ErrorKind, Spawn, Stdio};
+use skep_ns::NamespaceKind::{Mount, Uts};
+use skep_ns::{ErrorKind, IdMap, Namespaces, Spawn, Stdio};
 
 use crate::support::{in_second_life, live_again, sh};
 
@@ -46,6 +47,57 @@ fn name(line: &str) -> &str {
     line.split('(').next().unwrap_or_default()
 }
 
+/// The trace of the program with this mark among its arguments, where in it the exec is, and the calls before that.
+fn before_exec<'a>(traces: &'a [Vec<String>], mark: &str) -> (&'a [String], usize, Vec<&'a str>) {
+    let mark = format!("\"{mark}\"");
+    let started: Vec<_> = traces.iter().filter(|trace| trace.iter().any(|line| line.contains(&mark))).collect();
+    let [started] = started[..] else { panic!("{} programs were started with the mark", started.len()) };
+    let end = started.iter().position(|line| name(line) == "execve").unwrap();
+    (started, end, started.iter().take(end).map(|line| name(line)).collect())
+}
+
+#[test]
+fn the_child_of_a_start_in_namespaces_makes_the_listed_calls_alone() {
+    needs!(userns, program("strace"));
+    if in_second_life() {
+        let set = Namespaces::new().make([Mount, Uts]).user(IdMap::current_as_root());
+        let mut spawn = sh("exit 3");
+        spawn.arg("seek me").namespaces(set).hostname("hive").session().no_new_privs().umask(0o22);
+        assert_eq!(spawn.status().unwrap().code(), Some(3));
+        return;
+    }
+    isolated_for(DEADLINE, || {
+        let scratch = Scratch::new();
+        let prefix = scratch.join("trace");
+        live_again(&["strace", "-ff", "-s", "200", "-o", prefix.to_str().unwrap()]);
+        let traces = traces(scratch.path());
+        let (started, _, before) = before_exec(&traces, "seek me");
+        let listed = [
+            "close",
+            "socketpair",
+            "sendmsg",
+            "dup3",
+            "close_range",
+            "prctl",
+            "recvfrom",
+            "sethostname",
+            "fcntl",
+            "setsid",
+            "umask",
+            "setgroups",
+            "setresgid",
+            "setresuid",
+            "rt_sigaction",
+            "rt_sigprocmask",
+        ];
+        let unlisted: Vec<&&str> = before.iter().filter(|call| !listed.contains(call)).collect();
+        assert!(unlisted.is_empty(), "{unlisted:?} in {started:#?}");
+        for call in ["socketpair", "recvfrom", "sethostname", "setsid", "umask", "setresuid", "rt_sigprocmask"] {
+            assert!(before.contains(&call), "no {call} in {started:#?}");
+        }
+    });
+}
+
 #[test]
 fn starts_under_strace_are_right_and_children_make_the_listed_calls_alone() {
     needs!(program("strace"));
@@ -59,11 +111,7 @@ fn starts_under_strace_are_right_and_children_make_the_listed_calls_alone() {
         let prefix = scratch.join("trace");
         live_again(&["strace", "-ff", "-s", "200", "-o", prefix.to_str().unwrap()]);
         let traces = traces(scratch.path());
-        let started: Vec<&Vec<String>> =
-            traces.iter().filter(|trace| trace.iter().any(|line| line.contains("\"seek me\""))).collect();
-        let [started] = started[..] else { panic!("{} programs were started with the mark", started.len()) };
-        let end = started.iter().position(|line| name(line) == "execve").unwrap();
-        let before: Vec<&str> = started.iter().take(end).map(|line| name(line)).collect();
+        let (started, end, before) = before_exec(&traces, "seek me");
         let listed = ["fcntl", "dup3", "close_range", "close", "chdir", "rt_sigaction", "rt_sigprocmask"];
         let unlisted: Vec<&&str> = before.iter().filter(|call| !listed.contains(call)).collect();
         assert!(unlisted.is_empty(), "{unlisted:?} in {started:#?}");
