@@ -38,7 +38,7 @@
 //! What it is not, yet: joining existing namespaces, and network links. [`Spawn`] starts a program in the caller's namespaces; new ones are made by [`Request::copy`], or by the package `skep`, which does it without a copy.
 //! What it is not, yet: network links. A start in other namespaces, or as another user, copies the caller's page tables,
 //! which takes 5 to 8 ms for each 100 MB that it has touched (one in the caller's namespaces does not); the package `skep`
-//! makes whole containers without. A new pid namespace has no /proc of its own, and a new time namespace no offsets.
+//! makes whole containers without. A new pid namespace has no /proc of its own.
 //! It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not been run.
 //!
 //! # Kernels

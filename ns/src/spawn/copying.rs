@@ -5,6 +5,8 @@
 //! caller                         first stage                    second stage (a sibling, if needed)
 //!   clone ─────────────────────────► makes a socket
 //!   ◄─ Wire(socket) ───────────────── joins
+//!   ◄─ Clocks ─────────────────────── has a new time namespace, if offsets are to be set
+//!   writes them; a byte ────────────►
 //!   ◄─ Second(pid, pidfd) ─────────── clones ─────────────────────►
 //!   reaps the first                  exits
 //!   writes the id map
@@ -25,7 +27,7 @@ use super::call::Call;
 use super::settings::Settings;
 use super::table::{Failure, Table};
 use crate::PidFd;
-use crate::enter::Way;
+use crate::enter::{Way, refusal};
 use crate::error::{Error, ErrorKind, Object};
 use crate::floor::sys::Errno;
 use crate::kind::NamespaceFlags;
@@ -157,17 +159,26 @@ pub(super) fn run(
 ) -> Result<(u32, OwnedFd), Trouble> {
     let map = settings.namespaces.id_map();
     let made = settings.namespaces.flags();
-    let second = !way.entries().is_empty()
-        && (!made.is_empty() || !settings.pids.is_empty() || way.joined().contains(NamespaceFlags::PID));
+    let (first, then) = match settings.time_offsets {
+        // By the rights that a user namespace gives.
+        Some(_) => (made & NamespaceFlags::USER, made - NamespaceFlags::USER - NamespaceFlags::TIME),
+        None if way.entries().is_empty() => (made, NamespaceFlags::empty()),
+        None => (NamespaceFlags::empty(), made),
+    };
+    let joined_for_children = way.joined().contains(NamespaceFlags::PID);
+    let numbered = !settings.pids.is_empty() && !way.entries().is_empty();
+    let second = !then.is_empty() || joined_for_children || numbered || settings.time_offsets.is_some();
     let stages = Stages {
         socket: wire.childs.as_fd(),
         callers_socket: wire.ours.as_fd(),
         close,
         joins: way.entries(),
+        first: first.bits(),
+        clocks: settings.time_offsets.is_some(),
         second,
         waits: map.is_some(),
         calls: table.calls(),
-        namespaces: made.bits(),
+        then: then.bits(),
         extras: Extras { cgroup: settings.cgroup.as_ref().map(AsFd::as_fd), pids: &settings.pids },
     };
     let (pid, pidfd) = stages.start().map_err(|errno| Trouble::Failure(Failure::of_clone(errno)))?;
@@ -182,13 +193,25 @@ pub(super) fn run(
         Report::NoWire(errno) => {
             Trouble::Error(Error::os("make", Object::Named("a pair of sockets"), i32::from(errno.0)))
         }
-        Report::Second(..) | Report::Wire(_) => Trouble::Error(unheard()),
+        Report::Clocks(Err(errno)) => {
+            let object = Object::Named("a time namespace");
+            Trouble::Error(refusal::of_make("make", object, NamespaceFlags::TIME, errno.0.into()))
+        }
+        Report::Clocks(Ok(())) | Report::Second(..) | Report::Wire(_) => Trouble::Error(unheard()),
     };
     let ours = match receive(&ours, &child)? {
         Some(Report::Wire(socket)) => UnixStream::from(socket),
         Some(report) => return Err(trouble(report)),
         None => return Err(Trouble::Error(unheard())),
     };
+    if let (Some(offsets), Some((pid, _))) = (settings.time_offsets, &child.0) {
+        match receive(&ours, &child)? {
+            Some(Report::Clocks(Ok(()))) => offsets.write_to(directory_of(*pid)?)?,
+            Some(report) => return Err(trouble(report)),
+            None => return Err(Trouble::Error(unheard())),
+        }
+        let _sent = send(&ours, b"x", SendFlags::NOSIGNAL);
+    }
     if second {
         let first = child;
         child = match receive(&ours, &first)? {
@@ -202,10 +225,7 @@ pub(super) fn run(
         }
     }
     if let (Some(map), Some((pid, _))) = (map, &child.0) {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(CWD, format!("/proc/{pid}"), flags, Mode::empty())
-            .map_err(|errno| Error::os("map the ids of", Object::Pid(*pid), errno.raw_os_error()))?;
-        map.write_to(directory, *pid)?;
+        map.write_to(directory_of(*pid)?, *pid)?;
         // A child that has ended meanwhile is found out below.
         let _sent = send(&ours, b"x", SendFlags::NOSIGNAL);
     }
@@ -219,4 +239,11 @@ pub(super) fn run(
 fn unheard() -> Error {
     let why = "the child ended before it had joined its namespaces: somebody killed it".to_owned();
     Error::because("start", Object::Named("a program in other namespaces"), ErrorKind::WrongState, why)
+}
+
+/// The directory of a child in /proc.
+fn directory_of(pid: u32) -> Result<OwnedFd, Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, format!("/proc/{pid}"), flags, Mode::empty())
+        .map_err(|errno| Error::os("look at", Object::Pid(pid), errno.raw_os_error()))
 }

@@ -12,6 +12,7 @@ use super::table::Purpose;
 use crate::enter::{Join, Target};
 use crate::kind::{NamespaceFlags, NamespaceKind};
 use crate::set::Namespaces;
+use crate::time::TimeOffsets;
 
 /// What a start changes for its program, beside descriptors, arguments and environment.
 #[derive(Debug, Default)]
@@ -21,6 +22,7 @@ pub(super) struct Settings {
     pub(super) joined: NamespaceFlags,
     pub(super) cgroup: Option<OwnedFd>,
     pub(super) pids: Vec<i32>,
+    pub(super) time_offsets: Option<TimeOffsets>,
     user: Option<User>,
     hostname: Option<OsString>,
     process_group: Option<i32>,
@@ -50,8 +52,7 @@ impl Spawn {
     /// Such a start *copies* the caller's page tables, which takes 5 to 8 ms for each 100 MB that the caller has touched;
     /// the package `skep` does without. In the copy no code but a finished list of system calls runs.
     ///
-    /// A new pid namespace has no /proc of its own: the program would have to mount one. For a new time namespace no
-    /// offsets are set.
+    /// A new pid namespace has no /proc of its own: the program would have to mount one.
     /// # Privileges
     /// `CAP_SYS_ADMIN`, or a user namespace among them.
     pub fn namespaces(&mut self, namespaces: Namespaces) -> &mut Self {
@@ -126,6 +127,16 @@ impl Spawn {
     #[doc(alias = "set_tid")]
     pub fn pids(&mut self, pids: impl IntoIterator<Item = i32>) -> &mut Self {
         self.settings.pids = pids.into_iter().collect();
+        self
+    }
+
+    /// The offsets of the program's clocks in its new time namespace, without which it goes by the caller's.
+    /// # Privileges
+    /// `CAP_SYS_TIME` over the time namespace, which the maker of a user namespace with it has.
+    /// # Kernel
+    /// Linux 5.6. See time_namespaces(7).
+    pub fn time_offsets(&mut self, offsets: TimeOffsets) -> &mut Self {
+        self.settings.time_offsets = Some(offsets);
         self
     }
 
@@ -209,6 +220,12 @@ impl Settings {
                 problems.push(format!("the host name {name:?} has a NUL byte in it"));
             }
         }
+        if let Some(offsets) = &self.time_offsets {
+            problems.extend(offsets.problems());
+            if !self.namespaces.contains(NamespaceKind::Time) {
+                problems.push("offsets are of a new time namespace, and none is to be made".to_owned());
+            }
+        }
         if let Some(group) = self.process_group.filter(|group| *group < 0) {
             problems.push(format!("{group} cannot be the number of a process group"));
         }
@@ -233,6 +250,12 @@ impl Settings {
         let twice = (joined & made).kinds();
         let mut problems: Vec<_> =
             twice.map(|kind| format!("a {kind} namespace is to be joined and one to be made")).collect();
+        if self.time_offsets.is_some() && made.contains(NamespaceFlags::USER) && !joined.is_empty() {
+            problems.push(
+                "offsets of clocks, a new user namespace and joined ones cannot be had in one start: join in a second"
+                    .to_owned(),
+            );
+        }
         if self.hostname.is_some() && !(joined | made).contains(NamespaceFlags::UTS) {
             problems
                 .push("a host name without a uts namespace, made or joined, would rename the whole machine".to_owned());

@@ -25,7 +25,7 @@ use super::mask::SignalMask;
 use super::{CLONE_PARENT, CLONE_PIDFD, CloneArgs, Extras, address, adopt};
 use crate::floor::join::{self, Entry};
 use crate::floor::sys::{
-    Errno, close, exit_group, receive_byte, replace, send, set_parent_death_signal, socketpair, syscall,
+    Errno, close, exit_group, receive_byte, replace, send, set_parent_death_signal, socketpair, syscall, unshare,
 };
 use crate::spawn::call::{Call, OnError};
 
@@ -39,13 +39,18 @@ pub(crate) struct Stages<'a> {
     /// Closes what a child that waits must not hold.
     pub(crate) close: &'a [Call<'a>],
     pub(crate) joins: &'a [Entry],
-    /// Whether a second clone follows the joins.
+    /// The namespaces that the first clone makes, in the bits of clone3.
+    pub(crate) first: u64,
+    /// Whether a time namespace is made after the joins, and waited for the caller to set its clocks: what is cloned
+    /// without `CLONE_VM` enters one at once, after which they stand.
+    pub(crate) clocks: bool,
+    /// Whether a second clone follows.
     pub(crate) second: bool,
     /// Whether it waits for a byte before its calls.
     pub(crate) waits: bool,
     pub(crate) calls: &'a [Call<'a>],
-    /// The namespaces to make, in the bits of clone3.
-    pub(crate) namespaces: u64,
+    /// The namespaces that the second clone makes.
+    pub(crate) then: u64,
     pub(crate) extras: Extras<'a>,
 }
 
@@ -62,6 +67,8 @@ pub(crate) enum Report {
     Clone(Errno),
     /// A call of the table failed.
     Call(usize, Errno),
+    /// A new time namespace waits for its offsets, or could not be made.
+    Clocks(Result<(), Errno>),
     /// The socket could not be made.
     NoWire(Errno),
 }
@@ -71,6 +78,9 @@ const JOIN: u8 = 2;
 const CLONE: u8 = 3;
 const CALL: u8 = 4;
 const WIRE: u8 = 5;
+const CLOCKS: u8 = 6;
+
+const CLONE_NEWTIME: u64 = 0x80;
 
 impl Report {
     /// From the eight bytes and the descriptor that came.
@@ -81,6 +91,7 @@ impl Report {
         match (what, fd) {
             (WIRE, Some(fd)) => Some(Self::Wire(fd)),
             (WIRE, None) => Some(Self::NoWire(errno)),
+            (CLOCKS, None) => Some(Self::Clocks(if errno == Errno(0) { Ok(()) } else { Err(errno) })),
             (SECOND, Some(fd)) => Some(Self::Second(value, fd)),
             (JOIN, None) => Some(Self::Join(at, errno)),
             (CLONE, None) => Some(Self::Clone(errno)),
@@ -97,11 +108,11 @@ impl Stages<'_> {
         // No signal of its end while it has not executed: exec makes it SIGCHLD. So a program that waits for any child
         // does not come across a start that failed.
         let mut args = CloneArgs { flags: CLONE_PIDFD, pidfd: address(&raw mut pidfd), ..CloneArgs::default() };
+        args.flags |= self.first;
         if self.second {
             // Into the cgroup by the caller's rights; the second inherits it.
             Extras { pids: &[], ..self.extras }.add_to(&mut args);
         } else {
-            args.flags |= self.namespaces;
             self.extras.add_to(&mut args);
         }
         let mask = SignalMask::block_all();
@@ -126,6 +137,13 @@ impl Stages<'_> {
         }
         if let Err((at, errno)) = join::enter(self.joins) {
             self.fail(JOIN, at, errno);
+        }
+        if self.clocks {
+            if let Err(errno) = unshare(CLONE_NEWTIME) {
+                self.fail(CLOCKS, 0, errno);
+            }
+            let _told = send(self.socket.as_raw_fd(), frame(CLOCKS, Errno(0), 0), None);
+            self.wait();
         }
         if self.second {
             self.clone_again();
@@ -163,7 +181,7 @@ impl Stages<'_> {
     /// Returns in the second stage.
     fn clone_again(&self) {
         let mut pidfd: RawFd = -1;
-        let flags = self.namespaces | CLONE_PARENT | CLONE_PIDFD;
+        let flags = self.then | CLONE_PARENT | CLONE_PIDFD;
         let mut args = CloneArgs { flags, pidfd: address(&raw mut pidfd), ..CloneArgs::default() };
         Extras { cgroup: None, ..self.extras }.add_to(&mut args);
         // SAFETY: as for the first.

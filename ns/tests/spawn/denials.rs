@@ -10,7 +10,7 @@ use std::time::Duration;
 use needs::{isolated_for, needs};
 use rustix::fs::MemfdFlags;
 use skep_ns::NamespaceKind::{Mount, Pid, Time, User, Uts};
-use skep_ns::{ErrorKind, IdMap, Namespaces, PidFd, Spawn, Stdio};
+use skep_ns::{ClockOffset, ErrorKind, IdMap, Namespaces, PidFd, Spawn, Stdio, TimeOffsets};
 
 use crate::signals::{a_program_begins_with_a_clean_slate, no_handler_of_the_caller_runs_in_a_child};
 use crate::support::caller::open_above;
@@ -152,8 +152,12 @@ fn starts_in_namespaces_work_without_clone3() {
     needs!(userns);
     under("clone3", || {
         starts_in_namespaces_work();
-        let time = Namespaces::new().make([Time]).user(IdMap::current_as_root());
-        let refused = [sh("").namespaces(time).spawn(), sh("").pids([4242]).spawn()];
+        let time = || Namespaces::new().make([Time, Pid]).user(IdMap::current_as_root());
+        // Made by another call where its clocks are to be set.
+        let offsets = TimeOffsets::new().boottime(ClockOffset::ahead(Duration::from_secs(7)));
+        let out = sh("cat /proc/self/timens_offsets").namespaces(time()).time_offsets(offsets).output().unwrap();
+        assert!(String::from_utf8_lossy(&out.stdout).contains(" 7 "), "{out:?}");
+        let refused = [sh("").namespaces(time()).spawn(), sh("").pids([4242]).spawn()];
         for error in refused.map(Result::unwrap_err) {
             said::check("clone3 denied, start", &error, Path::new("/none"));
         }

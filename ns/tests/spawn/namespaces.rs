@@ -12,7 +12,7 @@ use std::time::Duration;
 use needs::{isolated, isolated_for, needs, rounds};
 use rustix::process::{WaitOptions, waitpid};
 use skep_ns::NamespaceKind::{self, Cgroup, Ipc, Mount, Net, Pid, Time, User, Uts};
-use skep_ns::{ErrorKind, IdMap, IdRange, Namespaces, PidFd, Spawn};
+use skep_ns::{ClockOffset, ErrorKind, IdMap, IdRange, Namespaces, PidFd, Spawn, TimeOffsets};
 
 use crate::support::halted::{Halted, WAIT};
 use crate::support::{assert_same, beside, caller, raw, said, sh};
@@ -84,8 +84,16 @@ fn a_time_namespace_is_made_with_the_program_in_it() {
     isolated(|| {
         let own = of("self");
         let set = Namespaces::new().make([Time]).user(IdMap::current_as_root());
-        let halted = Halted::waiting(sh(WAIT).namespaces(set));
+        let halted = Halted::waiting(sh(WAIT).namespaces(set.clone()));
         assert_eq!(differing(&own, &of_halted(&halted)), [User, Time]);
+        drop(halted);
+        let day = Duration::from_secs(86_400);
+        let offsets = TimeOffsets::new().monotonic(ClockOffset::ahead(day)).boottime(ClockOffset::ahead(3 * day));
+        let out = sh("cat /proc/self/timens_offsets; cat /proc/uptime").namespaces(set).time_offsets(offsets).output();
+        let said = String::from_utf8(out.unwrap().stdout).unwrap();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(words[..6], ["monotonic", "86400", "0", "boottime", "259200", "0"]);
+        assert!(words[6].parse::<f64>().unwrap() > 259_200.0, "{said}");
     });
 }
 

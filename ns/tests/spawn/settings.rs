@@ -7,7 +7,7 @@ use std::thread;
 
 use needs::{Need, isolated, isolated_unboxed, needs};
 use skep_ns::NamespaceKind::{Mount, Uts};
-use skep_ns::{ErrorKind, IdMap, Namespaces, Spawn};
+use skep_ns::{ErrorKind, IdMap, Namespaces, Spawn, TimeOffsets};
 
 use crate::copy::cgroup2;
 use crate::support::halted::{HALT, Halted};
@@ -161,6 +161,7 @@ fn every_setting_that_makes_no_sense_is_told_at_once() {
         .namespaces(Namespaces::new().make([Mount]).user(IdMap::whole(1000, 5)))
         .user(7, u32::MAX, [3, 9])
         .hostname("x".repeat(65))
+        .time_offsets(TimeOffsets::new())
         .session()
         .process_group(5)
         .parent_death_signal(65)
