@@ -42,6 +42,7 @@ pub(crate) struct Way {
 /// What an entry is about.
 #[derive(Debug, Clone, Copy)]
 enum Name {
+    Memory,
     Directory,
     Namespace(NamespaceKind),
     Process(u32, NamespaceFlags),
@@ -65,6 +66,10 @@ impl Way {
             Self { entries: Vec::new(), names: Vec::new(), held: Vec::new(), joined: NamespaceFlags::empty() };
         if who != Who::Child && found.iter().any(|found| found.kinds.contains(NamespaceFlags::MOUNT)) {
             way.push(Entry::OwnDirectory, Name::Directory);
+        }
+        // The child has a copy of its maker's memory until its exec, and there are those who may trace what is with them.
+        if who == Who::Child && !found.is_empty() {
+            way.push(Entry::Hide, Name::Memory);
         }
         let (first, then) = match user {
             None => (found, Vec::new()),
@@ -109,6 +114,7 @@ impl Way {
                 refusal::of_join("join the namespaces of", Object::Pid(*pid), *kinds, errno)
             }
             Some(Name::New(kinds)) => refusal::of_make("make", Object::Named("new namespaces"), *kinds, errno),
+            Some(Name::Memory) => Error::os("hide", Object::Named("the memory of a child"), errno),
             Some(Name::Directory) | None => Error::os("stop sharing", Object::Named("the working directory"), errno),
         }
     }

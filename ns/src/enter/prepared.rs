@@ -35,7 +35,8 @@ impl Prepared {
 
     /// Takes the way, on the **calling thread**: for the closure of `CommandExt::pre_exec`, which runs in the child.
     ///
-    /// It allocates nothing, takes no lock and calls no function of libc. Of a pid namespace not the program itself
+    /// Until the exec the child's memory, a copy of the program's, is kept from those who are in the namespaces already
+    /// (`PR_SET_DUMPABLE` 0). It allocates nothing, takes no lock and calls no function of libc. Of a pid namespace not the program itself
     /// becomes a member, but its children: there [`Spawn`](crate::Spawn) is the better way, which clones twice.
     ///
     /// # Errors

@@ -6,6 +6,9 @@ use super::sys::{self, Errno};
 /// One step of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
+    /// Keep this process' memory from those who are there already: it is a copy of somebody's. Not for a thread of a program
+    /// that goes on, since all of them share that.
+    Hide,
     /// Stop sharing root, working directory and umask with other threads, as the kernel demands for a mount namespace.
     OwnDirectory,
     /// Join a namespace by its descriptor, or those of these kinds of a process by its pidfd.
@@ -30,6 +33,7 @@ pub fn enter(entries: &[Entry]) -> Result<(), (usize, Errno)> {
     const CLONE_FS: u64 = 0x200;
     for (at, entry) in entries.iter().enumerate() {
         match *entry {
+            Entry::Hide => sys::hide_memory(),
             Entry::OwnDirectory => sys::unshare(CLONE_FS),
             Entry::Join { fd, kinds } => sys::setns(fd, kinds),
             Entry::Make { kinds } => sys::unshare(kinds),

@@ -224,6 +224,13 @@ pub fn set_parent_death_signal(signal: u32) -> Result<(), Errno> {
     unsafe { syscall(nr::PRCTL, [PR_SET_PDEATHSIG, signal as usize, 0, 0, 0, 0]) }.map(drop)
 }
 
+/// Makes this process' memory nobody's to read or to trace but who may trace any (`PR_SET_DUMPABLE` 0). Exec undoes it.
+pub fn hide_memory() -> Result<(), Errno> {
+    const PR_SET_DUMPABLE: usize = 4;
+    // SAFETY: the argument is an integer.
+    unsafe { syscall(nr::PRCTL, [PR_SET_DUMPABLE, 0, 0, 0, 0, 0]) }.map(drop)
+}
+
 /// Names this thread, as `ps -o comm` shows it; the kernel keeps 15 bytes.
 pub fn set_name(name: &CStr) {
     const PR_SET_NAME: usize = 15;

@@ -250,10 +250,9 @@ impl Settings {
         let twice = (joined & made).kinds();
         let mut problems: Vec<_> =
             twice.map(|kind| format!("a {kind} namespace is to be joined and one to be made")).collect();
-        if self.time_offsets.is_some() && made.contains(NamespaceFlags::USER) && !joined.is_empty() {
+        if self.time_offsets.is_some() && !joined.is_empty() {
             problems.push(
-                "offsets of clocks, a new user namespace and joined ones cannot be had in one start: join in a second"
-                    .to_owned(),
+                "offsets of clocks and joined namespaces cannot be had in one start: join in a second".to_owned(),
             );
         }
         if self.hostname.is_some() && !(joined | made).contains(NamespaceFlags::UTS) {

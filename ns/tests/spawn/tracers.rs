@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use needs::{Scratch, isolated_for, needs};
-use skep_ns::NamespaceKind::{Mount, Uts};
+use skep_ns::NamespaceKind::{Mount, Pid, User, Uts};
 use skep_ns::{ErrorKind, IdMap, Namespaces, Spawn, Stdio};
 
+use crate::support::halted::{Halted, WAIT};
 use crate::support::{in_second_life, live_again, sh};
 
 const DEADLINE: Duration = Duration::from_secs(400);
@@ -64,6 +65,11 @@ fn the_child_of_a_start_in_namespaces_makes_the_listed_calls_alone() {
         let mut spawn = sh("exit 3");
         spawn.arg("seek me").namespaces(set).hostname("hive").session().no_new_privs().umask(0o22);
         assert_eq!(spawn.status().unwrap().code(), Some(3));
+        let set = Namespaces::new().make([Mount, Pid]).user(IdMap::current_as_root());
+        let other = Halted::waiting(sh(WAIT).namespaces(set));
+        let mut spawn = sh("exit 4");
+        spawn.arg("find me").join_process(other.fd().try_clone_to_owned().unwrap(), [Mount, Pid, User]);
+        assert_eq!(spawn.status().unwrap().code(), Some(4));
         return;
     }
     isolated_for(DEADLINE, || {
@@ -95,6 +101,15 @@ fn the_child_of_a_start_in_namespaces_makes_the_listed_calls_alone() {
         for call in ["socketpair", "recvfrom", "sethostname", "setsid", "umask", "setresuid", "rt_sigprocmask"] {
             assert!(before.contains(&call), "no {call} in {started:#?}");
         }
+        // What joins is a copy of its maker: nobody there may look into it, from before it is there until the exec.
+        let first = traces.iter().find(|trace| trace.iter().any(|line| name(line) == "setns")).unwrap();
+        let at = |call: &str| first.iter().position(|line| line.starts_with(call)).unwrap();
+        assert!(at("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE") < at("setns"), "{first:#?}");
+        assert!(!first.iter().skip(at("setns")).any(|line| line.contains("PR_SET_DUMPABLE")), "{first:#?}");
+        let (started, _, before) = before_exec(&traces, "find me");
+        let unlisted: Vec<&&str> = before.iter().filter(|call| !listed.contains(call)).collect();
+        assert!(unlisted.is_empty(), "{unlisted:?} in {started:#?}");
+        assert!(!started.iter().any(|line| line.contains("PR_SET_DUMPABLE")), "{started:#?}");
     });
 }
 
