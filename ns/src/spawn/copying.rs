@@ -22,6 +22,7 @@ use std::os::unix::net::UnixStream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg, send};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::call::Call;
 use super::settings::Settings;
@@ -86,9 +87,24 @@ fn receive(socket: &UnixStream, child: &Half) -> Result<Option<Report>, Error> {
     match got.bytes {
         0 => Ok(None),
         // There was no number left for the descriptor that came.
-        8 if got.flags.contains(ReturnFlags::CTRUNC) => Err(failed(EMFILE)),
+        8 if got.flags.contains(ReturnFlags::CTRUNC) => {
+            if let Some(pid) = Report::second_of(bytes) {
+                end_by_number(pid);
+            }
+            Err(failed(EMFILE).with_hint("the limit on open descriptors of this process is reached (ulimit -n)"))
+        }
         8 => Report::read(bytes, fd).map(Some).ok_or_else(|| failed(EPROTO)),
         _ => Err(failed(EPROTO)),
+    }
+}
+
+/// Ends and reaps a child of which no descriptor could be had. It waits, and nobody else has its number until it is reaped.
+fn end_by_number(pid: u32) {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    // __WALL: it has not executed.
+    let options = WaitOptions::from_bits_retain(0x4000_0000);
+    if kill_process(pid, Signal::KILL).is_ok() {
+        let _reaped = rustix::io::retry_on_intr(|| waitpid(Some(pid), options));
     }
 }
 
@@ -168,6 +184,8 @@ pub(super) fn run(
     let joined_for_children = way.joined().contains(NamespaceFlags::PID);
     let numbered = !settings.pids.is_empty() && !way.entries().is_empty();
     let second = !then.is_empty() || joined_for_children || numbered || settings.time_offsets.is_some();
+    // The second one always: a program must not run of which the caller has no descriptor.
+    let waits = second || map.is_some();
     let stages = Stages {
         socket: wire.childs.as_fd(),
         callers_socket: wire.ours.as_fd(),
@@ -176,7 +194,7 @@ pub(super) fn run(
         first: first.bits(),
         clocks: settings.time_offsets.is_some(),
         second,
-        waits: map.is_some(),
+        waits,
         calls: table.calls(),
         then: then.bits(),
         extras: Extras { cgroup: settings.cgroup.as_ref().map(AsFd::as_fd), pids: &settings.pids },
@@ -184,7 +202,7 @@ pub(super) fn run(
     let (pid, pidfd) = stages.start().map_err(|errno| Trouble::Failure(Failure::of_clone(errno)))?;
     let mut child = Half(Some((pid, pidfd.into())));
     // Or the end of file would never come.
-    let Wire { ours, childs } = wire;
+    let Wire { ours: first_wire, childs } = wire;
     drop(childs);
     let trouble = |report: Report| match report {
         Report::Join(at, errno) => Trouble::Error(way.explain(at, errno)),
@@ -199,11 +217,12 @@ pub(super) fn run(
         }
         Report::Clocks(Ok(())) | Report::Second(..) | Report::Wire(_) => Trouble::Error(unheard()),
     };
-    let ours = match receive(&ours, &child)? {
+    let ours = match receive(&first_wire, &child)? {
         Some(Report::Wire(socket)) => UnixStream::from(socket),
         Some(report) => return Err(trouble(report)),
         None => return Err(Trouble::Error(unheard())),
     };
+    drop(first_wire);
     if let (Some(offsets), Some((pid, _))) = (settings.time_offsets, &child.0) {
         match receive(&ours, &child)? {
             Some(Report::Clocks(Ok(()))) => offsets.write_to(directory_of(*pid)?)?,
@@ -226,6 +245,8 @@ pub(super) fn run(
     }
     if let (Some(map), Some((pid, _))) = (map, &child.0) {
         map.write_to(directory_of(*pid)?, *pid)?;
+    }
+    if waits {
         // A child that has ended meanwhile is found out below.
         let _sent = send(&ours, b"x", SendFlags::NOSIGNAL);
     }

@@ -99,6 +99,12 @@ impl Report {
             _ => None,
         }
     }
+
+    /// The number of the second process, in a report whose descriptor has not come.
+    pub(crate) fn second_of(bytes: [u8; 8]) -> Option<u32> {
+        let [what, _, _, _, value @ ..] = bytes;
+        (what == SECOND).then(|| u32::from_le_bytes(value))
+    }
 }
 
 impl Stages<'_> {

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use needs::{isolated, isolated_for, needs, rounds};
-use rustix::process::{WaitOptions, waitpid};
+use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
 use skep_ns::NamespaceKind::{self, Cgroup, Ipc, Mount, Net, Pid, Time, User, Uts};
-use skep_ns::{ClockOffset, ErrorKind, IdMap, IdRange, Namespaces, PidFd, Spawn, TimeOffsets};
+use skep_ns::{ClockOffset, ErrorKind, IdMap, IdRange, Namespaces, PidFd, Spawn, Stdio, TimeOffsets};
 
 use crate::support::halted::{Halted, WAIT};
 use crate::support::{assert_same, beside, caller, raw, said, sh};
@@ -409,4 +409,32 @@ fn a_stranger_that_was_forked_meanwhile_and_lives_on_holds_up_no_start() {
 fn end(mut copy: skep_ns::Child) {
     copy.kill().unwrap();
     copy.wait().unwrap();
+}
+
+#[test]
+fn at_whichever_descriptor_the_limit_is_reached_a_start_in_namespaces_leaves_nothing() {
+    needs!(userns);
+    isolated(|| {
+        let other = neighbour(&[Pid, Uts]);
+        let hard = getrlimit(Resource::Nofile).maximum;
+        let start = || {
+            let mut spawn = sh("exit 3");
+            let pidfd = other.fd().try_clone_to_owned().ok()?;
+            Some(spawn.join_process(pidfd, [Pid, Uts, User]).stdin(Stdio::Null).spawn())
+        };
+        let mut failed = 0;
+        for limit in 5..40 {
+            setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: hard }).unwrap();
+            let started = start();
+            setrlimit(Resource::Nofile, Rlimit { current: hard, maximum: hard }).unwrap();
+            match started {
+                Some(Ok(mut child)) => assert_eq!(child.wait().unwrap().code(), Some(3)),
+                Some(Err(_)) => failed += 1,
+                None => {}
+            }
+        }
+        assert!(failed > 3, "{failed} starts have failed: the limit was never in the way");
+        drop(other);
+        nobody_is_left();
+    });
 }
