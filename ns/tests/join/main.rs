@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use needs::{isolated, isolated_for, needs, rounds};
 use skep_ns::NamespaceKind::{self, Ipc, Mount, Net, Pid, Time, User, Uts};
-use skep_ns::{Child, Error, ErrorKind, IdMap, Join, Namespace, Namespaces, PidFd, Spawn, Stdio};
+use skep_ns::{Child, Error, ErrorKind, IdMap, Join, Namespace, Namespaces, Spawn, Stdio};
 
 /// A waiting program in other namespaces; ended when dropped.
 struct Neighbour(Child);
@@ -140,9 +140,9 @@ fn what_no_thread_can_join_is_refused_with_the_other_ways() {
         // The test's own thread and the harness's: two.
         let error = other.join(&[User]).enter_namespaces().unwrap_err();
         assert_eq!(error.problems().len(), 1, "{}", said::all(&error));
-        let error = Join::new().process(PidFd::open(std::process::id()).unwrap(), [Time]).run(|| ()).unwrap_err();
+        let error = other.join(&[Time]).run(|| ()).unwrap_err();
         assert!(error.problems()[0].contains("time namespace"), "{}", said::all(&error));
-        let error = Join::new().process(PidFd::open(std::process::id()).unwrap(), []).run(|| ()).unwrap_err();
+        let error = other.join(&[]).run(|| ()).unwrap_err();
         check("no kind of a process", &error);
         assert_eq!(here(), before);
     });

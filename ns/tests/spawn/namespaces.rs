@@ -12,7 +12,7 @@ use std::time::Duration;
 use needs::{isolated, isolated_for, needs, rounds};
 use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
 use skep_ns::NamespaceKind::{self, Cgroup, Ipc, Mount, Net, Pid, Time, User, Uts};
-use skep_ns::{ClockOffset, ErrorKind, IdMap, IdRange, Namespaces, PidFd, Spawn, Stdio, TimeOffsets};
+use skep_ns::{ClockOffset, ErrorKind, IdMap, IdRange, Namespaces, Spawn, Stdio, TimeOffsets};
 
 use crate::support::halted::{Halted, WAIT};
 use crate::support::{assert_same, beside, caller, raw, said, sh};
@@ -269,8 +269,11 @@ fn a_start_in_namespaces_that_fails_says_where_and_leaves_nothing() {
         let mut file = sh("exit 0");
         fails("file that is no namespace", ErrorKind::Invalid, file.join(File::open("/dev/null").unwrap()));
         let mut pidfd = sh("exit 0");
-        let itself = PidFd::open(std::process::id()).unwrap();
-        fails("pidfd that is no namespace", ErrorKind::Invalid, pidfd.join(itself));
+        let other = neighbour(&[Uts]);
+        let started = pidfd.join(other.fd().try_clone_to_owned().unwrap());
+        let error = started.spawn().unwrap_err();
+        said::MESSAGES.check("pidfd that is no namespace", &without_numbers(&said::all(&error)));
+        drop(other);
         let mut namespace = sh("exit 0");
         namespace.join_process(File::open("/proc/self/ns/net").unwrap(), [Net]);
         fails("namespace that is no process", ErrorKind::Invalid, &mut namespace);
