@@ -34,7 +34,7 @@ fn every_namespace_of_the_machine_is_a_line() {
                 String::from_utf8_lossy(&out.stderr).into_owned(),
             )
         };
-        let link = std::fs::read_link("/proc/self/ns/net").unwrap();
+        let link = fs::read_link("/proc/self/ns/net").unwrap();
         let inode = link.to_string_lossy().trim_matches(|at: char| !at.is_ascii_digit()).to_owned();
         for argument in ["net", &std::process::id().to_string(), "--held"] {
             let (done, said, _) = run(argument);
