@@ -6,12 +6,11 @@
 //! between clone and exec; [`PidFd`] signals and waits for a process without signal handlers, by a descriptor that cannot
 //! come to mean another one; [`Namespaces`], [`NamespaceKind`] and [`IdMap`] say which namespaces to make and who is who
 //! inside, are checked before anything is touched, and write the maps of a process, by newuidmap where that is needed.
+//! [`Spawn`] starts programs in new namespaces and in those of others, and as other users; [`Join`] does so for a closure,
+//! for the child of a `Command`, and for the calling thread, which nothing else of this crate moves.
 //! [`Namespace`] holds one that exists, says who owns it and what is above it, and pins it to a path; [`list`] tells all of
 //! a machine and who is in them; [`UtsNames`], [`TimeOffsets`] and [`Sysctls`] are what namespaces keep; [`Facts`] says what
 //! this machine allows. No C library is linked beyond the one that std uses.
-//! [`Spawn`] starts programs in new namespaces and in those of others, and as other users; [`Join`] does so for a closure,
-//! for the child of a `Command`, and for the calling thread, which nothing else of this crate moves.
-//! No C library is linked beyond the one that std uses.
 //!
 //! ```
 //! use skep_ns::{IdMap, IdRange, NamespaceKind::{Mount, Uts}, Namespaces, Spawn};
@@ -35,7 +34,6 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: joining existing namespaces, and network links. [`Spawn`] starts a program in the caller's namespaces; new ones are made by [`Request::copy`], or by the package `skep`, which does it without a copy.
 //! What it is not, yet: network links. A start in other namespaces, or as another user, copies the caller's page tables,
 //! which takes 5 to 8 ms for each 100 MB that it has touched (one in the caller's namespaces does not); the package `skep`
 //! makes whole containers without. A new pid namespace has no /proc of its own.
@@ -44,17 +42,12 @@
 //! # Kernels
 //! Linux 5.10 and newer. What a newer call does better is used where it is there: clone3 (else clone), close_range (else
 //! a loop), `PIDFD_GET_INFO` (6.15: the status of a process that somebody else has reaped; else that status is unknown),
-//! `PIDFD_GET_*_NAMESPACE` and the translation of process numbers (6.11; else /proc is read).
+//! `PIDFD_GET_*_NAMESPACE` and the translation of process numbers (6.11; else /proc is read). Without clone3 there are no time namespaces, numbers or cgroups to begin with.
 //!
 //! # Privileges
 //! None for starting, waiting and listing; the namespaces of other users' processes are seen with `CAP_SYS_PTRACE`, and
-//! pinned with `CAP_SYS_ADMIN`. New namespaces take that too, or a user namespace made with them.
-//! a loop), `PIDFD_GET_INFO` (6.15: the status of a process that somebody else has reaped; else that status is unknown).
-//! Without clone3 there are no time namespaces, numbers or cgroups to begin with.
-//!
-//! # Privileges
-//! None for starting and waiting. New namespaces take `CAP_SYS_ADMIN`, or a user namespace made with them; joining takes it
-//! in the caller's user namespace and in the one that owns the namespace, or that one joined as well.
+//! pinned with `CAP_SYS_ADMIN`. New namespaces take that, or a user namespace made with them; joining takes it in the
+//! caller's user namespace and in the one that owns the namespace, or that one joined as well.
 //!
 //! # Features
 //! `serde`: descriptions ([`Namespaces`], [`IdMap`], [`NamespaceKind`]) can be serialised.
