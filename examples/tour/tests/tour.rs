@@ -51,17 +51,11 @@ fn every_namespace_of_the_machine_is_a_line() {
 
 #[test]
 fn unshare_and_nsenter_are_sixty_lines_each() {
-    needs!(userns);
+    needs!(userns, program("busybox"));
     isolated(|| {
         let here = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let mut unshared = Command::new(env!("CARGO_BIN_EXE_02_unshare"))
-            .args([
-                "mount,uts,net",
-                "--",
-                "sh",
-                "-c",
-                "echo hive > /proc/sys/kernel/hostname; echo $$; read line; exit 3",
-            ])
+            .args(["mount,uts,net", "--", "sh", "-c", "busybox hostname hive; echo $$; read line; exit 3"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
