@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Words of a line, for the parsers of short texts.
 
-/// The words of a line, each with its column; columns count characters from 1.
-pub(crate) fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut rest = line;
-    let mut column = 1;
+/// The words of a line, or of what of it begins at this column, each with its column; columns count characters from 1.
+pub(crate) fn words(text: &str, column: usize) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = text;
+    let mut column = column;
     std::iter::from_fn(move || {
         let word_on = rest.trim_start();
         column += rest.chars().count() - word_on.chars().count();

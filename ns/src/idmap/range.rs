@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use crate::error::{Error, Object};
+use crate::words::{shown, words};
 
 /// `count` consecutive ids: `inside`, `inside + 1`, … in the namespace are `outside`, `outside + 1`, … in its parent.
 ///
@@ -88,29 +89,7 @@ impl FromStr for IdRange {
     }
 }
 
-/// The words of a line, each with its column; columns count characters.
-pub(super) fn words(text: &str, column: usize) -> impl Iterator<Item = (usize, &str)> {
-    let mut rest = text;
-    let mut column = column;
-    std::iter::from_fn(move || {
-        let word_on = rest.trim_start();
-        column += rest.chars().count() - word_on.chars().count();
-        let (word, after) = word_on.split_at_checked(word_on.find(char::is_whitespace).unwrap_or(word_on.len()))?;
-        let at = column;
-        column += word.chars().count();
-        rest = after;
-        (!word.is_empty()).then_some((at, word))
-    })
-}
-
 /// A decimal number of digits alone: `u32::from_str` would take a plus sign.
 fn number(word: &str) -> Option<u32> {
     word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok())?
-}
-
-/// A word of somebody else's as it can be shown in a sentence: quoted, escaped, not too long.
-pub(super) fn shown(word: &str) -> String {
-    let short: String = word.chars().take(32).collect();
-    let more = if short.len() < word.len() { "…" } else { "" };
-    format!("{short:?}{more}")
 }

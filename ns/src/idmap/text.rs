@@ -11,9 +11,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::check::kernel_text;
-use super::range::{shown, words};
 use super::{IdMap, IdRange};
 use crate::error::{Error, Object};
+use crate::words::{shown, words};
 
 impl fmt::Display for IdMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

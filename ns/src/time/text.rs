@@ -56,7 +56,7 @@ enum Clock {
 }
 
 fn parse_line(line: &str) -> Result<Option<(Clock, ClockOffset)>, String> {
-    let mut words = words(line);
+    let mut words = words(line, 1);
     let Some((column, clock)) = words.next() else { return Ok(None) };
     let clock = match clock {
         "monotonic" | "1" => Clock::Monotonic,
