@@ -62,7 +62,7 @@ pub(crate) fn describe(arguments: &Arguments, user_namespace: bool) -> Result<Fi
     let kept = arguments.keep.as_deref().map(|name| keep(name, !arguments.explain)).transpose()?;
     let changes = kept.as_ref().map_or_else(Changes::in_memory, |kept| Changes::Kept(kept.path.clone()));
     let mut files = match &arguments.root {
-        Some(root) => other_root(root, changes),
+        Some(root) => other_root(root, &changes)?,
         None => this_machine(user_namespace, &changes, &shares)?,
     };
     files.kept = kept;
@@ -102,12 +102,15 @@ fn this_machine(user_namespace: bool, changes: &Changes, shares: &[&Share]) -> R
     Ok(Files { root: view.root, mounts: view.mounts, workdir, notes: view.notes, kept: None })
 }
 
-fn other_root(root: &Path, changes: Changes) -> Files {
+fn other_root(root: &Path, changes: &Changes) -> Result<Files, String> {
     let mounts = Mounts::new()
         .add(Tmpfs::new("/tmp").mode(0o1777).nosuid().nodev().create_target())
         .add(Tmpfs::new("/run").mode(0o755).nosuid().nodev().create_target());
+    // What is kept of one tree is nothing to another. One that is not there is told of with all else.
+    let named = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let changes = changes.share(&named).ok_or_else(|| format!("--keep: {} is too long a path", named.display()))?;
     let root = RootSpec::new(root).changes(changes).nodev();
-    Files { root, mounts, workdir: "/".into(), notes: Vec::new(), kept: None }
+    Ok(Files { root, mounts, workdir: "/".into(), notes: Vec::new(), kept: None })
 }
 
 /// Processes, devices, kernel knobs: what every command expects, and nothing that it could turn.

@@ -3,7 +3,8 @@
 //!
 //! Kernel: Documentation/filesystems/overlayfs.rst.
 
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::attributes::{Attributes, common_methods};
@@ -48,6 +49,22 @@ impl Changes {
     #[must_use]
     pub fn go_elsewhere(&self) -> bool {
         *self != Self::InPlace
+    }
+
+    /// Those of one directory of several, where each has its own: of what is kept the directory in it that has this one's
+    /// path for a name, with `%2F` for each `/`. `None` if no name is that long.
+    #[must_use]
+    pub fn share(&self, directory: &Path) -> Option<Self> {
+        let Self::Kept(kept) = self else { return Some(self.clone()) };
+        let path = directory.as_os_str().as_bytes();
+        let path = path.strip_prefix(b"/").filter(|path| !path.is_empty()).unwrap_or(path);
+        let name = path.iter().flat_map(|byte| match byte {
+            b'/' => b"%2F".to_vec(),
+            b'%' => b"%25".to_vec(),
+            byte => vec![*byte],
+        });
+        let name: Vec<u8> = name.collect();
+        (name.len() <= 255).then(|| Self::Kept(kept.join(OsString::from_vec(name))))
     }
 
     /// Everything that is wrong with it, with `lowers` to lie over, a sentence each.

@@ -120,7 +120,7 @@ impl View {
             return self;
         }
         let is_new = |mount: &Mount| matches!(mount, Mount::Tmpfs(_)) && directory.starts_with(mount.target());
-        match share(changes, directory) {
+        match changes.share(directory) {
             Some(share) if self.mounts.mounts.iter().any(is_new) && is_in_root(directory) => {
                 let overlay = Overlay::new(directory).lower(directory).changes(share);
                 self.add(overlay.nosuid().nodev().or_read_only_bind().create_target());
@@ -232,19 +232,4 @@ impl<'a> Sight<'a> {
     fn sees(&self, mount: &MountInfo) -> bool {
         self.at(&mount.target).is_some_and(|found| found.id == mount.id)
     }
-}
-
-/// Where the changes of one overlay go: a directory is shared by name.
-fn share(changes: &Changes, target: &Path) -> Option<Changes> {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let Changes::Kept(dir) = changes else { return Some(changes.clone()) };
-    let path = target.as_os_str().as_bytes();
-    let path = path.strip_prefix(b"/").filter(|path| !path.is_empty()).unwrap_or(path);
-    let name = path.iter().flat_map(|byte| match byte {
-        b'/' => b"%2F".to_vec(),
-        b'%' => b"%25".to_vec(),
-        byte => vec![*byte],
-    });
-    let name: Vec<u8> = name.collect();
-    (name.len() <= 255).then(|| Changes::Kept(dir.join(OsString::from_vec(name))))
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::layer::Fit;
-use super::{REFUSED, Seen, Sight, UNKNOWN, View, is_replaced, said, share};
+use super::{REFUSED, Seen, Sight, UNKNOWN, View, is_replaced, said};
 use crate::mountinfo::MountInfo;
 use crate::mounts::{Attributes, Bind, Changes, Overlay, is_in_root};
 use crate::steps::RootSpec;
@@ -28,7 +28,7 @@ struct Told {
 impl View {
     /// An overlay over "/", and one over each mount below it.
     pub(super) fn lie_over_all(&mut self, seen: &Seen, sight: &Sight<'_>, changes: &Changes) {
-        self.root = RootSpec::new("/").changes(share(changes, Path::new("/")).unwrap_or_default());
+        self.root = RootSpec::new("/").changes(changes.share(Path::new("/")).unwrap_or_default());
         self.root.attributes = kept_attributes(sight.top);
         let mut mounts: Vec<&MountInfo> = seen.mounts.iter().filter(|mount| is_taken_over(mount, sight)).collect();
         // What is mounted on something comes behind it.
@@ -52,7 +52,7 @@ impl View {
         if !is_in_root(target) {
             return told.nameless.push(said(target));
         }
-        match (mount.fit(), share(changes, target)) {
+        match (mount.fit(), changes.share(target)) {
             (Fit::Machine, _) => told.machine.push(said(target)),
             (_, None) => told.nameless.push(said(target)),
             _ if seen.files.contains(target) => {

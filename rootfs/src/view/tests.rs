@@ -260,7 +260,7 @@ fn where_no_overlay_can_be_root_gets_what_can_be_read() {
 #[test]
 fn each_overlay_keeps_its_changes_in_a_directory_of_its_own() {
     let kept = Changes::Kept("/k".into());
-    let share = |target: &str| share(&kept, Path::new(target));
+    let share = |target: &str| kept.share(Path::new(target));
     let dir = |dir: &str| Some(Changes::Kept(dir.into()));
     assert_eq!(share("/"), dir("/k/%2F"));
     assert_eq!(share("/home"), dir("/k/home"));

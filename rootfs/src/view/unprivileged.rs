@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::layer::Fit;
 use super::privileged::kept_attributes;
-use super::{REFUSED, Seen, Sight, TopKind, UNKNOWN, View, is_replaced, said, share};
+use super::{REFUSED, Seen, Sight, TopKind, UNKNOWN, View, is_replaced, said};
 use crate::mountinfo::MountInfo;
 use crate::mounts::{Attributes, Bind, Changes, Overlay, Symlink, Tmpfs, is_in_root};
 use crate::steps::RootSpec;
@@ -83,7 +83,7 @@ impl View {
         // Hidden ones among them: what was mounted over must stay covered.
         let below = |mount: &&MountInfo| here.is_some_and(|here| mount.parent == here.id) && mount.is_below(path);
         let fit = here.map_or(Fit::Unknown, MountInfo::fit);
-        match (fit, share(changes, path)) {
+        match (fit, changes.share(path)) {
             _ if seen.no_overlays => self.add(bind()),
             _ if seen.mounts.iter().any(|mount| below(&mount)) => {
                 let first = seen.mounts.iter().find(below).map(|mount| said(&mount.target)).unwrap_or_default();

@@ -163,3 +163,28 @@ fn groups() -> Vec<String> {
     let top = below("/sys/fs/cgroup");
     top.iter().flat_map(|hierarchy| below(hierarchy)).chain(top.clone()).collect()
 }
+
+#[test]
+fn what_is_kept_of_one_tree_is_nothing_to_another() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let home = Scratch::new();
+        let name = format!("{}-trees", token());
+        let _kept = kept(&home, &name);
+        let busybox = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
+        let run = |tree: &str, script: &str| {
+            let tree = home.join(tree);
+            std::fs::create_dir_all(tree.join("bin")).unwrap();
+            std::fs::copy(text(&busybox.stdout).trim(), tree.join("bin/sh")).unwrap();
+            let mut command = Command::new(bin("skep-run"));
+            command.args(["--quiet", "--keep", &name, "--root"]).arg(tree).args(["--", "/bin/sh", "-c", script]);
+            let out = command.env("XDG_DATA_HOME", home.path()).output().unwrap();
+            assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+            text(&out.stdout).to_owned()
+        };
+        run("one", "echo one > /kept");
+        run("two", "echo two > /kept");
+        assert_eq!(run("one", "read line < /kept; echo $line"), "one\n");
+        assert_eq!(run("two", "read line < /kept; echo $line"), "two\n");
+    });
+}
