@@ -32,6 +32,7 @@ impl Namespace {
     /// Linux 6.11 asks the pidfd; before that /proc is read, and has to be the caller's pid namespace's.
     #[doc(alias = "PIDFD_GET_MNT_NAMESPACE")]
     pub fn of(process: &PidFd, kind: NamespaceKind) -> Result<Self, Error> {
+        process.demand_process("open a namespace of")?;
         match nsfs::of_pidfd(process.as_fd(), pidfd_request(kind)) {
             Ok(fd) => return Ok(Self::known(fd, kind)),
             // ENOTTY: an older kernel. EOPNOTSUPP: without this kind. EINVAL: pidfds know requests, but none of these.

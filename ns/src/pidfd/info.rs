@@ -74,6 +74,8 @@ impl PidFd {
     #[doc(alias = "PIDFD_GET_INFO")]
     pub fn info(&self) -> Result<ProcessInfo, Error> {
         let all = PidfdInfo::PID | PidfdInfo::CREDS | PidfdInfo::CGROUP | PidfdInfo::EXIT;
+        // A request to another file could be a request for something else.
+        self.demand_process("ask about")?;
         sys::pidfd_info(self.as_fd(), all).map(|info| ProcessInfo::read(&info)).map_err(|errno| {
             const ENOTTY: i32 = 25;
             const EINVAL: i32 = 22;

@@ -153,6 +153,16 @@ impl PidFd {
         info.is_ok_and(|info| info.lines().any(|line| line.starts_with("Pid:")))
     }
 
+    /// Refuses what is no process, by a signal that is none: no right or life of the process is needed.
+    pub(crate) fn demand_process(&self, op: &'static str) -> Result<(), Error> {
+        const EBADF: u16 = 9;
+        const EINVAL: u16 = 22;
+        match sys::pidfd_send_signal(self.0.as_fd(), 0, 0) {
+            Err(errno) if matches!(errno.0, EBADF | EINVAL) => Err(self.refused(op, errno.0.into())),
+            _ => Ok(()),
+        }
+    }
+
     /// A refusal of the kernel, and what the descriptor is if it is no process.
     fn refused(&self, op: &'static str, errno: i32) -> Error {
         const EBADF: i32 = 9;
