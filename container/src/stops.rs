@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::error::{Error, Object};
@@ -27,6 +28,12 @@ impl Stops {
     /// # Errors
     /// What the kernel answers: EINVAL if it was made of something that does not count.
     pub fn take(&self) -> Result<u64, Error> {
+        // Looked at first: whoever else has it could have made it one that waits.
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if rustix::event::poll(&mut fds, Some(&now)).is_ok_and(|ready| ready == 0) {
+            return Ok(0);
+        }
         let mut count = [0; 8];
         match rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut count)) {
             Ok(_) => Ok(u64::from_ne_bytes(count)),

@@ -47,8 +47,31 @@ impl From<String> for Failure {
     }
 }
 
+/// Places of a description, and the options that they come from.
+const PLACES: [(&str, &str); 8] = [
+    ("mounts[", "--rw, --ro"),
+    ("resources.memory", "--memory"),
+    ("resources.pids", "--pids"),
+    ("resources.cpu", "--cpus"),
+    ("root.", "--root"),
+    ("process.env", "--env"),
+    ("process.directory", "--workdir"),
+    ("hostname", "--hostname"),
+];
+
+/// A problem of the description as one of the options.
+fn of_option(problem: &str) -> String {
+    match PLACES.iter().find(|(place, _)| problem.starts_with(place)).zip(problem.split_once(' ')) {
+        Some(((_, option), (_, rest))) => format!("{option}: {rest}"),
+        None => problem.to_owned(),
+    }
+}
+
 impl From<skep::Error> for Failure {
     fn from(error: skep::Error) -> Self {
+        if !error.problems().is_empty() {
+            return error.problems().iter().map(|problem| of_option(problem)).collect::<Vec<_>>().into();
+        }
         let code = match (error.object(), error.kind()) {
             (Object::Program(_), ErrorKind::NotFound) => NOT_FOUND,
             (Object::Program(_), _) => NOT_EXECUTABLE,

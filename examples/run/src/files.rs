@@ -150,9 +150,12 @@ fn of_the_machine() -> Result<BTreeSet<PathBuf>, String> {
 /// Shows what is shared, in place of what would be there, and nothing of the machine that is mounted below it.
 fn show(share: &Share, machine: &BTreeSet<PathBuf>, mounts: &mut Mounts) -> Result<(), String> {
     let Share { source, target, writable } = share;
+    if target == Path::new("/") {
+        return Err(format!("{} cannot be shown as /, the root itself: see --root", source.display()));
+    }
     if let Some(own) = machine.iter().find(|own| source.starts_with(own)) {
-        let (source, own) = (source.display(), own.display());
-        return Err(format!("{source} is below {own}: what the kernel shows there is not shared"));
+        let what = if own == source { "it".to_owned() } else { own.display().to_string() };
+        return Err(format!("{}: what the kernel shows in {what} is not shared", source.display()));
     }
     let bind = Bind::new(source, target).create_target().nosuid().nodev();
     mounts.mounts.retain(|mount| !mount.target().starts_with(target));

@@ -76,6 +76,13 @@ pub(crate) fn confine(arguments: &Arguments, user_namespace: bool) -> Result<Con
     }
     let lacks = lacks(&limits);
     let mut refused = Vec::new();
+    match arguments.pids {
+        Asked::Limit(0) => refused.push("--pids: 0 lets no process start".to_owned()),
+        Asked::Limit(1) if arguments.init => {
+            refused.push("--pids: 1 has no room for the command beside its init: 2, or --no-init".to_owned());
+        }
+        _ => {}
+    }
     for wish in wishes {
         let is_its = |lack: &&Lack| lack.limit().is_none_or(|limit| limit.starts_with(wish.controller));
         match (lacks.iter().find(is_its), wish.option) {

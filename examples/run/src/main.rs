@@ -37,7 +37,11 @@ fn main() -> ExitCode {
     let arguments = match arguments::parse() {
         Ok(Request::Run(arguments)) => *arguments,
         Ok(Request::Print(text)) => return print(&text).unwrap_or_else(|failure| failure.tell(false)),
-        Err(problem) => return Failure::from(format!("{problem}\nTry: skep-run --help")).tell(false),
+        Err(problem) => {
+            // Of options that are wrong none counts, but how to say so.
+            let json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+            return Failure::from(format!("{problem}\nTry: skep-run --help")).tell(json);
+        }
     };
     let json = arguments.json;
     go(&arguments).unwrap_or_else(|failure| failure.tell(json))

@@ -14,7 +14,7 @@ use skep::ns::ExitStatus;
 pub(crate) struct Outcome {
     /// What skep-run ends with.
     pub(crate) code: u8,
-    /// How the first process ended, in words: "exit code 7".
+    /// How the command ended, in words: "exit code 7".
     pub(crate) status: String,
     /// From before it was made to its end, in seconds.
     pub(crate) seconds: f64,
@@ -46,8 +46,7 @@ impl Outcome {
         let events = cgroup.as_ref().and_then(|cgroup| cgroup.events().ok());
         Self {
             code,
-            status: status
-                .map_or_else(|| format!("ended by signal {}", code.saturating_sub(128)), |one| one.to_string()),
+            status: in_words(status, code),
             seconds: time.as_secs_f64(),
             user_seconds: seconds(Usage::user_time),
             system_seconds: seconds(Usage::system_time),
@@ -56,5 +55,14 @@ impl Outcome {
             oom_kills: events.as_ref().and_then(|events| events.oom_kill),
             forks_refused: events.and_then(|events| events.forks_refused),
         }
+    }
+}
+
+/// How the command ended. An init tells of a signal as shells do.
+fn in_words(status: Option<ExitStatus>, code: u8) -> String {
+    match (status, code.checked_sub(128).filter(|signal| (1..=64).contains(signal))) {
+        (None, signal) => format!("ended by signal {}", signal.unwrap_or_default()),
+        (Some(status), Some(signal)) if status.code().is_some() => format!("{status}: signal {signal}, or that code"),
+        (Some(status), _) => status.to_string(),
     }
 }

@@ -66,7 +66,7 @@ fn the_outcome_is_a_line_of_json_at_the_end() {
             assert!(told[number].as_f64().is_some_and(|value| value >= 0.0), "{number}: {told}");
         }
         let told = outcome(&["--", "/bin/sh", "-c", "kill -9 $$"]);
-        assert_eq!(told["code"], 137, "{told}");
+        assert_eq!((&told["code"], &told["status"]), (&137.into(), &"exit code 137: signal 9, or that code".into()));
     });
 }
 
@@ -78,6 +78,8 @@ fn a_command_that_did_not_run_is_told_in_json_too() {
         let told = outcome(&["/no/such/program"]);
         assert_eq!(told["code"], 127, "{told}");
         assert!(first(&told).contains("/no/such/program"), "{told}");
+        let told = outcome(&["--bogus"]);
+        assert_eq!(told["code"], 125, "{told}");
         let told = outcome(&["--rw", "/no/such/directory", "true"]);
         assert_eq!(told["code"], 125, "{told}");
         assert!(first(&told).contains("/no/such/directory"), "{told}");

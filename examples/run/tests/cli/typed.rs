@@ -54,8 +54,20 @@ fn a_failure_of_its_own_is_125_and_says_every_problem() {
         let out = run(&["--hostname", "", "--ro", "/no/such/place:/mnt", "true"]);
         assert_eq!(out.status.code(), Some(125));
         let said = text(&out.stderr);
-        assert!(said.contains("hostname: has 0 bytes"), "{said}");
-        assert!(said.contains("source \"/no/such/place\" does not exist"), "{said}");
+        assert_eq!(
+            said,
+            "skep-run: --hostname: has 0 bytes; the kernel takes 1 to 64\n\
+             skep-run: --rw, --ro: \"/no/such/place\" does not exist\n"
+        );
+        for (option, value, sentence) in [
+            ("--pids", "1", "--pids: 1 has no room for the command beside its init: 2, or --no-init"),
+            ("--pids", "0", "--pids: 0 lets no process start"),
+            ("--rw", "/", "/ cannot be shown as /, the root itself: see --root"),
+            ("--rw", "/dev", "/dev: what the kernel shows in it is not shared"),
+        ] {
+            let out = quiet(&[option, value, "true"]);
+            assert_eq!(text(&out.stderr), format!("skep-run: {sentence}\n"));
+        }
         let out = run(&["--user", "no-such-account", "--keep", "../x", "true"]);
         assert_eq!(out.status.code(), Some(125));
         let out = run(&["--user", "no-such-account", "--root", "/no/such/place", "true"]);
