@@ -118,6 +118,7 @@ enum Cause {
     Os(i32),
     Explained(i32, Cow<'static, str>),
     Problems(Vec<String>),
+    After(Box<Cause>, Vec<String>),
 }
 
 impl fmt::Display for Cause {
@@ -133,11 +134,23 @@ impl fmt::Display for Cause {
                 write_errno(f, *errno)
             }
             Cause::Problems(problems) => f.write_str(&problems.join("\n")),
+            Cause::After(cause, applied) => write!(f, "{cause}\nthese were applied before it: {}", applied.join(", ")),
         }
     }
 }
 
 impl std::error::Error for Cause {}
+
+impl Cause {
+    fn errno(&self) -> Option<i32> {
+        match self {
+            Cause::Os(errno) => Some(*errno),
+            Cause::Explained(errno, _) => (*errno != 0).then_some(*errno),
+            Cause::Problems(_) => None,
+            Cause::After(cause, _) => cause.errno(),
+        }
+    }
+}
 
 /// The kernel's text and name of an error number: "No such file or directory (ENOENT)".
 fn write_errno(f: &mut fmt::Formatter<'_>, errno: i32) -> fmt::Result {
@@ -184,6 +197,26 @@ impl Error {
         self
     }
 
+    /// Adds what was done before it, and is not undone.
+    pub(crate) fn after(mut self, applied: &[String]) -> Self {
+        if !applied.is_empty() {
+            self.0.source = match self.0.source {
+                Cause::After(cause, first) => Cause::After(cause, [first.as_slice(), applied].concat()),
+                cause => Cause::After(Box::new(cause), applied.to_vec()),
+            };
+        }
+        self
+    }
+
+    /// Which limits were applied before it failed, by their places, such as "memory.max", and still are.
+    #[must_use]
+    pub fn applied(&self) -> &[String] {
+        match &self.0.source {
+            Cause::After(_, applied) => applied,
+            _ => &[],
+        }
+    }
+
     /// What was tried: a verb, such as "create" or "write".
     #[must_use]
     pub fn operation(&self) -> &'static str {
@@ -199,11 +232,7 @@ impl Error {
     /// The kernel's error number, if the kernel refused.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
-        match self.0.source {
-            Cause::Os(errno) => Some(errno),
-            Cause::Explained(errno, _) => (errno != 0).then_some(errno),
-            Cause::Problems(_) => None,
-        }
+        self.0.source.errno()
     }
 
     /// What it happened to.
@@ -222,7 +251,12 @@ impl Error {
     #[must_use]
     pub fn problems(&self) -> &[String] {
         match &self.0.source {
-            Cause::Problems(problems) if self.0.kind == ErrorKind::Invalid => problems,
+            _ if self.0.kind != ErrorKind::Invalid => &[],
+            Cause::Problems(problems) => problems,
+            Cause::After(cause, _) => match &**cause {
+                Cause::Problems(problems) => problems,
+                _ => &[],
+            },
             _ => &[],
         }
     }

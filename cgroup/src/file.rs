@@ -31,11 +31,22 @@ pub(crate) fn read_all(file: BorrowedFd<'_>) -> Result<String, Errno> {
     }
 }
 
-/// Writes a control file.
-pub(crate) fn write_text(group: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), Errno> {
-    let file = retry_on_intr(|| openat(group, name, WRITE, Mode::empty()))?;
-    match retry_on_intr(|| write(&file, text.as_bytes()))? {
+/// Opens a control file for writing, which is never made by that.
+pub(crate) fn open_to_write(group: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(group, name, WRITE, Mode::empty()))
+}
+
+/// Writes a value to an open control file.
+pub(crate) fn put(file: BorrowedFd<'_>, text: &str) -> Result<(), Errno> {
+    // Nothing at all would not be seen as a write; a line break is how a shell writes nothing.
+    let text = if text.is_empty() { "\n" } else { text };
+    match retry_on_intr(|| write(file, text.as_bytes()))? {
         written if written == text.len() => Ok(()),
         _ => Err(Errno::IO),
     }
+}
+
+/// Writes a control file.
+pub(crate) fn write_text(group: BorrowedFd<'_>, name: &str, text: &str) -> Result<(), Errno> {
+    put(open_to_write(group, name)?.as_fd(), text)
 }

@@ -54,6 +54,11 @@ pub use error::{Error, ErrorKind, Object};
 pub use events::Events;
 pub use group::{Cgroup, Watch};
 pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
-pub use limits::{CpuLimits, CpusetLimits, Limits, MemoryLimits, PidsLimits};
+pub use limits::{
+    CpuLimits, CpusetLimits, DeviceIoLimits, HugetlbLimits, IoLimits, Limits, MemoryLimits, NetLimits, PidsLimits,
+    RdmaLimits,
+};
 pub use stat::{CpuStat, MemoryStat, PidsStat, Stat};
-pub use value::{Bytes, GIB, IdList, KIB, MIB, Max, Micros, Quota, Weight};
+pub use value::{
+    Bytes, DeviceNumber, GIB, IdList, KIB, MIB, Max, Micros, Partition, PartitionState, Percent, Quota, Weight,
+};

@@ -11,6 +11,7 @@ use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::file;
 use crate::layout::{Hierarchy, Version};
+use crate::limits::refusal;
 use crate::path::{self, GroupPath};
 
 /// One directory of a group.
@@ -82,16 +83,25 @@ impl Directory {
 
     /// Writes a control file.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
-        file::write_text(self.fd(), name, text).map_err(|errno| {
-            let object = Object::Value { text: text.to_owned(), file: self.path.join(name) };
+        let object = || Object::Value { text: text.to_owned(), file: self.path.join(name) };
+        let file = file::open_to_write(self.fd(), name).map_err(|errno| match errno {
+            Errno::NODEV | Errno::NOENT => self.absent("write", object(), errno),
+            _ => Error::os("write", object(), errno.raw_os_error()),
+        })?;
+        file::put(file.as_fd(), text).map_err(|errno| {
             let raw = errno.raw_os_error();
-            match errno {
-                Errno::NODEV | Errno::NOENT => self.absent("write", object, errno),
-                Errno::BUSY if name.starts_with("memory.") => {
-                    let why = "the group uses more than that now, and not enough could be freed";
-                    Error::explained("write", object, ErrorKind::Busy, raw, why)
+            // The kernel says so of a device too; and of a file whose group goes away under it.
+            match refusal::why(name, errno) {
+                _ if errno == Errno::NODEV && self.is_gone() => self.absent("write", object(), errno),
+                Some((kind, why, hint)) => {
+                    let error = Error::explained("write", object(), kind, raw, why);
+                    match hint {
+                        Some(hint) => error.with_hint(hint),
+                        None => error,
+                    }
                 }
-                _ => Error::os("write", object, raw),
+                None if errno == Errno::NODEV => self.absent("write", object(), errno),
+                None => Error::os("write", object(), raw),
             }
         })
     }
@@ -125,7 +135,12 @@ impl Directory {
         if errno == Errno::NODEV || self.is_gone() {
             return Error::explained(op, object, ErrorKind::NotFound, raw, "the group was removed");
         }
-        let why = "this kernel has no such file, or the group not its controller";
+        let name = match &object {
+            Object::Path(path) | Object::Value { file: path, .. } => path.file_name().and_then(|name| name.to_str()),
+            _ => None,
+        };
+        let why = name.and_then(refusal::why_absent);
+        let why = why.unwrap_or("this kernel has no such file, or the group not its controller");
         Error::explained(op, object, ErrorKind::Unsupported, raw, why)
     }
 

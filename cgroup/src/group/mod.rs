@@ -16,6 +16,7 @@ mod kill;
 mod members;
 mod open;
 mod remove;
+mod report;
 mod undo;
 mod wait;
 mod watch;
@@ -31,6 +32,7 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::layout::Version;
 
 pub(crate) use directory::Directory;
+pub(crate) use report::Report;
 pub use watch::Watch;
 
 /// A control group, held open in each hierarchy.

@@ -11,9 +11,9 @@ use super::detect::{access, controllers};
 use super::{Access, Hierarchy, Lack, Layout, Reason, Version};
 use crate::controller::Controller;
 use crate::error::Error;
-use crate::limits::{Key, Limits};
+use crate::limits::{Limits, Setting};
 use crate::path::GroupPath;
-use crate::{delegate, dir, file, v1};
+use crate::{delegate, dir, file};
 
 /// A group on the way to where the path leads: the mount point, then those that exist.
 struct Station {
@@ -43,13 +43,8 @@ impl Layout {
         let path = GroupPath::new("assess", path.as_ref())?;
         let mut lacks: Vec<Lack> = self.of_group(&path).into_iter().collect();
         for setting in limits.settings() {
-            let found = self.of_limit(&path, setting.key);
-            lacks.extend(found.map(|(reason, directory)| Lack {
-                limit: Some(setting.key.place()),
-                controller: Some(setting.key.controller()),
-                reason,
-                directory,
-            }));
+            let found = self.of_limit(&path, &setting);
+            lacks.extend(found.map(|(reason, directory)| Lack::of(&setting, reason, directory)));
         }
         Ok(lacks)
     }
@@ -65,19 +60,27 @@ impl Layout {
         found.map(lack)
     }
 
-    fn of_limit(&self, path: &GroupPath, key: Key) -> Option<(Reason, Option<PathBuf>)> {
-        let Some(hierarchy) = self.of(key.controller()) else { return Some((Reason::NotMounted, None)) };
+    fn of_limit(&self, path: &GroupPath, setting: &Setting) -> Option<(Reason, Option<PathBuf>)> {
+        let controller = setting.key.controller();
+        // Without any hierarchy with the controller no version is to blame.
+        let Some(hierarchy) = self.of(controller) else { return Some((Reason::NotMounted, None)) };
+        let Some(file) = setting.file(hierarchy.version) else {
+            return Some((Reason::no_such_limit(hierarchy.version), None));
+        };
         let way = match way(hierarchy, path) {
             Ok(way) => way,
             Err(found) => return Some(found),
         };
-        match hierarchy.version {
-            Version::V1 => {
-                let Some(name) = v1::names::file(key) else { return Some((Reason::NoSuchLimit, None)) };
-                may_make(hierarchy, &way).or_else(|| has_file(&way, name))
-            }
-            Version::V2 => may_make(hierarchy, &way).or_else(|| may_enable(&way, key.controller())),
-        }
+        may_make(hierarchy, &way).or_else(|| match hierarchy.version {
+            Version::V1 => has_file(&way, &file),
+            Version::V2 => may_enable(&way, controller).or_else(|| {
+                let has = |station: &Station| {
+                    let text = file::read_text(station.directory.as_fd(), "cgroup.controllers");
+                    text.is_ok_and(|text| controllers(&text).contains(&controller))
+                };
+                way.stations.last().filter(|last| has(last)).and_then(|_| has_file(&way, &file))
+            }),
+        })
     }
 }
 
@@ -111,7 +114,7 @@ fn may_make(hierarchy: &Hierarchy, way: &Way) -> Option<(Reason, Option<PathBuf>
     Some((reason, Some(last.path.clone())))
 }
 
-/// Whether groups of version 1 have the file; in the root some are missing that groups have.
+/// Whether groups have the file; in the root some are missing that groups have.
 fn has_file(way: &Way, name: &str) -> Option<(Reason, Option<PathBuf>)> {
     let last = way.stations.last()?;
     let there = accessat(&last.directory, name, rustix::fs::Access::EXISTS, AtFlags::empty());

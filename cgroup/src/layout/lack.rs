@@ -4,7 +4,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::Version;
 use crate::controller::Controller;
+use crate::limits::Setting;
 
 /// One limit that could not be applied, or the group itself that could not be made.
 ///
@@ -12,7 +14,7 @@ use crate::controller::Controller;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Lack {
-    pub(super) limit: Option<&'static str>,
+    pub(super) limit: Option<String>,
     pub(super) controller: Option<Controller>,
     pub(super) reason: Reason,
     pub(super) directory: Option<PathBuf>,
@@ -29,6 +31,10 @@ pub enum Reason {
     NotOffered,
     /// Version 1 has no such limit.
     NoSuchLimit,
+    /// Version 2 has no such limit.
+    OnlyVersion1,
+    /// The group has no directory in the hierarchy with the controller.
+    NotJoined,
     /// This kernel does not have the file.
     NoSuchFile,
     /// The directory is not delegated to this user.
@@ -43,11 +49,26 @@ pub enum Reason {
     Unreadable,
 }
 
+impl Reason {
+    /// That a version has no such limit.
+    pub(crate) fn no_such_limit(version: Version) -> Self {
+        match version {
+            Version::V1 => Self::NoSuchLimit,
+            Version::V2 => Self::OnlyVersion1,
+        }
+    }
+}
+
 impl Lack {
+    /// That of a limit.
+    pub(crate) fn of(setting: &Setting, reason: Reason, directory: Option<PathBuf>) -> Self {
+        Self { limit: Some(setting.place()), controller: Some(setting.key.controller()), reason, directory }
+    }
+
     /// The place of the limit in [`Limits`](crate::Limits), such as "memory.max"; `None` if it is the group itself.
     #[must_use]
-    pub fn limit(&self) -> Option<&'static str> {
-        self.limit
+    pub fn limit(&self) -> Option<&str> {
+        self.limit.as_deref()
     }
 
     /// The controller that the limit takes.
@@ -71,7 +92,7 @@ impl Lack {
 
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.limit {
+        match &self.limit {
             Some(limit) => write!(f, "{limit} cannot be applied: ")?,
             None => f.write_str("the group cannot be made: ")?,
         }
@@ -83,6 +104,11 @@ impl fmt::Display for Lack {
             }
             (None, Reason::NotOffered) => f.write_str("a controller is not available to groups there")?,
             (_, Reason::NoSuchLimit) => f.write_str("cgroup version 1 has no such limit")?,
+            (_, Reason::OnlyVersion1) => f.write_str("cgroup version 2 has no such limit")?,
+            (Some(controller), Reason::NotJoined) => {
+                write!(f, "the group has no directory with the {controller} controller")?;
+            }
+            (None, Reason::NotJoined) => f.write_str("the group has no directory there")?,
             (_, Reason::NoSuchFile) => f.write_str("this kernel has no such limit")?,
             (_, Reason::NotDelegated) => f.write_str("the directory is not delegated to this user")?,
             (_, Reason::ReadOnly) => f.write_str("the hierarchy is mounted read-only")?,

@@ -1,195 +1,155 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Keys: each limit by its place in [`Limits`], its controller and its file.
+//! Keys: each limit by its place in [`Limits`](super::Limits), its controller and its file in either version.
 
-use std::fmt;
-
-use super::Limits;
 use crate::controller::Controller;
-use crate::layout::Lack;
-use crate::value::{Bytes, IdList, Max, Quota, Weight};
 
 /// One limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
     CpuQuota,
+    CpuBurst,
+    CpuIdle,
     CpuWeight,
+    CpuShares,
+    RtRuntime,
+    RtPeriod,
+    ClampMin,
+    ClampMax,
     Cpus,
     Mems,
+    CpusExclusive,
+    Partition,
+    CpuExclusive,
+    MemExclusive,
+    MemHardwall,
+    MemoryMigrate,
+    SpreadPage,
+    SpreadSlab,
+    LoadBalance,
+    RelaxLevel,
     MemoryMax,
     MemoryHigh,
     MemoryLow,
     MemoryMin,
     Swap,
+    SwapHigh,
+    ZswapMax,
+    ZswapWriteback,
+    OomGroup,
+    OomKill,
+    Swappiness,
+    KernelTcp,
+    IoWeight,
+    BfqWeight,
+    DeviceWeight,
+    DeviceBfqWeight,
+    IoLatency,
+    ReadBytes,
+    WriteBytes,
+    Reads,
+    Writes,
     Pids,
+    HugetlbMax,
+    HugetlbReserved,
+    RdmaHandles,
+    RdmaObjects,
+    Misc,
+    ClassId,
+    Priority,
 }
 
-/// A limit and its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Setting {
-    pub(crate) key: Key,
-    pub(crate) value: Value,
+/// Where a limit is; a `*` stands for what it is about: a device, a size of pages, a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// In [`Limits`](super::Limits).
+    pub(crate) place: &'static str,
+    pub(crate) controller: Controller,
+    /// The file of version 2.
+    pub(crate) v2: Option<&'static str>,
+    /// The file of version 1.
+    pub(crate) v1: Option<&'static str>,
 }
 
-/// The value of a limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    Amount(Max<Bytes>),
-    Count(Max<u64>),
-    Quota(Quota),
-    Weight(Weight),
-    List(IdList),
+const fn both(place: &'static str, controller: Controller, v2: &'static str, v1: &'static str) -> Row {
+    Row { place, controller, v2: Some(v2), v1: Some(v1) }
+}
+
+const fn same(place: &'static str, controller: Controller, file: &'static str) -> Row {
+    both(place, controller, file, file)
+}
+
+const fn v2(place: &'static str, controller: Controller, file: &'static str) -> Row {
+    Row { place, controller, v2: Some(file), v1: None }
+}
+
+const fn v1(place: &'static str, controller: Controller, file: &'static str) -> Row {
+    Row { place, controller, v2: None, v1: Some(file) }
 }
 
 impl Key {
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
-        Self::CpuQuota,
-        Self::CpuWeight,
-        Self::Cpus,
-        Self::Mems,
-        Self::MemoryMax,
-        Self::MemoryHigh,
-        Self::MemoryLow,
-        Self::MemoryMin,
-        Self::Swap,
-        Self::Pids,
-    ];
-
-    /// Its place in [`Limits`].
-    pub(crate) const fn place(self) -> &'static str {
+    /// The table. What differs in values, beside that version 1 writes no limit as -1, and as 0 for devices:
+    /// shares are not weights ([`Weight`](crate::Weight)); a quota is two files in version 1; a limit of swap is one of
+    /// memory and swap together; the soft limit is a hint when memory is short, and no protection; `oom_kill` is written
+    /// the other way round.
+    pub(crate) const fn row(self) -> Row {
+        use Controller::{Cpu, Cpuset, Hugetlb, Io, Memory, Misc, NetCls, NetPrio, Pids, Rdma};
         match self {
-            Self::CpuQuota => "cpu.quota",
-            Self::CpuWeight => "cpu.weight",
-            Self::Cpus => "cpuset.cpus",
-            Self::Mems => "cpuset.mems",
-            Self::MemoryMax => "memory.max",
-            Self::MemoryHigh => "memory.high",
-            Self::MemoryLow => "memory.low",
-            Self::MemoryMin => "memory.min",
-            Self::Swap => "memory.swap",
-            Self::Pids => "pids.max",
-        }
-    }
-
-    /// Its file in version 2, where that is not its place.
-    pub(crate) const fn v2_file(self) -> &'static str {
-        match self {
-            Self::CpuQuota => "cpu.max",
-            Self::Swap => "memory.swap.max",
-            other => other.place(),
+            Self::CpuQuota => both("cpu.quota", Cpu, "cpu.max", "cpu.cfs_quota_us"),
+            Self::CpuBurst => both("cpu.burst", Cpu, "cpu.max.burst", "cpu.cfs_burst_us"),
+            Self::CpuIdle => same("cpu.idle", Cpu, "cpu.idle"),
+            Self::CpuWeight => both("cpu.weight", Cpu, "cpu.weight", "cpu.shares"),
+            Self::CpuShares => both("cpu.shares", Cpu, "cpu.weight", "cpu.shares"),
+            Self::RtRuntime => v1("cpu.rt_runtime", Cpu, "cpu.rt_runtime_us"),
+            Self::RtPeriod => v1("cpu.rt_period", Cpu, "cpu.rt_period_us"),
+            Self::ClampMin => same("cpu.uclamp_min", Cpu, "cpu.uclamp.min"),
+            Self::ClampMax => same("cpu.uclamp_max", Cpu, "cpu.uclamp.max"),
+            Self::Cpus => same("cpuset.cpus", Cpuset, "cpuset.cpus"),
+            Self::Mems => same("cpuset.mems", Cpuset, "cpuset.mems"),
+            Self::CpusExclusive => v2("cpuset.cpus_exclusive", Cpuset, "cpuset.cpus.exclusive"),
+            Self::Partition => v2("cpuset.partition", Cpuset, "cpuset.cpus.partition"),
+            Self::CpuExclusive => v1("cpuset.cpu_exclusive", Cpuset, "cpuset.cpu_exclusive"),
+            Self::MemExclusive => v1("cpuset.mem_exclusive", Cpuset, "cpuset.mem_exclusive"),
+            Self::MemHardwall => v1("cpuset.mem_hardwall", Cpuset, "cpuset.mem_hardwall"),
+            Self::MemoryMigrate => v1("cpuset.memory_migrate", Cpuset, "cpuset.memory_migrate"),
+            Self::SpreadPage => v1("cpuset.memory_spread_page", Cpuset, "cpuset.memory_spread_page"),
+            Self::SpreadSlab => v1("cpuset.memory_spread_slab", Cpuset, "cpuset.memory_spread_slab"),
+            Self::LoadBalance => v1("cpuset.sched_load_balance", Cpuset, "cpuset.sched_load_balance"),
+            Self::RelaxLevel => v1("cpuset.sched_relax_domain_level", Cpuset, "cpuset.sched_relax_domain_level"),
+            Self::MemoryMax => both("memory.max", Memory, "memory.max", "memory.limit_in_bytes"),
+            Self::MemoryHigh => v2("memory.high", Memory, "memory.high"),
+            Self::MemoryLow => both("memory.low", Memory, "memory.low", "memory.soft_limit_in_bytes"),
+            Self::MemoryMin => v2("memory.min", Memory, "memory.min"),
+            Self::Swap => both("memory.swap", Memory, "memory.swap.max", "memory.memsw.limit_in_bytes"),
+            Self::SwapHigh => v2("memory.swap_high", Memory, "memory.swap.high"),
+            Self::ZswapMax => v2("memory.zswap_max", Memory, "memory.zswap.max"),
+            Self::ZswapWriteback => v2("memory.zswap_writeback", Memory, "memory.zswap.writeback"),
+            Self::OomGroup => v2("memory.oom_group", Memory, "memory.oom.group"),
+            Self::OomKill => v1("memory.oom_kill", Memory, "memory.oom_control"),
+            Self::Swappiness => v1("memory.swappiness", Memory, "memory.swappiness"),
+            Self::KernelTcp => v1("memory.kernel_tcp", Memory, "memory.kmem.tcp.limit_in_bytes"),
+            Self::IoWeight => both("io.weight", Io, "io.weight", "blkio.weight"),
+            Self::BfqWeight => both("io.bfq_weight", Io, "io.bfq.weight", "blkio.bfq.weight"),
+            Self::DeviceWeight => both("io.devices.*.weight", Io, "io.weight", "blkio.weight_device"),
+            Self::DeviceBfqWeight => both("io.devices.*.bfq_weight", Io, "io.bfq.weight", "blkio.bfq.weight_device"),
+            Self::IoLatency => v2("io.devices.*.latency", Io, "io.latency"),
+            Self::ReadBytes => both("io.devices.*.read_bytes", Io, "io.max", "blkio.throttle.read_bps_device"),
+            Self::WriteBytes => both("io.devices.*.write_bytes", Io, "io.max", "blkio.throttle.write_bps_device"),
+            Self::Reads => both("io.devices.*.reads", Io, "io.max", "blkio.throttle.read_iops_device"),
+            Self::Writes => both("io.devices.*.writes", Io, "io.max", "blkio.throttle.write_iops_device"),
+            Self::Pids => same("pids.max", Pids, "pids.max"),
+            Self::HugetlbMax => both("hugetlb.*.max", Hugetlb, "hugetlb.*.max", "hugetlb.*.limit_in_bytes"),
+            Self::HugetlbReserved => {
+                both("hugetlb.*.reserved", Hugetlb, "hugetlb.*.rsvd.max", "hugetlb.*.rsvd.limit_in_bytes")
+            }
+            Self::RdmaHandles => same("rdma.*.hca_handle", Rdma, "rdma.max"),
+            Self::RdmaObjects => same("rdma.*.hca_object", Rdma, "rdma.max"),
+            Self::Misc => same("misc.*", Misc, "misc.max"),
+            Self::ClassId => v1("net.class_id", NetCls, "net_cls.classid"),
+            Self::Priority => v1("net.priorities.*", NetPrio, "net_prio.ifpriomap"),
         }
     }
 
     pub(crate) const fn controller(self) -> Controller {
-        match self {
-            Self::CpuQuota | Self::CpuWeight => Controller::Cpu,
-            Self::Cpus | Self::Mems => Controller::Cpuset,
-            Self::MemoryMax | Self::MemoryHigh | Self::MemoryLow | Self::MemoryMin | Self::Swap => Controller::Memory,
-            Self::Pids => Controller::Pids,
-        }
-    }
-}
-
-/// What is set, as people read it: "memory.max 512 MiB, pids.max 128"; nothing if nothing is.
-impl fmt::Display for Limits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Setting { key, value }) in self.settings().iter().enumerate() {
-            write!(f, "{}{} {}", if at == 0 { "" } else { ", " }, key.place(), value.human())?;
-        }
-        Ok(())
-    }
-}
-
-impl Value {
-    /// What people read.
-    fn human(&self) -> String {
-        match self {
-            Self::Amount(Max::Limit(amount)) => amount.human().to_string(),
-            other => other.text(),
-        }
-    }
-
-    /// What the file of version 2 takes.
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Self::Amount(max) => max.to_string(),
-            Self::Count(max) => max.to_string(),
-            Self::Quota(quota) => quota.to_string(),
-            Self::Weight(weight) => weight.to_string(),
-            Self::List(list) => list.to_string(),
-        }
-    }
-}
-
-impl Key {
-    /// Has `limits` leave it alone.
-    fn unset(self, limits: &mut Limits) {
-        let Limits { cpu, cpuset, memory, pids } = limits;
-        match self {
-            Self::CpuQuota => cpu.quota = None,
-            Self::CpuWeight => cpu.weight = None,
-            Self::Cpus => cpuset.cpus = None,
-            Self::Mems => cpuset.mems = None,
-            Self::MemoryMax => memory.max = None,
-            Self::MemoryHigh => memory.high = None,
-            Self::MemoryLow => memory.low = None,
-            Self::MemoryMin => memory.min = None,
-            Self::Swap => memory.swap = None,
-            Self::Pids => pids.max = None,
-        }
-    }
-}
-
-impl Limits {
-    /// The same without what cannot be applied: for who would rather have some limits than none.
-    ///
-    /// `lacks` is what [`Layout::assess`](crate::Layout::assess) has named.
-    #[must_use]
-    pub fn without(&self, lacks: &[Lack]) -> Self {
-        let mut limits = self.clone();
-        for setting in self.settings() {
-            if lacks.iter().any(|lack| lack.limit() == Some(setting.key.place())) {
-                setting.key.unset(&mut limits);
-            }
-        }
-        limits
-    }
-
-    /// What is set, the limits of one controller beside each other.
-    pub(crate) fn settings(&self) -> Vec<Setting> {
-        let Self { cpu, cpuset, memory, pids } = self;
-        let all = [
-            (Key::CpuQuota, cpu.quota.map(Value::Quota)),
-            (Key::CpuWeight, cpu.weight.map(Value::Weight)),
-            (Key::Mems, cpuset.mems.clone().map(Value::List)),
-            (Key::Cpus, cpuset.cpus.clone().map(Value::List)),
-            (Key::MemoryMin, memory.min.map(Value::Amount)),
-            (Key::MemoryLow, memory.low.map(Value::Amount)),
-            (Key::MemoryHigh, memory.high.map(Value::Amount)),
-            (Key::MemoryMax, memory.max.map(Value::Amount)),
-            (Key::Swap, memory.swap.map(Value::Amount)),
-            (Key::Pids, pids.max.map(Value::Count)),
-        ];
-        all.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::MIB;
-
-    #[test]
-    fn every_limit_that_is_set_is_shown_and_can_be_left_out() {
-        let limits = Limits::new().memory_max(64 * MIB).pids_max(128).cpu(Quota::millicpus(1500));
-        assert_eq!(limits.to_string(), "cpu.quota 150000 100000, memory.max 64 MiB, pids.max 128");
-        assert_eq!(Limits::new().to_string(), "");
-        let mut each = limits.clone();
-        for (number, setting) in limits.settings().iter().enumerate() {
-            setting.key.unset(&mut each);
-            assert_eq!(each.settings().len(), 2 - number);
-        }
-        assert_eq!(each, Limits::new());
-        assert_eq!(limits.without(&[]), limits);
+        self.row().controller
     }
 }

@@ -2,39 +2,63 @@
 //! Applying: one write a file, in the order in which version 1 takes them.
 
 use crate::error::{Error, ErrorKind, Object};
-use crate::group::Directory;
+use crate::group::{Directory, Report};
+use crate::layout::Version;
 use crate::limits::{Key, Setting, Value};
 use crate::v1::{convert, names};
 use crate::value::{Bytes, Max, Quota};
 
 /// Writes the limits of one hierarchy.
-pub(crate) fn apply(group: &Directory, settings: &[&Setting]) -> Result<(), Error> {
-    let amount = |key: Key| {
-        settings.iter().find(|setting| setting.key == key).and_then(|setting| match setting.value {
-            Value::Amount(max) => Some(max),
-            _ => None,
-        })
+pub(crate) fn apply(group: &Directory, settings: &[&Setting], report: &mut Report) -> Result<(), Error> {
+    let together = |keys: [Key; 2]| -> Vec<&Setting> {
+        settings.iter().copied().filter(|setting| keys.contains(&setting.key)).collect()
     };
-    let (memory, swap) = (amount(Key::MemoryMax), amount(Key::Swap));
-    if memory.is_some() || swap.is_some() {
-        memory_and_swap(group, memory, swap)?;
+    let memory = together([Key::MemoryMax, Key::Swap]);
+    if !memory.is_empty() {
+        report.done(
+            group,
+            &memory,
+            memory_and_swap(group, amount(&memory, Key::MemoryMax), amount(&memory, Key::Swap)),
+        )?;
+    }
+    let real_time = together([Key::RtPeriod, Key::RtRuntime]);
+    if let [period, runtime] = real_time.as_slice() {
+        let write = |setting: &Setting| write(group, setting);
+        report.done(group, &real_time, either_first(|| write(period), || write(runtime)))?;
     }
     for setting in settings {
-        match (&setting.value, names::file(setting.key)) {
-            _ if matches!(setting.key, Key::MemoryMax | Key::Swap) => {}
-            (Value::Quota(quota), _) => cpu_quota(group, *quota)?,
-            (Value::Weight(weight), Some(file)) => group.write(file, &convert::shares_of(*weight).to_string())?,
-            (Value::Amount(max), Some(file)) => group.write(file, &convert::amount_text(*max))?,
-            (value, Some(file)) => group.write(file, &value.text())?,
-            (_, None) => {}
-        }
+        let written = match (&setting.value, setting.key) {
+            (_, Key::MemoryMax | Key::Swap) => continue,
+            (_, Key::RtPeriod | Key::RtRuntime) if real_time.len() > 1 => continue,
+            (Value::Quota(quota), _) => cpu_quota(group, *quota),
+            _ => write(group, setting),
+        };
+        report.done(group, &[setting], written)?;
     }
     Ok(())
 }
 
+fn amount(settings: &[&Setting], key: Key) -> Option<Max<Bytes>> {
+    settings.iter().find(|setting| setting.key == key).and_then(|setting| match setting.value {
+        Value::Amount(max) => Some(max),
+        _ => None,
+    })
+}
+
+fn write(group: &Directory, setting: &Setting) -> Result<(), Error> {
+    match setting.file(Version::V1) {
+        Some(file) => group.write(&file, &setting.line(Version::V1)),
+        None => Ok(()),
+    }
+}
+
 /// Memory, and memory with swap, of which the second is never below the first: who raises begins with the second, who
 /// lowers with the first. Without a word about swap its share stays what it was.
-fn memory_and_swap(group: &Directory, memory: Option<Max<Bytes>>, swap: Option<Max<Bytes>>) -> Result<(), Error> {
+pub(crate) fn memory_and_swap(
+    group: &Directory,
+    memory: Option<Max<Bytes>>,
+    swap: Option<Max<Bytes>>,
+) -> Result<(), Error> {
     let read = |file| Ok::<_, Error>(group.read_if_there(file)?.map(|text| convert::amount_of(number(&text))));
     let old_memory = read(names::MEMORY)?.unwrap_or(Max::Unlimited);
     let new_memory = memory.unwrap_or(old_memory);
@@ -95,16 +119,21 @@ fn sum(group: &Directory, memory: Max<Bytes>, swap: Max<Bytes>) -> Result<Max<By
     }
 }
 
-/// Period and time. Either may be out of proportion to the other for a moment, or to what the parent has, and is then
-/// refused: so the period goes first, and after the time once more if it was.
-fn cpu_quota(group: &Directory, quota: Quota) -> Result<(), Error> {
+/// Period and time.
+pub(crate) fn cpu_quota(group: &Directory, quota: Quota) -> Result<(), Error> {
     let period = quota.period().to_string();
     let time = quota.time().limit().map_or_else(|| "-1".to_owned(), |time| time.to_string());
-    match group.write(names::PERIOD, &period) {
-        Ok(()) => group.write(names::QUOTA, &time),
+    either_first(|| group.write(names::PERIOD, &period), || group.write(names::QUOTA, &time))
+}
+
+/// Writes a period and its time. Either may be out of proportion to the other for a moment, or to what the parent has, and
+/// is then refused: so the period goes first, and after the time once more if it was.
+fn either_first(period: impl Fn() -> Result<(), Error>, time: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    match period() {
+        Ok(()) => time(),
         Err(error) if error.kind() == ErrorKind::Invalid => {
-            group.write(names::QUOTA, &time)?;
-            group.write(names::PERIOD, &period)
+            time()?;
+            period()
         }
         Err(error) => Err(error),
     }

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Conversions: the numbers of version 1.
-//!
-//! Kernel: kernel/sched/core.c, `cpu_weight_write_u64` and `cpu_weight_read_u64`, which keep a weight as shares by the
-//! very same rule: a weight has the same effect in both versions.
+//! Conversions: the numbers of version 1. That of shares is in `value/curve.rs`.
 
 use crate::value::{Bytes, Max, Weight};
 
-/// The shares of a weight: 100 is 1024.
-pub(crate) fn shares_of(weight: Weight) -> u64 {
-    divide_closest(u64::from(weight.as_u32()) * 1024, 100).clamp(2, 262_144)
+/// The blkio weight, from 10 to 1000, of one from 1 to 10000: in a straight line, as the OCI runtimes do it.
+pub(crate) fn blkio_weight_of(weight: Weight) -> u64 {
+    let above = u64::from(weight.as_u32().clamp(1, 10_000)) - 1;
+    10 + (above * 990 + 9998) / 9999
 }
 
-/// The weight that comes closest to these shares.
-#[cfg(test)]
-pub(crate) fn weight_of(shares: u64) -> Weight {
-    let weight = divide_closest(shares.saturating_mul(100), 1024).clamp(1, 10_000);
+/// The weight of a blkio weight.
+pub(crate) fn weight_of_blkio(weight: u64) -> Weight {
+    let weight = 1 + (weight.clamp(10, 1000) - 10) * 9999 / 990;
     Weight::new(u32::try_from(weight).unwrap_or(10_000))
-}
-
-fn divide_closest(number: u64, by: u64) -> u64 {
-    number.saturating_add(by / 2) / by
 }
 
 /// What a memory file takes: version 1 writes no limit as -1.
@@ -44,12 +37,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_become_shares_as_the_kernel_has_them() {
-        for (weight, shares) in [(1, 10), (10, 102), (100, 1024), (200, 2048), (1000, 10_240), (10_000, 102_400)] {
-            assert_eq!(shares_of(Weight::new(weight)), shares);
-            assert_eq!(weight_of(shares), Weight::new(weight));
+    fn weights_of_devices_have_their_bounds_in_common() {
+        for (blkio, weight) in [(10, 1), (100, 910), (500, 4950), (1000, 10_000)] {
+            assert_eq!(weight_of_blkio(blkio), Weight::new(weight));
+            assert_eq!(blkio_weight_of(Weight::new(weight)), blkio);
         }
-        assert_eq!((weight_of(2), weight_of(262_144)), (Weight::new(1), Weight::new(10_000)));
+        assert_eq!([0, 9, 1001, u64::MAX].map(|weight| weight_of_blkio(weight).as_u32()), [1, 1, 10_000, 10_000]);
     }
 
     #[test]
@@ -63,8 +56,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_weight_survives_the_way_to_shares_and_back(weight in 1_u32..=10_000) {
-            prop_assert_eq!(weight_of(shares_of(Weight::new(weight))), Weight::new(weight));
+        fn a_blkio_weight_survives_the_way_to_a_weight_and_back(weight in 10_u64..=1000) {
+            prop_assert_eq!(blkio_weight_of(weight_of_blkio(weight)), weight);
+        }
+
+        #[test]
+        fn more_weight_is_never_less_blkio_weight(weight in 1_u32..10_000) {
+            let [this, next] = [weight, weight + 1].map(|weight| blkio_weight_of(Weight::new(weight)));
+            prop_assert!((10..=1000).contains(&this) && this <= next && next <= this + 1);
         }
     }
 }

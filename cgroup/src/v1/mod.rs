@@ -5,4 +5,4 @@ mod apply;
 pub(crate) mod convert;
 pub(crate) mod names;
 
-pub(crate) use apply::apply;
+pub(crate) use apply::{apply, cpu_quota, memory_and_swap};

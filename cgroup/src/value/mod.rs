@@ -7,7 +7,11 @@
 
 mod bytes;
 mod cpus;
+mod curve;
+mod device;
 mod max;
+mod partition;
+mod percent;
 mod quota;
 #[cfg(feature = "serde")]
 mod serial;
@@ -18,7 +22,10 @@ mod tests;
 
 pub use bytes::{Bytes, GIB, KIB, MIB};
 pub use cpus::IdList;
+pub use device::DeviceNumber;
 pub use max::Max;
+pub use partition::{Partition, PartitionState};
+pub use percent::Percent;
 pub use quota::{Micros, Quota};
 pub use weight::Weight;
 

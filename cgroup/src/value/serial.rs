@@ -10,7 +10,7 @@ use serde::de::value::{StrDeserializer, U64Deserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::{Bytes, IdList, Max, Micros, Quota, Weight};
+use super::{Bytes, DeviceNumber, IdList, Max, Micros, Percent, Quota, Weight};
 use crate::error::Error;
 
 /// A type that is made from a text, and perhaps from a number.
@@ -46,6 +46,11 @@ written!(Micros, "a number of microseconds", |number| Some(Self::new(number)));
 written!(Weight, "a number from 1 to 10000", |number| u32::try_from(number).ok().map(Self::new));
 written!(Quota, "a text such as \"1.5\" or \"150000 100000\"", |_| None);
 written!(IdList, "a text such as \"0-3,7\"", |number| u32::try_from(number).ok().map(|n| Self::from_iter([n])));
+
+written!(DeviceNumber, "the numbers of a device, such as \"8:0\"", |_| None);
+written!(Percent, "a percentage, such as \"12.34\"", |number| {
+    u32::try_from(number).ok().and_then(|number| number.checked_mul(100)).map(Self::from_hundredths)
+});
 
 struct Reader<T>(PhantomData<T>);
 
@@ -90,6 +95,18 @@ impl Serialize for Quota {
 }
 
 impl Serialize for IdList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for DeviceNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

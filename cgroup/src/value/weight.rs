@@ -4,12 +4,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{digits, shown, unreadable};
+use super::{curve, digits, shown, unreadable};
 use crate::error::Error;
 
 /// A share relative to the groups beside: from 1 to 10000, 100 by default.
 ///
-/// It says nothing where nobody competes. In version 1 it becomes `cpu.shares`, where the default is 1024.
+/// It says nothing where nobody competes. Version 1 counts processor time in shares, from 2 to 262144, of which a group has
+/// 1024 by default. The two are converted as the OCI runtimes do it since 2025, by the curve through both bounds and both
+/// defaults: with x = log₂ shares, log₁₀ weight = (x² + 125 x − 126) / 612.
+///
+/// | shares | 2 | 10 | 100 | 512 | 1024 | 2048 | 4096 | 10240 | 262144 |
+/// |---|---|---|---|---|---|---|---|---|---|
+/// | weight | 1 | 4 | 17 | 59 | 100 | 174 | 303 | 639 | 10000 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weight(u32);
 
@@ -21,6 +27,20 @@ impl Weight {
     #[must_use]
     pub const fn new(weight: u32) -> Self {
         Self(weight)
+    }
+
+    /// The weight of so many shares, rounded up; what is out of range becomes the nearest bound.
+    #[must_use]
+    #[doc(alias = "cpu.shares")]
+    pub fn of_shares(shares: u64) -> Self {
+        Self(curve::weight_of(shares))
+    }
+
+    /// The shares of this weight: the most that [`of_shares`](Self::of_shares) makes it of.
+    #[must_use]
+    #[doc(alias = "cpu.shares")]
+    pub fn shares(self) -> u64 {
+        curve::shares_of(self.0)
     }
 
     /// The number.

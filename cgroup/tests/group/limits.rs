@@ -73,7 +73,7 @@ fn quota_and_weight_are_read_back_whichever_of_them_has_to_go_first() {
         assert_eq!(quota(&cpu, version), ("-1".to_owned(), "100000".to_owned()));
 
         let (file, by_weight) = match version {
-            Version::V1 => ("cpu.shares", [(1, 10), (100, 1024), (200, 2048), (10_000, 102_400)]),
+            Version::V1 => ("cpu.shares", [(1, 2), (100, 1024), (200, 2451), (10_000, 262_144)]),
             Version::V2 => ("cpu.weight", [(1, 1), (100, 100), (200, 200), (10_000, 10_000)]),
         };
         for (weight, number) in by_weight {

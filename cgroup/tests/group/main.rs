@@ -13,6 +13,7 @@
 
 mod add;
 mod clone;
+mod controllers;
 mod create;
 mod freeze;
 mod gone;
