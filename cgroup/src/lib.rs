@@ -45,6 +45,7 @@ mod group;
 mod layout;
 mod limits;
 mod path;
+mod raw;
 mod stat;
 mod v1;
 mod value;

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::file;
-use crate::layout::{Hierarchy, Version};
+use crate::layout::{Hierarchy, Version, controllers};
 use crate::limits::refusal;
 use crate::path::{self, GroupPath};
 
@@ -139,9 +139,22 @@ impl Directory {
             Object::Path(path) | Object::Value { file: path, .. } => path.file_name().and_then(|name| name.to_str()),
             _ => None,
         };
+        let controller = name.and_then(|name| Controller::of_word(name.split('.').next()?));
+        if let Some(controller) = controller.filter(|controller| self.is_without(*controller)) {
+            let why = format!("the group does not have the {controller} controller");
+            return Error::explained(op, object, ErrorKind::Unsupported, raw, why).with_hint(
+                "a limit of the controller, applied to the group, enables it from above where that can be done",
+            );
+        }
         let why = name.and_then(refusal::why_absent);
         let why = why.unwrap_or("this kernel has no such file, or the group not its controller");
         Error::explained(op, object, ErrorKind::Unsupported, raw, why)
+    }
+
+    /// Whether the group, in version 2, is not given the controller.
+    fn is_without(&self, controller: Controller) -> bool {
+        let given = || file::read_text(self.fd(), "cgroup.controllers").map(|text| controllers(&text));
+        self.version == Version::V2 && given().is_ok_and(|given| !given.contains(&controller))
     }
 
     /// Whether somebody has removed the group: every group has this file.

@@ -80,7 +80,7 @@ impl Cgroup {
     #[must_use]
     #[doc(alias = "CLONE_INTO_CGROUP")]
     pub fn v2_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.directories.iter().find(|found| found.version() == Version::V2).map(Directory::fd)
+        self.v2().map(Directory::fd)
     }
 
     /// Whether the group has a directory in a hierarchy of version 1.
@@ -92,7 +92,17 @@ impl Cgroup {
     /// The directory where a controller's files are: that of version 1 with it, else version 2.
     pub(crate) fn of(&self, controller: Controller) -> Option<&Directory> {
         let v1 = self.directories.iter().find(|found| found.controllers().contains(&controller));
-        v1.or_else(|| self.directories.iter().find(|found| found.version() == Version::V2))
+        v1.or_else(|| self.v2())
+    }
+
+    /// The directory in the hierarchy of version 2.
+    pub(crate) fn v2(&self) -> Option<&Directory> {
+        self.directories.iter().find(|found| found.version() == Version::V2)
+    }
+
+    /// All directories.
+    pub(crate) fn all(&self) -> &[Directory] {
+        &self.directories
     }
 
     /// The directory that processes are kept track of by.

@@ -6,7 +6,7 @@ use crate::value::{Bytes, Max, Weight};
 /// The blkio weight, from 10 to 1000, of one from 1 to 10000: in a straight line, as the OCI runtimes do it.
 pub(crate) fn blkio_weight_of(weight: Weight) -> u64 {
     let above = u64::from(weight.as_u32().clamp(1, 10_000)) - 1;
-    10 + (above * 990 + 9998) / 9999
+    10 + (above * 990).div_ceil(9999)
 }
 
 /// The weight of a blkio weight.

@@ -12,6 +12,7 @@
 )]
 
 mod add;
+mod bite;
 mod clone;
 mod controllers;
 mod create;
@@ -23,6 +24,7 @@ mod limits;
 mod mounts;
 mod namespace;
 mod pressure;
+mod raw;
 mod refusals;
 mod remove;
 mod rights;
