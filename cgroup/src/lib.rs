@@ -22,8 +22,9 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: io, hugetlb, rdma and misc limits, device rules, pressure, and asking systemd for a scope. It does
-//! not mount hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
+//! [`Limits`] has those of every controller; any other control file is reached by its name ([`Cgroup::read`],
+//! [`Cgroup::write`]), under the name of either version. What it is not, yet: device rules, pressure, and asking systemd for
+//! a scope. It does not mount hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
 //! alone (systemd's) are left alone.
 //!
 //! # Kernels
@@ -53,7 +54,7 @@ mod value;
 pub use controller::Controller;
 pub use error::{Error, ErrorKind, Object};
 pub use events::Events;
-pub use group::{Cgroup, Watch};
+pub use group::{Cgroup, GroupType, Watch};
 pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
 pub use limits::{
     CpuLimits, CpusetLimits, DeviceIoLimits, HugetlbLimits, IoLimits, Limits, MemoryLimits, NetLimits, PidsLimits,

@@ -17,6 +17,7 @@ mod members;
 mod open;
 mod remove;
 mod report;
+mod shape;
 mod undo;
 mod wait;
 mod watch;
@@ -33,6 +34,7 @@ use crate::layout::Version;
 
 pub(crate) use directory::Directory;
 pub(crate) use report::Report;
+pub use shape::GroupType;
 pub use watch::Watch;
 
 /// A control group, held open in each hierarchy.

@@ -50,6 +50,9 @@ fn limits_of(limits: &Limits) -> usize {
     limits.to_string().split(", ").count()
 }
 
+/// Sets a flag.
+type Flag = fn(&mut Limits, bool);
+
 /// Files and what they are to say.
 type Files<'a> = &'a [(&'a str, &'a str)];
 
@@ -131,7 +134,7 @@ fn cpuset_limits_are_read_back() {
             &[("cpuset.cpus", "0"), ("cpuset.mems", "0")],
             &[("cpuset.cpus", "0"), ("cpuset.mems", "0")],
         );
-        let flags: [(fn(&mut Limits, bool), &str); 5] = [
+        let flags: [(Flag, &str); 5] = [
             (|l, on| l.cpuset.memory_migrate = Some(on), "cpuset.memory_migrate"),
             (|l, on| l.cpuset.mem_hardwall = Some(on), "cpuset.mem_hardwall"),
             (|l, on| l.cpuset.memory_spread_page = Some(on), "cpuset.memory_spread_page"),
@@ -224,8 +227,8 @@ fn memory_limits_are_read_back() {
 
 /// A disk of this machine, whole.
 pub(crate) fn disk() -> Option<DeviceNumber> {
-    let disks = fs::read_dir("/sys/block").unwrap().map(|entry| entry.unwrap().path());
-    let real = disks.filter(|path| fs::read_to_string(path.join("size")).is_ok_and(|size| size.trim() != "0")).next();
+    let mut disks = fs::read_dir("/sys/block").unwrap().map(|entry| entry.unwrap().path());
+    let real = disks.find(|path| fs::read_to_string(path.join("size")).is_ok_and(|size| size.trim() != "0"));
     real.map(|path| read(path.join("dev")).parse().unwrap())
 }
 
@@ -334,6 +337,22 @@ fn limits_of_huge_pages_are_read_back() {
         assert_eq!(error.applied(), ["hugetlb.2MB.max"]);
         let at = directory(&group, Some(Controller::Hugetlb));
         said::check("huge pages of a size that is not there", &error, &[(text(&at), "GROUP")]);
+    });
+}
+
+/// No machine of ours has any: what is written is refused, and the refusal explained.
+#[test]
+fn a_device_or_resource_that_the_machine_does_not_have_is_named() {
+    needs!(root, cgroup2("rdma"), cgroup2("misc"));
+    isolated(|| {
+        let group = with("countable", &[Controller::Rdma, Controller::Misc]);
+        let at = directory(&group, None);
+        let misc = group.apply(&set(|l| assert!(l.misc.insert("nothing".into(), 5.into()).is_none()))).unwrap_err();
+        said::check("a resource that the machine does not count", &misc, &[(text(&at), "GROUP")]);
+        let rdma = set(|l| l.rdma.entry("mlx5_9".into()).or_default().hca_handle = Some(2.into()));
+        let error = group.apply(&rdma).unwrap_err();
+        said::check("an RDMA device that is not there", &error, &[(text(&at), "GROUP")]);
+        assert_eq!((group.read("rdma.max").unwrap(), group.read("misc.max").unwrap()), (String::new(), String::new()));
     });
 }
 

@@ -29,6 +29,7 @@ mod refusals;
 mod remove;
 mod rights;
 mod rules;
+mod shape;
 mod stored;
 mod support;
 mod watch;

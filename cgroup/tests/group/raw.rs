@@ -10,9 +10,12 @@ fn with(word: &str, controllers: &[Controller]) -> Swept {
     Swept(Cgroup::create_with(&Layout::detect().unwrap(), name(word), controllers.iter().copied()).unwrap())
 }
 
+/// A file, a value for it, and what other files are to say then.
+type Step<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// Writes each value under its name, and reads the same under all names that follow.
 #[track_caller]
-fn check(group: &Cgroup, steps: &[(&str, &str, &[(&str, &str)])]) {
+fn check(group: &Cgroup, steps: &[Step<'_>]) {
     for (file, value, expected) in steps {
         group.write(file, value).unwrap_or_else(|error| panic!("{file} {value}: {}", said::all(&error)));
         for (file, expected) in *expected {
@@ -115,7 +118,7 @@ fn files_of_devices_have_both_names() {
                 ("blkio.throttle.read_bps_device", &format!("{disk} 0"), &[("io.max", "")]),
             ],
         );
-        for (file, value) in [("io.max", "8:0"), ("io.max", "8:0 rate=5"), ("blkio.throttle.read_bps_device", "5")] {
+        for (file, value) in [("io.max", &*format!("{disk} rate=5")), ("blkio.throttle.read_bps_device", "5")] {
             assert_eq!(group.write(file, value).unwrap_err().kind(), ErrorKind::Invalid, "{file} {value}");
         }
     });
