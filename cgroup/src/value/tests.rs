@@ -5,7 +5,9 @@ use std::error::Error as _;
 
 use proptest::prelude::*;
 
-use super::{Bytes, GIB, IdList, KIB, MIB, Max, Micros, Quota, Weight};
+use super::{
+    Bytes, DeviceNumber, GIB, IdList, KIB, MIB, Max, Micros, Partition, PartitionState, Percent, Quota, Weight,
+};
 
 fn cause(error: &crate::Error) -> String {
     error.source().unwrap().to_string()
@@ -115,7 +117,38 @@ fn a_list_is_kept_in_order_and_without_overlaps() {
     assert!(IdList::from_iter([5]).contains(5) && !IdList::from_iter([5]).contains(4));
 }
 
+#[test]
+fn numbers_of_devices_percentages_and_partitions_are_the_kernels_text() {
+    assert_eq!("8:0".parse::<DeviceNumber>().unwrap(), DeviceNumber::new(8, 0));
+    for text in ["", ":", "8", "8:", ":0", "8:0:0", "sda", "-1:0", "4294967296:0"] {
+        assert!(cause(&text.parse::<DeviceNumber>().unwrap_err()).contains("is not the numbers of a device"), "{text}");
+    }
+    for (text, hundredths) in [("0", 0), ("12.34", 1234), ("12.3", 1230), ("100.00", 10_000)] {
+        assert_eq!(text.parse::<Percent>().unwrap(), Percent::from_hundredths(hundredths));
+    }
+    for text in ["", "1.234", "-1", "max", "12,5"] {
+        assert!(cause(&text.parse::<Percent>().unwrap_err()).contains("is not a percentage"), "{text}");
+    }
+    for partition in [Partition::Member, Partition::Root, Partition::Isolated] {
+        assert_eq!(partition.to_string().parse::<Partition>().unwrap(), partition);
+        let state: PartitionState = format!("{partition}\n").parse().unwrap();
+        assert_eq!((state.partition, state.invalid), (partition, None));
+    }
+    let state: PartitionState = "root invalid (Cpu list in cpuset.cpus not exclusive)\n".parse().unwrap();
+    assert_eq!(state.invalid.as_deref(), Some("Cpu list in cpuset.cpus not exclusive"));
+    assert_eq!("isolated invalid".parse::<PartitionState>().unwrap().invalid.as_deref(), Some(""));
+    assert!("Root".parse::<PartitionState>().is_err());
+}
+
 proptest! {
+    #[test]
+    fn a_device_and_a_percentage_read_what_they_write(major in any::<u32>(), minor in any::<u32>(), part in any::<u32>()) {
+        let device = DeviceNumber::new(major, minor);
+        prop_assert_eq!(device.to_string().parse::<DeviceNumber>().unwrap(), device);
+        let percent = Percent::from_hundredths(part);
+        prop_assert_eq!(percent.to_string().parse::<Percent>().unwrap(), percent);
+    }
+
     #[test]
     fn every_value_reads_what_it_writes(bytes in any::<u64>(), weight in any::<u32>(), time in any::<u64>(), period in any::<u64>()) {
         prop_assert_eq!(Bytes::new(bytes).to_string().parse::<Bytes>().unwrap(), Bytes::new(bytes));
@@ -134,6 +167,8 @@ proptest! {
     #[test]
     fn no_text_makes_a_reader_panic(text in ".{0,40}") {
         let _ = (text.parse::<Bytes>().is_ok(), text.parse::<Max<Bytes>>().is_ok(), text.parse::<Quota>().is_ok());
+        let _ = (text.parse::<DeviceNumber>().is_ok(), text.parse::<Percent>().is_ok());
+        let _ = (text.parse::<PartitionState>().is_ok(), Max::<Percent>::Unlimited);
         let _ = (text.parse::<Weight>().is_ok(), text.parse::<IdList>().is_ok(), text.parse::<Micros>().is_ok());
     }
 }

@@ -191,3 +191,31 @@ fn swap_is_what_is_said_whichever_of_the_two_files_has_to_go_first() {
         assert!(error.hint().unwrap().contains("memory.max"));
     });
 }
+
+/// Version 1 frees what it can, and refuses; version 2 would kill.
+#[test]
+fn a_limit_below_what_is_in_use_is_refused_by_version_1_and_says_so() {
+    needs!(root, cgroup1("memory"));
+    isolated(|| {
+        let group = create("in-use");
+        let memory = directory(&group, Some(Controller::Memory));
+        // Twelve MiB of the shell's own, and a line when they are there.
+        let script = "x=aaaaaaaaaaaa; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do x=$x$x; done; exec 3<&0; sleep 600";
+        let child = crate::support::sh_in(&group, script);
+        let begun = std::time::Instant::now();
+        while read(memory.join("memory.usage_in_bytes")).parse::<u64>().unwrap() < 12 << 20 {
+            assert!(begun.elapsed() < crate::support::LONG, "the shell never had its memory");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let swap = Layout::detect().unwrap().assess(name("in-use"), &Limits::new().swap_max(MIB)).unwrap().is_empty();
+        let limits = Limits::new().memory_max(2 * MIB);
+        let error = group.apply(&if swap { limits.swap_max(Bytes::new(0)) } else { limits }).unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (skep_cgroup::ErrorKind::Busy, Some(libc::EBUSY)));
+        crate::support::said::check(
+            "less memory than is in use",
+            &error,
+            &[(memory.to_str().unwrap(), "GROUP"), ("limit_in_bytes", "LIMIT")],
+        );
+        crate::support::end(child);
+    });
+}
