@@ -43,7 +43,7 @@ fn pids_max_refuses_the_next_fork() {
         let group = create("forks");
         group.apply(&Limits::new().pids_max(3)).unwrap();
         // The shell and two more.
-        let shell = sh_in(&group, "sleep 600 & sleep 600 & sleep 600 & wait");
+        let shell = sh_in(&group, "sleep 600 & sleep 600 & sleep 600 &");
         let status = { shell }.wait().unwrap();
         assert!(!status.success());
         assert_eq!(group.stat().unwrap().pids.current, Some(2));
