@@ -93,6 +93,11 @@ impl Controller {
         }
     }
 
+    /// Whether version 2 has it in every group: it is no controller there, and need not be enabled.
+    pub(crate) const fn is_in_every_group(self) -> bool {
+        matches!(self, Self::Cpuacct | Self::Freezer | Self::Devices)
+    }
+
     /// The controller of this name, in either version.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         let word = if word == "blkio" { "io" } else { word };

@@ -31,7 +31,8 @@ pub(crate) fn enable(group: &Directory, wanted: &[Controller]) -> Result<(), Err
             .map_err(|errno| Error::os("read", Object::Path(path.join("cgroup.controllers")), errno.raw_os_error()))
     };
     let present = has(group.fd(), group.path())?;
-    let missing: Vec<Controller> = wanted.iter().copied().filter(|wanted| !present.contains(wanted)).collect();
+    let missing = wanted.iter().copied().filter(|wanted| !wanted.is_in_every_group() && !present.contains(wanted));
+    let missing: Vec<Controller> = missing.collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -23,21 +23,23 @@
 //!
 //! # Limits
 //! [`Limits`] has those of every controller; any other control file is reached by its name ([`Cgroup::read`],
-//! [`Cgroup::write`]), under the name of either version. What it is not, yet: device rules, pressure, and asking systemd for
-//! a scope. It does not mount hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
+//! [`Cgroup::write`]), under the name of either version. What it is not, yet: pressure, and asking systemd for a scope. It
+//! does not mount hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
 //! alone (systemd's) are left alone.
 //!
 //! # Kernels
 //! Linux 5.10 and newer. `cgroup.kill` (5.14) is used where it is there, else freezing and signals.
 //!
 //! # Privileges
-//! Write access to the directory of the group above: root, or delegation. Looking takes none.
+//! Write access to the directory of the group above: root, or delegation. Looking takes none. Device rules take
+//! `CAP_SYS_ADMIN` of the first user namespace: no delegation gives them away.
 //!
 //! # Features
 //! `serde`: descriptions ([`Limits`], [`Layout`] and the values in them) can be serialised.
 
 mod controller;
 mod delegate;
+mod devices;
 mod dir;
 mod error;
 mod events;
@@ -46,12 +48,15 @@ mod group;
 mod layout;
 mod limits;
 mod path;
+mod programs;
 mod raw;
 mod stat;
+mod sys;
 mod v1;
 mod value;
 
 pub use controller::Controller;
+pub use devices::{DeviceAccess, DeviceKind, DeviceProgram, DeviceRule, DeviceRules, DeviceVerdict, Devices};
 pub use error::{Error, ErrorKind, Object};
 pub use events::Events;
 pub use group::{Cgroup, GroupType, Watch};
@@ -60,6 +65,7 @@ pub use limits::{
     CpuLimits, CpusetLimits, DeviceIoLimits, HugetlbLimits, IoLimits, Limits, MemoryLimits, NetLimits, PidsLimits,
     RdmaLimits,
 };
+pub use programs::ProgramKind;
 pub use stat::{CpuStat, MemoryStat, PidsStat, Stat};
 pub use value::{
     Bytes, DeviceNumber, GIB, IdList, KIB, MIB, Max, Micros, Partition, PartitionState, Percent, Quota, Weight,

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::layout::{Lack, Reason, Version};
 use crate::limits::{Key, Limits, Setting, Value};
 use crate::value::{Max, Micros, Partition, PartitionState};
-use crate::{delegate, v1};
+use crate::{delegate, devices, v1};
 
 const OP: &str = "apply limits to";
 
@@ -20,6 +20,10 @@ impl Cgroup {
     /// written. They are written in an order in which none is refused for another of them. After a failure on the way some
     /// limits are applied and others not: the error names the file, and what was applied before ([`Error::applied`]).
     ///
+    /// Device rules replace those that were applied before. Under version 2 that is one step, and the programs of others on
+    /// the group stay; under version 1 a group that allows all but exceptions, or shall do so, has other devices for a moment:
+    /// apply them before processes are added. There they cannot be changed so either once groups have been made below.
+    ///
     /// # Errors
     /// `Invalid` for limits that make no sense, with every problem ([`Limits::problems`]), and for a value that the kernel
     /// refuses; `Unsupported`, naming each limit, if the group has no directory where it could be applied, the version has no
@@ -28,7 +32,8 @@ impl Cgroup {
     /// version 1 cannot take away memory in use; `NotFound` if the group was removed, or there is no such device.
     /// # Privileges
     /// Write access to the group's files; under version 2 to `cgroup.subtree_control` of the groups above that do not list
-    /// the controllers yet.
+    /// the controllers yet. Device rules take `CAP_SYS_ADMIN` of the first user namespace, under version 2 `CAP_BPF` and
+    /// `CAP_NET_ADMIN` to begin with.
     #[doc(alias = "cgroup.subtree_control")]
     pub fn apply(&self, limits: &Limits) -> Result<(), Error> {
         limits.check()?;
@@ -95,10 +100,7 @@ impl Cgroup {
         let Some(found) = self.of(setting.key.controller()) else {
             return Err(Lack::of(setting, Reason::NotJoined, None));
         };
-        if setting.file(found.version()).is_none() {
-            return Err(Lack::of(setting, Reason::no_such_limit(found.version()), None));
-        }
-        Ok(found)
+        setting.lack(found.version()).map_or(Ok(found), Err)
     }
 }
 
@@ -165,12 +167,13 @@ fn apply_v2(directory: &Directory, settings: &[&Setting], report: &mut Report) -
         delegate::enable(directory, &controllers).map_err(|error| error.after(report.applied()))?;
     }
     for setting in settings.iter().filter(|setting| !absent.contains(&setting.key.controller())) {
-        let Some(file) = setting.file(Version::V2) else { continue };
-        let mut written = directory.write(&file, &setting.line(Version::V2));
-        if setting.key == Key::Partition && written.is_ok() {
-            written = is_partition(directory);
-        }
-        report.done(directory, &[setting], written)?;
+        let written = match (&setting.value, setting.file(Version::V2)) {
+            (Value::Devices(rules), _) => devices::apply(directory, rules),
+            (_, Some(file)) => directory.write(&file, &setting.line(Version::V2)),
+            (_, None) => continue,
+        };
+        let is_partition = |()| if setting.key == Key::Partition { is_partition(directory) } else { Ok(()) };
+        report.done(directory, &[setting], written.and_then(is_partition))?;
     }
     Ok(())
 }

@@ -103,9 +103,7 @@ impl Cgroup {
                 let why = format!("no hierarchy here has the {controller} controller");
                 return Err(Error::because(OP, Object::Group(path.as_path().into()), ErrorKind::Unsupported, why));
             };
-            // What version 2 has in every group need not be enabled.
-            let everywhere = matches!(controller, Controller::Cpuacct | Controller::Freezer);
-            if hierarchy.version() == Version::V2 && !everywhere && !wanted.contains(&controller) {
+            if hierarchy.version() == Version::V2 && !wanted.contains(&controller) {
                 wanted.push(controller);
             }
             if !hierarchies.contains(&hierarchy) {

@@ -4,9 +4,10 @@
 use rustix::io::Errno;
 
 use super::Directory;
+use crate::devices;
 use crate::error::{Error, ErrorKind};
 use crate::layout::{Lack, Reason};
-use crate::limits::Setting;
+use crate::limits::{Key, Setting};
 
 /// What has become of limits so far.
 #[derive(Debug, Default)]
@@ -61,7 +62,9 @@ impl Report {
 
     /// Notes a failure, or hands it back if it is not one of what can be had.
     pub(crate) fn failed(&mut self, directory: &Directory, settings: &[&Setting], error: Error) -> Result<(), Error> {
-        let Some(reason) = reason(&error).filter(|_| self.lenient) else { return Err(error.after(&self.applied)) };
+        let Some(reason) = reason(settings, &error).filter(|_| self.lenient) else {
+            return Err(error.after(&self.applied));
+        };
         let path = directory.path();
         self.lacks.extend(settings.iter().map(|setting| Lack::of(setting, reason, Some(path.to_owned()))));
         Ok(())
@@ -69,13 +72,21 @@ impl Report {
 }
 
 /// Which lack an error is, if it is one.
-fn reason(error: &Error) -> Option<Reason> {
+fn reason(settings: &[&Setting], error: &Error) -> Option<Reason> {
+    let of_devices = settings.iter().any(|setting| setting.key == Key::Devices);
+    let has_errno = |errno: Errno| error.errno() == Some(errno.raw_os_error());
     match error.kind() {
-        ErrorKind::Unsupported if error.operation() == "write" => Some(Reason::NoSuchFile),
+        ErrorKind::Unsupported if of_devices || error.operation() == "write" => Some(Reason::NoSuchFile),
         ErrorKind::Unsupported => Some(Reason::NotOffered),
-        ErrorKind::Denied if error.errno() == Some(Errno::ROFS.raw_os_error()) => Some(Reason::ReadOnly),
+        ErrorKind::Denied if has_errno(Errno::ROFS) => Some(Reason::ReadOnly),
+        // Who has the right is refused these rules here: the group above denies them, or a program is there alone.
+        ErrorKind::Denied if of_devices && has_errno(Errno::PERM) => {
+            (!devices::is_admin()).then_some(Reason::NotPermitted)
+        }
         ErrorKind::Denied => Some(Reason::NotDelegated),
-        ErrorKind::WrongState if error.operation() != "make a partition of" => Some(Reason::HasProcesses),
+        ErrorKind::WrongState if !of_devices && error.operation() != "make a partition of" => {
+            Some(Reason::HasProcesses)
+        }
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::controller::Controller;
 use crate::error::Error;
 use crate::limits::{Limits, Setting};
 use crate::path::GroupPath;
-use crate::{delegate, dir, file};
+use crate::{delegate, devices, dir, file};
 
 /// A group on the way to where the path leads: the mount point, then those that exist.
 struct Station {
@@ -43,15 +43,14 @@ impl Layout {
         let path = GroupPath::new("assess", path.as_ref())?;
         let mut lacks: Vec<Lack> = self.of_group(&path).into_iter().collect();
         for setting in limits.settings() {
-            let found = self.of_limit(&path, &setting);
-            lacks.extend(found.map(|(reason, directory)| Lack::of(&setting, reason, directory)));
+            lacks.extend(self.of_limit(&path, &setting));
         }
         Ok(lacks)
     }
 
     /// What keeps us from making the group where it is kept track of.
     fn of_group(&self, path: &GroupPath) -> Option<Lack> {
-        let lack = |(reason, directory)| Lack { limit: None, controller: None, reason, directory };
+        let lack = |(reason, directory)| Lack { limit: None, controller: None, reason, detail: None, directory };
         let Some(tracking) = self.tracking() else { return Some(lack((Reason::NotMounted, None))) };
         let found = match way(tracking, path) {
             Ok(way) => may_make(tracking, &way),
@@ -60,27 +59,37 @@ impl Layout {
         found.map(lack)
     }
 
-    fn of_limit(&self, path: &GroupPath, setting: &Setting) -> Option<(Reason, Option<PathBuf>)> {
-        let controller = setting.key.controller();
+    fn of_limit(&self, path: &GroupPath, setting: &Setting) -> Option<Lack> {
         // Without any hierarchy with the controller no version is to blame.
-        let Some(hierarchy) = self.of(controller) else { return Some((Reason::NotMounted, None)) };
-        let Some(file) = setting.file(hierarchy.version) else {
-            return Some((Reason::no_such_limit(hierarchy.version), None));
+        let Some(hierarchy) = self.of(setting.key.controller()) else {
+            return Some(Lack::of(setting, Reason::NotMounted, None));
         };
-        let way = match way(hierarchy, path) {
-            Ok(way) => way,
-            Err(found) => return Some(found),
+        let in_it = || {
+            let found = way(hierarchy, path).map_or_else(Some, |way| {
+                may_make(hierarchy, &way).or_else(|| may_apply(hierarchy.version, &way, setting))
+            });
+            found.map(|(reason, directory)| Lack::of(setting, reason, directory))
         };
-        may_make(hierarchy, &way).or_else(|| match hierarchy.version {
-            Version::V1 => has_file(&way, &file),
-            Version::V2 => may_enable(&way, controller).or_else(|| {
-                let has = |station: &Station| {
-                    let text = file::read_text(station.directory.as_fd(), "cgroup.controllers");
-                    text.is_ok_and(|text| controllers(&text).contains(&controller))
-                };
-                way.stations.last().filter(|last| has(last)).and_then(|_| has_file(&way, &file))
-            }),
-        })
+        setting.lack(hierarchy.version).or_else(in_it)
+    }
+}
+
+/// Whether the kernel has the limit for a group on this way, and lets us have it.
+fn may_apply(version: Version, way: &Way, setting: &Setting) -> Option<(Reason, Option<PathBuf>)> {
+    let controller = setting.key.controller();
+    if controller == Controller::Devices {
+        return devices::lack(version).map(|reason| (reason, None));
+    }
+    let file = setting.file(version)?;
+    match version {
+        Version::V1 => has_file(way, &file),
+        Version::V2 => may_enable(way, controller).or_else(|| {
+            let has = |station: &Station| {
+                let text = file::read_text(station.directory.as_fd(), "cgroup.controllers");
+                text.is_ok_and(|text| controllers(&text).contains(&controller))
+            };
+            way.stations.last().filter(|last| has(last)).and_then(|_| has_file(way, &file))
+        }),
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Lack {
     pub(super) limit: Option<String>,
     pub(super) controller: Option<Controller>,
     pub(super) reason: Reason,
+    /// The reason in words of its own, where there is more to say.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) detail: Option<String>,
     pub(super) directory: Option<PathBuf>,
 }
 
@@ -45,6 +48,10 @@ pub enum Reason {
     OutOfView,
     /// A group above has processes of its own, and version 2 gives controllers only below groups that have none.
     HasProcesses,
+    /// Version 1 cannot express these device rules: it has one default, and exceptions to it.
+    Inexpressible,
+    /// The right is missing that no delegation gives: `CAP_SYS_ADMIN` of the first user namespace, for device rules.
+    NotPermitted,
     /// The directory cannot be looked at.
     Unreadable,
 }
@@ -62,7 +69,13 @@ impl Reason {
 impl Lack {
     /// That of a limit.
     pub(crate) fn of(setting: &Setting, reason: Reason, directory: Option<PathBuf>) -> Self {
-        Self { limit: Some(setting.place()), controller: Some(setting.key.controller()), reason, directory }
+        let (limit, controller) = (Some(setting.place()), Some(setting.key.controller()));
+        Self { limit, controller, reason, detail: None, directory }
+    }
+
+    /// The same, and the reason in words of its own.
+    pub(crate) fn with_detail(self, detail: String) -> Self {
+        Self { detail: Some(detail), ..self }
     }
 
     /// The place of the limit in [`Limits`](crate::Limits), such as "memory.max"; `None` if it is the group itself.
@@ -97,6 +110,7 @@ impl fmt::Display for Lack {
             None => f.write_str("the group cannot be made: ")?,
         }
         match (self.controller, self.reason) {
+            _ if self.detail.is_some() => f.write_str(self.detail.as_deref().unwrap_or_default())?,
             (Some(controller), Reason::NotMounted) => write!(f, "the {controller} controller is not mounted")?,
             (None, Reason::NotMounted) => f.write_str("no cgroup hierarchy is mounted")?,
             (Some(controller), Reason::NotOffered) => {
@@ -117,6 +131,10 @@ impl fmt::Display for Lack {
             }
             (_, Reason::HasProcesses) => {
                 f.write_str("the group above has processes of its own, and gives no controllers while it does")?;
+            }
+            (_, Reason::Inexpressible) => f.write_str("cgroup version 1 cannot express it")?,
+            (_, Reason::NotPermitted) => {
+                f.write_str("it takes CAP_SYS_ADMIN of the first user namespace, which we do not have")?;
             }
             (_, Reason::Unreadable) => f.write_str("the directory cannot be looked at")?,
         }

@@ -124,13 +124,12 @@ impl Layout {
         self.hierarchies.iter().find(|found| found.version == Version::V2)
     }
 
-    /// The hierarchy that a controller lives in. In version 2 the count of processor time has no controller of its own
-    /// and is in every group; where version 1 has none, that is its hierarchy.
+    /// The hierarchy that a controller lives in. In version 2 the count of processor time, freezing and devices have no
+    /// controllers of their own and are in every group; where version 1 has none, that is their hierarchy.
     #[must_use]
     pub fn of(&self, controller: Controller) -> Option<&Hierarchy> {
         let found = self.hierarchies.iter().find(|found| found.controllers.contains(&controller));
-        let everywhere = matches!(controller, Controller::Cpuacct | Controller::Freezer);
-        found.or_else(|| self.v2().filter(|_| everywhere))
+        found.or_else(|| self.v2().filter(|_| controller.is_in_every_group()))
     }
 
     /// The directories that a group of this path with these controllers has, or would have: see

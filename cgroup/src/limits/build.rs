@@ -2,6 +2,7 @@
 //! Building: the limits that are set most, by a method each. All others are fields.
 
 use super::{DeviceIoLimits, Limits};
+use crate::devices::DeviceRules;
 use crate::value::{Bytes, DeviceNumber, IdList, Max, Micros, Quota, Weight};
 
 impl Limits {
@@ -131,6 +132,18 @@ impl Limits {
     #[doc(alias = "hugetlb.limit_in_bytes")]
     pub fn hugetlb_max(mut self, size: Bytes, max: impl Into<Max<Bytes>>) -> Self {
         self.hugetlb.entry(size).or_default().max = Some(max.into());
+        self
+    }
+
+    /// Which devices the processes may open and make nodes of, in place of what rules the group had before.
+    ///
+    /// They hold from the moment of [`Cgroup::apply`](crate::Cgroup::apply): a process that is added afterwards is never
+    /// without them. What it has open already it keeps.
+    #[must_use]
+    #[doc(alias = "devices.allow")]
+    #[doc(alias = "devices.deny")]
+    pub fn devices(mut self, rules: DeviceRules) -> Self {
+        self.devices = Some(rules);
         self
     }
 }

@@ -2,6 +2,7 @@
 //! Keys: each limit by its place in [`Limits`](super::Limits), its controller and its file in either version.
 
 use crate::controller::Controller;
+use crate::devices;
 
 /// One limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub(crate) enum Key {
     Misc,
     ClassId,
     Priority,
+    Devices,
 }
 
 /// Where a limit is; a `*` stands for what it is about: a device, a size of pages, a name.
@@ -92,7 +94,7 @@ impl Key {
     /// memory and swap together; the soft limit is a hint when memory is short, and no protection; `oom_kill` is written
     /// the other way round.
     pub(crate) const fn row(self) -> Row {
-        use Controller::{Cpu, Cpuset, Hugetlb, Io, Memory, Misc, NetCls, NetPrio, Pids, Rdma};
+        use Controller::{Cpu, Cpuset, Devices, Hugetlb, Io, Memory, Misc, NetCls, NetPrio, Pids, Rdma};
         match self {
             Self::CpuQuota => both("cpu.quota", Cpu, "cpu.max", "cpu.cfs_quota_us"),
             Self::CpuBurst => both("cpu.burst", Cpu, "cpu.max.burst", "cpu.cfs_burst_us"),
@@ -146,6 +148,8 @@ impl Key {
             Self::Misc => same("misc.*", Misc, "misc.max"),
             Self::ClassId => v1("net.class_id", NetCls, "net_cls.classid"),
             Self::Priority => v1("net.priorities.*", NetPrio, "net_prio.ifpriomap"),
+            // In version 2 a program is attached, and in version 1 what is not allowed is written to another file.
+            Self::Devices => v1("devices", Devices, devices::v1::ALLOW),
         }
     }
 

@@ -38,6 +38,7 @@ pub use pids::PidsLimits;
 pub(crate) use setting::{Setting, Value};
 
 use crate::controller::Controller;
+use crate::devices::DeviceRules;
 use crate::error::{Error, Object};
 use crate::layout::Lack;
 use crate::value::{Bytes, Max};
@@ -81,7 +82,11 @@ pub struct Limits {
     /// Marks on network packets. Version 1 alone, and a group takes those controllers only if it is made with them
     /// ([`Cgroup::create_with`](crate::Cgroup::create_with)).
     pub net: NetLimits,
+    /// Which devices may be opened and made.
+    pub devices: Option<DeviceRules>,
 }
+
+fields::limits_of!(Limits { devices: Devices as Devices });
 
 impl Limits {
     /// Nothing is set.
@@ -107,7 +112,7 @@ impl Limits {
     /// this machine has is not asked: [`Layout::assess`](crate::Layout::assess) does that.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let Self { cpu, cpuset, memory, io, pids, hugetlb, rdma, misc, net } = self;
+        let Self { cpu, cpuset, memory, io, pids, hugetlb, rdma, misc, net, devices } = self;
         let mut problems = Vec::new();
         cpu.problems(&mut problems);
         cpuset.problems(&mut problems);
@@ -118,6 +123,7 @@ impl Limits {
         rdma.keys().for_each(|name| countable::of_name("rdma", name, &mut problems));
         misc.keys().for_each(|name| countable::of_name("misc", name, &mut problems));
         net.problems(&mut problems);
+        problems.extend(devices.iter().flat_map(DeviceRules::problems));
         problems
     }
 
@@ -148,7 +154,7 @@ impl Limits {
     /// What is set, the limits of one controller beside each other, in an order in which none is refused for another that
     /// comes later.
     pub(crate) fn settings(&self) -> Vec<Setting> {
-        let Self { cpu, cpuset, memory, io, pids, hugetlb, rdma, misc, net } = self;
+        let Self { cpu, cpuset, memory, io, pids, hugetlb, rdma, misc, net, devices: _ } = self;
         let mut all = Vec::new();
         cpu.settings(&mut all);
         cpuset.settings(&mut all);
@@ -159,12 +165,13 @@ impl Limits {
         rdma.iter().for_each(|(name, limits)| limits.settings(name, &mut all));
         countable::misc_settings(misc, &mut all);
         net.settings(&mut all);
+        self.own_settings(None, &mut all);
         all
     }
 
     /// Has one left alone.
     fn unset(&mut self, setting: &Setting) {
-        let Self { cpu, cpuset, memory, io, pids, hugetlb, rdma, misc, net } = self;
+        let Self { cpu, cpuset, memory, io, pids, hugetlb, rdma, misc, net, devices: _ } = self;
         let (key, of) = (setting.key, setting.of.as_deref());
         cpu.unset(key);
         cpuset.unset(key);
@@ -180,6 +187,7 @@ impl Limits {
             misc.retain(|name, _| of != Some(name));
         }
         net.unset(key, of);
+        self.unset_own(key);
     }
 }
 

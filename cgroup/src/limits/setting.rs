@@ -2,7 +2,8 @@
 //! Settings: a limit with its value, and how either version writes it.
 
 use super::Key;
-use crate::layout::Version;
+use crate::devices::{self, DeviceRules};
+use crate::layout::{Lack, Reason, Version};
 use crate::v1::convert;
 use crate::value::{Bytes, IdList, Max, Micros, Partition, Percent, Quota, Weight};
 
@@ -30,6 +31,7 @@ pub(crate) enum Value {
     Partition(Partition),
     Number(u32),
     Level(i8),
+    Devices(DeviceRules),
 }
 
 impl Setting {
@@ -50,6 +52,19 @@ impl Setting {
 
     fn filled(&self, text: &str) -> String {
         text.replace('*', self.of.as_deref().unwrap_or("*"))
+    }
+
+    /// Why that version cannot have it on any kernel, if it cannot.
+    pub(crate) fn lack(&self, version: Version) -> Option<Lack> {
+        match (&self.value, version) {
+            (Value::Devices(rules), Version::V1) => {
+                devices::v1::lack(rules).map(|why| Lack::of(self, Reason::Inexpressible, None).with_detail(why))
+            }
+            // A program takes no file.
+            (Value::Devices(_), Version::V2) => None,
+            _ if self.file(version).is_some() => None,
+            _ => Some(Lack::of(self, Reason::no_such_limit(version), None)),
+        }
     }
 
     /// What people read.
@@ -115,6 +130,7 @@ impl Value {
             Self::Partition(partition) => partition.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Level(level) => level.to_string(),
+            Self::Devices(rules) => rules.to_string(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::{DeviceIoLimits, Key, Limits, RdmaLimits, Setting};
 use crate::controller::Controller;
+use crate::devices::{DeviceRules, Devices};
 use crate::layout::{Lack, Reason, Version};
 use crate::value::{Bytes, DeviceNumber, IdList, KIB, MIB, Max, Micros, Partition, Percent, Quota, Weight};
 
@@ -16,7 +17,8 @@ fn every_problem_is_told_at_once_with_its_place() {
         .cpu(Quota::new(Micros::new(500), Micros::new(2_000_000)))
         .cpu_weight(Weight::new(0))
         .cpus(IdList::default())
-        .mems(IdList::default());
+        .mems(IdList::default())
+        .devices(DeviceRules::deny_all().allow(Devices::char(4096, None)));
     assert_eq!(
         limits.problems(),
         [
@@ -27,10 +29,11 @@ fn every_problem_is_told_at_once_with_its_place() {
             "cpuset.mems is empty: nothing could have memory",
             "memory.max 1 KiB is below the 1 MiB the kernel needs to start a process",
             "pids.max 0 lets no process start",
+            "devices.rules[0] has the major number 4096, and the kernel's end at 4095",
         ]
     );
     let error = limits.check().unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.problems().len()), ("cannot use limits", 7));
+    assert_eq!((error.to_string().as_str(), error.problems().len()), ("cannot use limits", 8));
 }
 
 #[test]
@@ -75,6 +78,7 @@ fn every() -> Limits {
         .cpu_weight(Weight::new(200))
         .cpus(IdList::from_iter([0]))
         .mems(IdList::from_iter([0]))
+        .devices(DeviceRules::standard())
         .io_weight(Weight::new(50))
         .hugetlb_max(2 * MIB, 10 * MIB)
         .device(DeviceNumber::new(8, 0), |disk| {
@@ -126,7 +130,7 @@ fn every() -> Limits {
 fn every_limit_is_a_setting_of_its_own() {
     let settings = every().settings();
     let keys: HashSet<_> = settings.iter().map(|setting| setting.key as usize).collect();
-    assert_eq!(keys.len(), Key::Priority as usize + 1);
+    assert_eq!(keys.len(), Key::Devices as usize + 1);
     let places: HashSet<_> = settings.iter().map(Setting::place).collect();
     assert_eq!((places.len(), settings.len()), (keys.len(), keys.len()));
     assert!(Limits::new().settings().is_empty() && Limits::new().is_empty());
@@ -149,7 +153,9 @@ fn every_limit_has_a_file_of_its_controller() {
 /// The text of each limit as the kernel's documentation has it.
 #[test]
 fn every_limit_is_written_as_its_file_takes_it() {
+    // The lines of devices depend on what the group has.
     let settings = every().settings();
+    let settings: Vec<_> = settings.into_iter().filter(|setting| setting.key != Key::Devices).collect();
     let said = |version: Version| -> Vec<String> {
         let line = |setting: &Setting| Some(format!("{} <- {}", setting.file(version)?, setting.line(version)));
         settings.iter().filter_map(line).collect()
@@ -255,8 +261,8 @@ fn what_no_kernel_takes_is_a_problem_of_its_own() {
 
 #[test]
 fn a_controller_is_named_once_and_only_if_it_is_needed() {
-    use Controller::{Cpu, Cpuset, Hugetlb, Io, Memory, Misc, NetCls, NetPrio, Pids, Rdma};
-    let all = [Cpu, Cpuset, Memory, Io, Pids, Hugetlb, Rdma, Misc, NetCls, NetPrio];
+    use Controller::{Cpu, Cpuset, Devices, Hugetlb, Io, Memory, Misc, NetCls, NetPrio, Pids, Rdma};
+    let all = [Cpu, Cpuset, Memory, Io, Pids, Hugetlb, Rdma, Misc, NetCls, NetPrio, Devices];
     assert_eq!(every().controllers().collect::<Vec<_>>(), all);
     assert_eq!(Limits::new().swap_max(MIB).memory_max(MIB).controllers().collect::<Vec<_>>(), [Memory]);
     assert_eq!(Limits::new().controllers().count(), 0);

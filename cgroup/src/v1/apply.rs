@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Applying: one write a file, in the order in which version 1 takes them.
 
+use crate::devices;
 use crate::error::{Error, ErrorKind, Object};
 use crate::group::{Directory, Report};
 use crate::layout::Version;
@@ -31,6 +32,7 @@ pub(crate) fn apply(group: &Directory, settings: &[&Setting], report: &mut Repor
             (_, Key::MemoryMax | Key::Swap) => continue,
             (_, Key::RtPeriod | Key::RtRuntime) if real_time.len() > 1 => continue,
             (Value::Quota(quota), _) => cpu_quota(group, *quota),
+            (Value::Devices(rules), _) => devices::v1::apply(group, rules),
             _ => write(group, setting),
         };
         report.done(group, &[setting], written)?;

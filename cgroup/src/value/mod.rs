@@ -37,7 +37,7 @@ fn unreadable(what: &'static str, problem: String) -> Error {
 }
 
 /// A decimal number of digits alone: `u64::from_str` would take a plus sign.
-fn digits(text: &str) -> Option<u64> {
+pub(crate) fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 

@@ -105,8 +105,9 @@ fn what_is_covered_by_another_file_system_is_not_there() {
     needs!(root, cgroup1("freezer"), cgroup1("pids"));
     isolated(|| {
         let layout = Layout::detect().unwrap();
-        let point = layout.of(Controller::Devices).or(layout.of(Controller::Pids)).unwrap().mount_point();
-        let gone = layout.of(Controller::Devices).map_or(Controller::Pids, |_| Controller::Devices);
+        // Version 2 does not have it here; devices it has, in its own way, as soon as version 1 has not.
+        let gone = Controller::Pids;
+        let point = layout.of(gone).unwrap().mount_point();
         run("mount", &["-t", "tmpfs", "tmpfs", text(point)]);
         let covered = Layout::detect().unwrap();
         assert_eq!(covered.of(gone), None);
