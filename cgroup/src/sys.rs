@@ -14,10 +14,21 @@ use crate::devices::Insn;
 /// A command, and what it takes.
 ///
 /// # Safety
-/// The size of the type is no more than the kernel may read for the command; what its addresses point to is alive for the
-/// call, and as long as the lengths beside them say.
-unsafe trait Command {
+/// It begins as the kernel's structure of the command does; what its addresses point to is alive for the call, and as long
+/// as the lengths beside them say.
+unsafe trait Command: Copy {
     const NUMBER: libc::c_long;
+}
+
+/// `union bpf_attr` has 168 bytes in Linux 6.18.
+const ROOM: usize = 40;
+
+/// A command with room behind it: what newer kernels have there is none to us, and what they answer there does no harm.
+#[repr(C)]
+struct Roomy<C> {
+    attr: C,
+    /// Words as small as those before it, so that there is no gap: the kernel wants zeros there.
+    room: [u32; ROOM],
 }
 
 /// How often a load is tried again that a signal has interrupted.
@@ -32,7 +43,7 @@ const MOST_ATTACHED: usize = 64;
 
 /// `BPF_PROG_LOAD`.
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Load {
     prog_type: u32,
     insn_cnt: u32,
@@ -56,7 +67,7 @@ unsafe impl Command for Load {
 
 /// `BPF_PROG_ATTACH`; `BPF_PROG_DETACH` takes the same.
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Attach {
     target_fd: u32,
     attach_bpf_fd: u32,
@@ -72,7 +83,7 @@ unsafe impl Command for Attach {
 }
 
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Detach(Attach);
 
 // SAFETY: it holds no address.
@@ -82,7 +93,7 @@ unsafe impl Command for Detach {
 
 /// `BPF_PROG_GET_FD_BY_ID`.
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Open {
     id: u32,
     next_id: u32,
@@ -97,7 +108,7 @@ unsafe impl Command for Open {
 
 /// `BPF_OBJ_GET_INFO_BY_FD`.
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct GetInfo {
     bpf_fd: u32,
     info_len: u32,
@@ -112,7 +123,7 @@ unsafe impl Command for GetInfo {
 
 /// `BPF_PROG_QUERY`.
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Query {
     target_fd: u32,
     attach_type: u32,
@@ -150,10 +161,13 @@ const _: () = assert!(size_of::<Info>() == 80);
 
 /// Makes the call.
 fn bpf<C: Command>(attr: &mut C) -> Result<i32, Errno> {
-    let size = libc::c_ulong::try_from(size_of::<C>()).unwrap_or_default();
-    // SAFETY: `attr` is a live local of that size, and the kernel writes no more than it reads of it; what it points to is
-    // vouched for by the command.
-    let ret = unsafe { libc::syscall(libc::SYS_bpf, C::NUMBER, std::ptr::from_mut(attr), size) };
+    let mut roomy = Roomy { attr: *attr, room: [0; ROOM] };
+    const { assert!(size_of::<Roomy<C>>() == size_of::<C>() + ROOM * 4) };
+    let size = libc::c_ulong::try_from(size_of_val(&roomy)).unwrap_or_default();
+    // SAFETY: the kernel reads that many bytes at a live local of that size, and writes within its own structure, which is
+    // no longer than that; what the command points to is vouched for by it.
+    let ret = unsafe { libc::syscall(libc::SYS_bpf, C::NUMBER, std::ptr::from_mut(&mut roomy), size) };
+    *attr = roomy.attr;
     if ret == -1 {
         return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
     }

@@ -127,8 +127,8 @@ pub(crate) fn compile(table: &Table) -> Option<Vec<Insn>> {
         let other_kind = draft.push(insn(code::JUMP_UNLESS_EQUAL, KIND, kind.number()));
         places(&mut draft, table, kind)?;
         let rest = table.at(Place::new(kind, None, None));
-        // What comes behind the last kind is the end where nothing is allowed.
-        if kind == DeviceKind::Block || !rest.is_empty() {
+        // Whom nothing holds on his way comes to the end where nothing is allowed.
+        if !rest.is_empty() {
             draft.jump_to_end(insn(code::JUMP, 0, 0), rest);
         }
         draft.aim_here(other_kind)?;

@@ -98,8 +98,44 @@ pub(crate) fn attach(op: &'static str, object: Object, errno: Errno) -> Error {
 }
 
 fn before_5_11() -> bool {
-    let name = rustix::system::uname();
-    let release = name.release().to_string_lossy();
+    is_before_5_11(&rustix::system::uname().release().to_string_lossy())
+}
+
+fn is_before_5_11(release: &str) -> bool {
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     (numbers.next(), numbers.next()) < (Some(5), Some(11))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use needs::{isolated, needs};
+
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_by_their_first_two_numbers() {
+        for old in ["5.10.0-35-amd64", "5.10", "4.19.325", "5.4.0-rc1"] {
+            assert!(is_before_5_11(old), "{old}");
+        }
+        for new in ["5.11.0", "5.11-rc1", "6.1.0-37-amd64", "6.18.44-fc-v669", "10.0"] {
+            assert!(!is_before_5_11(new), "{new}");
+        }
+    }
+
+    #[test]
+    fn the_verifier_says_in_the_error_what_it_has_against_a_program() {
+        needs!(root, syscall("bpf"));
+        isolated(|| {
+            // It ends without an answer.
+            let insns = [Insn { code: 0x95, ..Insn::default() }];
+            let errno = sys::load(&insns, NAME, None).unwrap_err();
+            let error = load(&insns, Object::Group("/web".into()), errno);
+            let cause = error.source().unwrap().to_string();
+            assert!(cause.starts_with("the kernel's verifier refused the program: "), "{cause}");
+            assert!(cause.contains("R0 !read_ok"), "{cause}");
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+        });
+    }
 }

@@ -24,10 +24,14 @@ const MINOR_MAX: u32 = (1 << 20) - 1;
 /// everything: here `a 1:3 r` is what it says. With the feature `serde` it is the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Devices {
-    pub(super) kind: Option<DeviceKind>,
-    pub(super) major: Option<u32>,
-    pub(super) minor: Option<u32>,
-    pub(super) access: DeviceAccess,
+    /// Their kind; `None` is both.
+    pub kind: Option<DeviceKind>,
+    /// Their major number, up to 4095; `None` is every number.
+    pub major: Option<u32>,
+    /// Their minor number, up to 1048575; `None` is every number.
+    pub minor: Option<u32>,
+    /// What is done to them.
+    pub access: DeviceAccess,
 }
 
 impl Devices {
@@ -51,30 +55,6 @@ impl Devices {
     pub const fn access(mut self, access: DeviceAccess) -> Self {
         self.access = access;
         self
-    }
-
-    /// The kind; `None` is both.
-    #[must_use]
-    pub const fn kind(&self) -> Option<DeviceKind> {
-        self.kind
-    }
-
-    /// The major number; `None` is every number.
-    #[must_use]
-    pub const fn major(&self) -> Option<u32> {
-        self.major
-    }
-
-    /// The minor number; `None` is every number.
-    #[must_use]
-    pub const fn minor(&self) -> Option<u32> {
-        self.minor
-    }
-
-    /// What is done to them.
-    #[must_use]
-    pub const fn what(&self) -> DeviceAccess {
-        self.access
     }
 
     /// Whether it is about the device of these numbers, of which `None` is one that no rule names.
