@@ -77,7 +77,7 @@ impl DeviceRules {
     }
 
     /// What every program may need and none can do harm with: null, zero, full, random and urandom, the terminals, and the
-    /// making of nodes, which opens nothing. Docker's and runc's list, without `/dev/net/tun`.
+    /// making of nodes, which opens nothing. It is what Docker and runc allow, without `/dev/net/tun`.
     #[must_use]
     pub fn standard() -> Self {
         let devices = [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2)];

@@ -132,7 +132,7 @@ fn a_text_that_is_no_rule_is_told_by_its_number_and_its_word() {
             "rule 2, \"c 1:3 rwm\": a rule begins with allow or deny, not with \"c\"",
             "rule 3, \"allow x 1:3 r\": the kind \"x\" is none of a, b and c",
             "rule 4, \"allow c 1:b r\": the minor number \"b\" is neither a number nor *",
-            "rule 5, \"allow c 1 r\": \"1\" are not two numbers with a colon between",
+            "rule 5, \"allow c 1 r\": \"1\" is not two numbers with a colon between",
             "rule 6, \"deny c 1:3 rr\": the access \"rr\" is not made of r, w and m, each once",
             "rule 7, \"deny c 1:3\": devices are a kind, two numbers and an access, such as c 1:3 rwm, or a alone",
             "rule 8, \"allow\": devices are a kind, two numbers and an access, such as c 1:3 rwm, or a alone",

@@ -151,7 +151,7 @@ fn devices(text: &str) -> Result<Devices, String> {
         _ => None,
     };
     let Some((major, minor)) = numbers.split_once(':') else {
-        return Err(format!("{} are not two numbers with a colon between", shown(numbers)));
+        return Err(format!("{} is not two numbers with a colon between", shown(numbers)));
     };
     let access = access(letters)?;
     Ok(Devices { kind, major: number("major", major)?, minor: number("minor", minor)?, access })

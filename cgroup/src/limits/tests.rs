@@ -168,6 +168,8 @@ fn every_limit_is_written_as_its_file_takes_it() {
 fn every_limit_that_is_set_is_shown_and_can_be_left_out() {
     let limits = Limits::new().memory_max(64 * MIB).pids_max(128).cpu(Quota::millicpus(1500));
     assert_eq!(limits.to_string(), "cpu.quota 150000 100000, memory.max 64 MiB, pids.max 128");
+    let devices = Limits::new().devices("allow a; deny b 8:* w".parse().unwrap()).pids_max(1);
+    assert_eq!(devices.to_string(), "pids.max 1, devices allow a; deny b 8:* w");
     assert_eq!(Limits::new().to_string(), "");
     let mut each = every();
     let settings = each.settings();
