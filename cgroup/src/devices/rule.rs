@@ -131,7 +131,7 @@ impl DeviceRules {
         Table::of(self).rules()
     }
 
-    /// Everything wrong with the rules by themselves, a sentence each, beginning with its place ("devices.rules[2] …").
+    /// Everything wrong with the rules by themselves, a sentence each, beginning with its place (`devices.rules[2]`).
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let each = self.rules.iter().enumerate();
