@@ -23,8 +23,8 @@
 //!
 //! # Limits
 //! [`Limits`] has those of every controller; any other control file is reached by its name ([`Cgroup::read`],
-//! [`Cgroup::write`]), under the name of either version. What it is not, yet: pressure, and asking systemd for a scope. It
-//! does not mount hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
+//! [`Cgroup::write`]), under the name of either version. What it is not, yet: asking systemd for a scope. It does not mount
+//! hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
 //! alone (systemd's) are left alone.
 //!
 //! # Kernels
@@ -35,7 +35,7 @@
 //! `CAP_SYS_ADMIN` of the first user namespace: no delegation gives them away.
 //!
 //! # Features
-//! `serde`: descriptions ([`Limits`], [`Layout`] and the values in them) can be serialised.
+//! `serde`: descriptions ([`Limits`], [`Layout`] and the values in them) and statistics ([`Stat`]) can be serialised.
 
 mod controller;
 mod delegate;
@@ -66,7 +66,10 @@ pub use limits::{
     RdmaLimits,
 };
 pub use programs::ProgramKind;
-pub use stat::{CpuStat, MemoryStat, PidsStat, Stat};
+pub use stat::{
+    CpuStat, CpuTime, HugetlbStat, IoStat, MemoryEvents, MemoryStat, MemoryUse, MiscStat, Named, PidsStat, Pressure,
+    PressureStat, RdmaStat, Stall, Stat, StatReader, SwapEvents, WithSwapStat,
+};
 pub use value::{
     Bytes, DeviceNumber, GIB, IdList, KIB, MIB, Max, Micros, Partition, PartitionState, Percent, Quota, Weight,
 };

@@ -282,7 +282,7 @@ fn serde_keeps_every_limit_and_refuses_unknown_names() {
     assert_eq!(from_value::<Limits>(json!({})).unwrap(), Limits::new());
     assert!(from_value::<Limits>(json!({"memory": {"maximum": 1}})).is_err());
     let more = json!({
-        "cpu": {"shares": 512, "uclamp_max": "50.5"},
+        "cpu": {"shares": 512, "uclamp_min": 12.25, "uclamp_max": "50.5"},
         "cpuset": {"partition": "isolated"},
         "io": {"devices": {"8:0": {"read_bytes": "10M", "reads": "max"}}},
         "hugetlb": {"2MB": {"max": "1G"}},
@@ -293,5 +293,6 @@ fn serde_keeps_every_limit_and_refuses_unknown_names() {
     assert_eq!(limits.io.devices[&DeviceNumber::new(8, 0)].read_bytes, Some(Max::Limit(10 * MIB)));
     assert_eq!(limits.hugetlb[&(2 * MIB)].max, Some(Max::Limit(1024 * MIB)));
     assert_eq!(limits.cpu.uclamp_max, Some(Max::Limit(Percent::from_hundredths(5050))));
-    assert_eq!(limits.settings().len(), 9);
+    assert_eq!(limits.cpu.uclamp_min, Some(Max::Limit(Percent::from_hundredths(1225))));
+    assert_eq!(limits.settings().len(), 10);
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// A part of the whole with two decimals: "12.34" of a hundred.
 ///
-/// Displays as the kernel's text and reads that. With the feature `serde` it is that text; a whole number is read too.
+/// Displays as the kernel's text and reads that. With the feature `serde` it is that number; the text is read too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Percent(u32);
 
@@ -25,6 +25,12 @@ impl Percent {
     #[must_use]
     pub const fn as_hundredths(self) -> u32 {
         self.0
+    }
+
+    /// The number of percents.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        f64::from(self.0) / 100.0
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::value::{StrDeserializer, U64Deserializer};
+use serde::de::value::{F64Deserializer, StrDeserializer, U64Deserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
@@ -20,10 +20,15 @@ trait Written: FromStr<Err = Error> {
 
     /// The value of this number, where a number is one.
     fn of_number(number: u64) -> Option<Self>;
+
+    /// The value of this fraction, where one is.
+    fn of_fraction(_: f64) -> Option<Self> {
+        None
+    }
 }
 
 macro_rules! written {
-    ($type:ty, $expects:literal, $of_number:expr) => {
+    ($type:ty, $expects:literal, $of_number:expr $(, $of_fraction:expr)?) => {
         impl Written for $type {
             const EXPECTS: &'static str = $expects;
 
@@ -31,6 +36,11 @@ macro_rules! written {
                 let of_number: fn(u64) -> Option<Self> = $of_number;
                 of_number(number)
             }
+
+            $(fn of_fraction(number: f64) -> Option<Self> {
+                let of_fraction: fn(f64) -> Option<Self> = $of_fraction;
+                of_fraction(number)
+            })?
         }
 
         impl<'de> Deserialize<'de> for $type {
@@ -48,9 +58,12 @@ written!(Quota, "a text such as \"1.5\" or \"150000 100000\"", |_| None);
 written!(IdList, "a text such as \"0-3,7\"", |number| u32::try_from(number).ok().map(|n| Self::from_iter([n])));
 
 written!(DeviceNumber, "the numbers of a device, such as \"8:0\"", |_| None);
-written!(Percent, "a percentage, such as \"12.34\"", |number| {
-    u32::try_from(number).ok().and_then(|number| number.checked_mul(100)).map(Self::from_hundredths)
-});
+written!(
+    Percent,
+    "a percentage, such as \"12.34\"",
+    |number| { u32::try_from(number).ok().and_then(|number| number.checked_mul(100)).map(Self::from_hundredths) },
+    |number| { number.to_string().parse().ok() }
+);
 
 struct Reader<T>(PhantomData<T>);
 
@@ -63,6 +76,10 @@ impl<T: Written> Visitor<'_> for Reader<T> {
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
         T::of_number(number).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+        T::of_fraction(number).ok_or_else(|| E::invalid_type(serde::de::Unexpected::Float(number), &self))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
@@ -108,7 +125,7 @@ impl Serialize for DeviceNumber {
 
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_f64(self.as_f64())
     }
 }
 
@@ -138,6 +155,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for MaxReader<T> {
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Max<T>, E> {
         let value: U64Deserializer<E> = number.into_deserializer();
+        T::deserialize(value).map(Max::Limit)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Max<T>, E> {
+        let value: F64Deserializer<E> = number.into_deserializer();
         T::deserialize(value).map(Max::Limit)
     }
 
