@@ -48,6 +48,7 @@ mod group;
 mod layout;
 mod limits;
 mod path;
+mod pressure;
 mod programs;
 mod raw;
 mod stat;
@@ -58,13 +59,14 @@ mod value;
 pub use controller::Controller;
 pub use devices::{DeviceAccess, DeviceKind, DeviceProgram, DeviceRule, DeviceRules, DeviceVerdict, Devices};
 pub use error::{Error, ErrorKind, Object};
-pub use events::Events;
-pub use group::{Cgroup, GroupType, Watch};
+pub use events::{Event, Events};
+pub use group::{Cgroup, Changes, GroupType, MemoryPressure, Watch};
 pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
 pub use limits::{
     CpuLimits, CpusetLimits, DeviceIoLimits, HugetlbLimits, IoLimits, Limits, MemoryLimits, NetLimits, PidsLimits,
     RdmaLimits,
 };
+pub use pressure::{PressureTrigger, Resource};
 pub use programs::ProgramKind;
 pub use stat::{
     CpuStat, CpuTime, HugetlbStat, IoStat, MemoryEvents, MemoryStat, MemoryUse, MiscStat, Named, PidsStat, Pressure,

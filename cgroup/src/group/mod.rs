@@ -9,6 +9,7 @@
 
 mod add;
 mod apply;
+mod changes;
 mod create;
 mod directory;
 mod freeze;
@@ -18,6 +19,7 @@ mod open;
 mod remove;
 mod report;
 mod shape;
+mod tell;
 mod undo;
 mod wait;
 mod watch;
@@ -32,9 +34,11 @@ use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::layout::Version;
 
+pub use changes::Changes;
 pub(crate) use directory::Directory;
 pub(crate) use report::Report;
 pub use shape::GroupType;
+pub use tell::MemoryPressure;
 pub use watch::Watch;
 
 /// A control group, held open in each hierarchy.

@@ -13,6 +13,7 @@
 
 mod add;
 mod bite;
+mod changes;
 mod clone;
 mod controllers;
 mod create;
@@ -32,6 +33,7 @@ mod remove;
 mod rights;
 mod rules;
 mod shape;
+mod stat;
 mod stored;
 mod support;
 mod watch;
