@@ -83,3 +83,26 @@ fn unshare_and_nsenter_are_sixty_lines_each() {
         assert!(source.lines().count() < 60);
     }
 }
+
+#[test]
+fn the_top_shows_groups_and_what_they_wait_for() {
+    needs!(root);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_20_top")).arg("1").output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success() && said.starts_with("group "), "{said}");
+    });
+}
+
+#[test]
+fn the_watch_tells_of_the_kill() {
+    needs!(root, cgroup("memory"));
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_21_oom")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{said}");
+        for words in ["a process was killed for want of memory\n", "its last process is gone\n", "killed: Some(1)"] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    });
+}
