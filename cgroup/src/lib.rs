@@ -4,7 +4,8 @@
 //! [`Layout`] says what this machine has and what we may do with it; [`Limits`] is a value, checked before anything is
 //! touched; [`Cgroup`] is a group held open, under version 2 one directory, under version 1 and on hybrid machines one in
 //! each hierarchy that it takes, all of one name. It is made whole or not at all, kills what is in it whatever that does,
-//! and is removed with what was made below it.
+//! and is removed with what was made below it. [`Stat`] is what it uses, read once ([`Cgroup::stat`]) or again and again
+//! ([`StatReader`]); [`Changes`] and [`Watch`] tell what happens to it.
 //!
 //! ```
 //! use skep_cgroup::{Layout, Limits, MIB, Quota};
