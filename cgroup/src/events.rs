@@ -9,7 +9,7 @@ use crate::controller::Controller;
 use crate::error::Error;
 use crate::group::Cgroup;
 use crate::layout::Version;
-use crate::stat::field;
+use crate::text::{field, number};
 
 /// What has happened to a group since it was made.
 ///
@@ -128,7 +128,7 @@ impl Cgroup {
         let pids = of(Controller::Pids, "pids.events", "pids.events")?;
         let v1 = self.of(Controller::Memory).filter(|group| group.version() == Version::V1);
         let refused = v1.map(|group| group.read_if_there("memory.failcnt")).transpose()?.flatten();
-        let refused = refused.and_then(|text| text.trim().parse().ok());
+        let refused = refused.and_then(|text| number(&text));
         Ok(Events {
             populated,
             frozen: self.is_frozen()?,

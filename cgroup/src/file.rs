@@ -7,11 +7,17 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, read, retry_on_intr, write};
 
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const BOTH: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Opens a control file for reading, which poll(2) takes too.
 pub(crate) fn open(group: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| openat(group, name, READ, Mode::empty()))
+}
+
+/// Opens a control file that what is written to tells of, by poll(2): a trigger.
+pub(crate) fn open_trigger(group: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(group, name, BOTH, Mode::empty()))
 }
 
 /// Reads a control file.

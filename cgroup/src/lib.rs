@@ -54,6 +54,7 @@ mod programs;
 mod raw;
 mod stat;
 mod sys;
+mod text;
 mod v1;
 mod value;
 

@@ -161,8 +161,7 @@ fn number(what: &str, text: &str) -> Result<Option<u32>, String> {
     if text == "*" {
         return Ok(None);
     }
-    let number = digits(text).and_then(|number| u32::try_from(number).ok());
-    number.map(Some).ok_or_else(|| format!("the {what} number {} is neither a number nor *", shown(text)))
+    digits(text).map(Some).ok_or_else(|| format!("the {what} number {} is neither a number nor *", shown(text)))
 }
 
 fn access(text: &str) -> Result<DeviceAccess, String> {

@@ -113,8 +113,17 @@ impl Directory {
 
     /// Reads a control file that some kernels do not have; `None` if it is not there.
     pub(crate) fn read_if_there(&self, name: &str) -> Result<Option<String>, Error> {
-        match file::read_text(self.fd(), name) {
-            Ok(text) => Ok(Some(text)),
+        self.if_there(name, file::read_text(self.fd(), name))
+    }
+
+    /// Opens a control file that some kernels do not have; `None` if it is not there.
+    pub(crate) fn open_if_there(&self, name: &str) -> Result<Option<OwnedFd>, Error> {
+        self.if_there(name, file::open(self.fd(), name))
+    }
+
+    fn if_there<T>(&self, name: &str, found: Result<T, Errno>) -> Result<Option<T>, Error> {
+        match found {
+            Ok(found) => Ok(Some(found)),
             Err(Errno::NOENT | Errno::OPNOTSUPP) if !self.is_gone() => Ok(None),
             Err(errno) => Err(self.read_error(name, errno)),
         }

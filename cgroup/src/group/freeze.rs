@@ -18,7 +18,7 @@ use super::{Cgroup, Directory};
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::layout::Version;
-use crate::stat::field;
+use crate::text::field;
 use crate::{dir, file};
 
 const FREEZE: &str = "freeze";

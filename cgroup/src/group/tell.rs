@@ -4,11 +4,10 @@
 //! Kernel: Documentation/accounting/psi.rst; cgroup-v1/memory.rst, "Memory thresholds", "Memory Pressure"; mm/memcontrol-v1.c,
 //! `memcg_write_event_control`.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::fs::{Mode, OFlags, openat};
-use rustix::io::{Errno, retry_on_intr, write};
+use rustix::io::Errno;
 
 use super::watch::{OP, Watch, failure};
 use super::{Cgroup, Directory};
@@ -59,12 +58,9 @@ impl Cgroup {
             return Err(Error::explained(OP, Object::Group(held.path().into()), ErrorKind::Unsupported, 0, why));
         };
         let name = resource.file();
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = retry_on_intr(|| openat(group.fd(), name, flags, Mode::empty()))
-            .map_err(|errno| failure(group, name, errno))?;
+        let file = file::open_trigger(group.fd(), name).map_err(|errno| failure(group, name, errno))?;
         let text = trigger.to_string();
-        retry_on_intr(|| write(&file, text.as_bytes()))
-            .map_err(|errno| refused(group, name, text.clone(), trigger, errno))?;
+        file::put(file.as_fd(), &text).map_err(|errno| refused(group, name, text.clone(), trigger, errno))?;
         Ok(Watch::of(file, None, group.path().join(name)))
     }
 

@@ -4,7 +4,7 @@
 use super::{AMOUNTS, RENAMED, THROTTLES, UNLIMITED, amount, number, of_device, parsed, unreadable};
 use crate::error::{Error, ErrorKind, Object};
 use crate::group::Directory;
-use crate::stat::field;
+use crate::text::field;
 use crate::v1::convert;
 use crate::value::{Bytes, Max, Weight, shown};
 

@@ -4,8 +4,8 @@
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "RDMA", "Misc"; kernel/cgroup/rdma.c, kernel/cgroup/misc.c.
 
 use super::refill::stat;
-use super::text::{flat, limit, nested, number};
 use super::{Named, Stat};
+use crate::text::{flat, limit, nested, number};
 use crate::value::Max;
 
 stat! {

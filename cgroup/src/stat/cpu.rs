@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::refill::{count, keyed};
-use super::text::{flat, number};
+use crate::text::{flat, number};
 
 keyed! {
     /// Processor time of a group.

@@ -4,9 +4,10 @@
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "HugeTLB"; cgroup-v1/hugetlb.rst.
 
 use super::Named;
+use super::memory::amount;
 use super::refill::stat;
-use super::text::{flat, number};
-use crate::v1::convert;
+use crate::text::number;
+use crate::v1::convert::limit_in;
 use crate::value::{Bytes, Max};
 
 stat! {
@@ -52,26 +53,16 @@ pub(super) type Fill = fn(&mut HugetlbStat, &str);
 pub(super) const FILES: [(&str, Fill); 14] = [
     ("current", |stat, text| stat.current = amount(text)),
     ("max", |stat, text| stat.max = text.parse().ok()),
-    ("events", |stat, text| {
-        flat(text, |key, value| match (key, number(value)) {
-            ("max", Some(count)) => stat.refused = Some(count),
-            _ => stat.other.put(key, value),
-        });
-    }),
-    ("events.local", |stat, text| {
-        flat(text, |key, value| match (key, number(value)) {
-            ("max", Some(count)) => stat.refused_local = Some(count),
-            _ => stat.other.put(key, value),
-        });
-    }),
+    ("events", |stat, text| stat.other.take_refused(text, &mut stat.refused)),
+    ("events.local", |stat, text| stat.other.take_refused(text, &mut stat.refused_local)),
     ("rsvd.current", |stat, text| stat.reserved = amount(text)),
     ("rsvd.max", |stat, text| stat.reserved_max = text.parse().ok()),
     ("usage_in_bytes", |stat, text| stat.current = amount(text)),
-    ("limit_in_bytes", |stat, text| stat.max = number(text).map(convert::amount_of)),
+    ("limit_in_bytes", |stat, text| stat.max = limit_in(text)),
     ("max_usage_in_bytes", |stat, text| stat.peak = amount(text)),
     ("failcnt", |stat, text| stat.refused = number(text)),
     ("rsvd.usage_in_bytes", |stat, text| stat.reserved = amount(text)),
-    ("rsvd.limit_in_bytes", |stat, text| stat.reserved_max = number(text).map(convert::amount_of)),
+    ("rsvd.limit_in_bytes", |stat, text| stat.reserved_max = limit_in(text)),
     ("rsvd.max_usage_in_bytes", |stat, text| stat.reserved_peak = amount(text)),
     ("rsvd.failcnt", |stat, text| stat.reserved_refused = number(text)),
 ];
@@ -81,8 +72,4 @@ pub(super) fn size_of(file: &str) -> Option<&str> {
     let rest = file.strip_prefix("hugetlb.")?;
     let size = rest.strip_suffix(".current").or_else(|| rest.strip_suffix(".usage_in_bytes"))?;
     (!size.contains('.')).then_some(size)
-}
-
-fn amount(text: &str) -> Option<Bytes> {
-    number(text).map(Bytes::new)
 }

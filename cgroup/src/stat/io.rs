@@ -5,8 +5,8 @@
 
 use super::Stat;
 use super::refill::{count, keyed};
-use super::text::{flat, nested, number};
-use crate::value::Bytes;
+use crate::text::{flat, nested, number};
+use crate::value::{Bytes, DeviceNumber};
 
 keyed! {
     /// What a group did with one block device.
@@ -77,7 +77,7 @@ impl Stat {
     }
 }
 
-/// Whether it is a major and a minor number.
+/// Whether it is the numbers of a device.
 fn is_device(word: &str) -> bool {
-    word.split_once(':').is_some_and(|(major, minor)| number(major).is_some() && number(minor).is_some())
+    DeviceNumber::of(word).is_some()
 }

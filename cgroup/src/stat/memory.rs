@@ -5,8 +5,7 @@
 
 use super::memory_use::MemoryUse;
 use super::refill::{count, keyed, stat};
-use super::text::{flat, number};
-use crate::v1::convert;
+use crate::text::{flat, number};
 use crate::value::{Bytes, Max};
 
 stat! {
@@ -115,11 +114,6 @@ keyed! {
 /// The amount that a file holds.
 pub(super) fn amount(text: &str) -> Option<Bytes> {
     number(text).map(Bytes::new)
-}
-
-/// The limit that a file of version 1 holds.
-pub(super) fn limit_of_v1(text: &str) -> Option<Max<Bytes>> {
-    number(text).map(convert::amount_of)
 }
 
 impl MemoryEvents {

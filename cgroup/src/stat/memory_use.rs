@@ -8,7 +8,7 @@
 //! `memory_stats`.
 
 use super::refill::{count, keyed};
-use super::text::{flat, number};
+use crate::text::{flat, number};
 use crate::value::Bytes;
 
 keyed! {

@@ -19,7 +19,6 @@ mod pressure;
 mod reader;
 mod refill;
 mod source;
-mod text;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +33,6 @@ pub use named::Named;
 pub use pids::PidsStat;
 pub use pressure::{Pressure, PressureStat, Stall};
 pub use reader::StatReader;
-pub(crate) use text::field;
 
 use refill::stat;
 

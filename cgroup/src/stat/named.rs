@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::refill::Refill;
+use crate::text::{flat, number};
 
 /// Values by the kernel's names: devices, page sizes, or what a newer kernel counts and this crate has no field for.
 ///
@@ -93,10 +94,18 @@ impl Named<String> {
         });
     }
 
+    /// Takes a file of events, of which "max" is how often something was refused, and the rest has no field.
+    pub(super) fn take_refused(&mut self, text: &str, refused: &mut Option<u64>) {
+        flat(text, |key, value| match (key, number(value)) {
+            ("max", Some(count)) => *refused = Some(count),
+            _ => self.put(key, value),
+        });
+    }
+
     /// The number that the text of this name is.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.get(name)?.parse().ok()
+        number(self.get(name)?)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::Named;
 use super::refill::stat;
-use super::text::{flat, limit, number};
+use crate::text::{limit, number};
 use crate::value::Max;
 
 stat! {
@@ -46,16 +46,10 @@ impl PidsStat {
     }
 
     pub(super) fn read_events(&mut self, text: &str) {
-        flat(text, |key, value| match (key, number(value)) {
-            ("max", Some(count)) => self.refused = Some(count),
-            _ => self.other.put(key, value),
-        });
+        self.other.take_refused(text, &mut self.refused);
     }
 
     pub(super) fn read_local_events(&mut self, text: &str) {
-        flat(text, |key, value| match (key, number(value)) {
-            ("max", Some(count)) => self.refused_local = Some(count),
-            _ => self.other.put(key, value),
-        });
+        self.other.take_refused(text, &mut self.refused_local);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Named;
 use super::refill::stat;
-use super::text::number;
+use crate::text::number;
 use crate::value::Percent;
 
 stat! {

@@ -17,7 +17,6 @@ use super::source::{PRESSURES, SOURCES, Source, Target};
 use super::{Stat, hugetlb};
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
-use crate::file;
 use crate::group::{Cgroup, Directory};
 use crate::layout::{Version, controllers};
 
@@ -205,19 +204,15 @@ impl StatReader {
 
 /// Opens a file that some kernels do not have.
 fn open(directory: &Directory, name: &str) -> Result<Option<OwnedFd>, Error> {
-    match file::open(directory.fd(), name) {
-        Ok(file) => Ok(Some(file)),
-        Err(Errno::NOENT | Errno::OPNOTSUPP) if !directory.is_gone() => Ok(None),
-        Err(errno @ (Errno::MFILE | Errno::NFILE)) => {
-            let object = Object::Path(directory.path().join(name));
-            Err(Error::os("read", object, errno.raw_os_error()).with_hint(DESCRIPTORS))
-        }
-        Err(errno) => Err(directory.read_error(name, errno)),
-    }
+    let out_of_descriptors = |raw| [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error).contains(&raw);
+    directory.open_if_there(name).map_err(|error| match error.errno() {
+        Some(raw) if out_of_descriptors(raw) => error.with_hint(DESCRIPTORS),
+        _ => error,
+    })
 }
 
 /// What to do where no descriptor is left.
-pub(crate) const DESCRIPTORS: &str =
+const DESCRIPTORS: &str =
     "raise the limit of open files (RLIMIT_NOFILE), or read the statistics of fewer controllers or groups at a time";
 
 /// All of a file, from its start.

@@ -85,7 +85,7 @@ macro_rules! keyed {
         impl $Name {
             /// Takes a key and its value.
             pub(super) fn put(&mut self, key: &str, value: &str) {
-                let known = $crate::stat::text::number(value).is_some_and(|number| {
+                let known = $crate::text::number(value).is_some_and(|number| {
                     match key {
                         $($($($key)|+ => self.$field = Some($of(number)),)+)*
                         _ => return false,

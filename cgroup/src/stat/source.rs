@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sources: which files there are, and what each of them fills.
 
-use super::memory::{amount, limit_of_v1};
-use super::text::number;
+use super::memory::amount;
 use super::{Stat, hugetlb};
 use crate::controller::Controller;
 use crate::layout::Version;
+use crate::text::number;
+use crate::v1::convert::limit_in;
 
 /// A file of statistics.
 pub(super) struct Source {
@@ -71,7 +72,7 @@ pub(super) const SOURCES: [Source; 48] = [
     v2(Controller::Memory, &["memory.stat"], |stat, text| stat.memory.detail.read(text)),
     v1(Controller::Memory, &["memory.usage_in_bytes"], |stat, text| stat.memory.current = amount(text)),
     v1(Controller::Memory, &["memory.max_usage_in_bytes"], |stat, text| stat.memory.peak = amount(text)),
-    v1(Controller::Memory, &["memory.limit_in_bytes"], |stat, text| stat.memory.max = limit_of_v1(text)),
+    v1(Controller::Memory, &["memory.limit_in_bytes"], |stat, text| stat.memory.max = limit_in(text)),
     v1(Controller::Memory, &["memory.failcnt"], |stat, text| stat.memory.events.max = number(text)),
     v1(Controller::Memory, &["memory.oom_control"], |stat, text| stat.memory.read_oom_control(text)),
     v1(Controller::Memory, &["memory.memsw.usage_in_bytes"], |stat, text| stat.memory.with_swap.current = amount(text)),
@@ -79,7 +80,7 @@ pub(super) const SOURCES: [Source; 48] = [
         stat.memory.with_swap.peak = amount(text);
     }),
     v1(Controller::Memory, &["memory.memsw.limit_in_bytes"], |stat, text| {
-        stat.memory.with_swap.max = limit_of_v1(text);
+        stat.memory.with_swap.max = limit_in(text);
     }),
     v1(Controller::Memory, &["memory.memsw.failcnt"], |stat, text| stat.memory.with_swap.refused = number(text)),
     v1(Controller::Memory, &["memory.stat"], |stat, text| stat.memory.swap = stat.memory.detail.read_v1(text)),

@@ -9,6 +9,7 @@ use super::refill::Refill;
 use super::source::{PRESSURES, SOURCES, Source, Target};
 use super::{Stat, hugetlb};
 use crate::layout::Version;
+use crate::text::field;
 use crate::value::{Bytes, Max, Percent};
 
 fn sources() -> impl Iterator<Item = &'static Source> {
@@ -257,8 +258,8 @@ proptest! {
 #[test]
 fn a_field_is_found_by_its_whole_name() {
     let text = "usage_usec 12\nuser_usec 7\nnr_throttled 0\nthrottled_usec 9\n";
-    assert_eq!(super::field(text, "usage_usec"), Some(12));
-    assert_eq!(super::field(text, "throttled_usec"), Some(9));
-    assert_eq!(super::field(text, "usage"), None);
-    assert_eq!(super::field("throttled_usec many", "throttled_usec"), None);
+    assert_eq!(field(text, "usage_usec"), Some(12));
+    assert_eq!(field(text, "throttled_usec"), Some(9));
+    assert_eq!(field(text, "usage"), None);
+    assert_eq!(field("throttled_usec many", "throttled_usec"), None);
 }

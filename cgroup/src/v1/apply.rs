@@ -61,7 +61,9 @@ pub(crate) fn memory_and_swap(
     memory: Option<Max<Bytes>>,
     swap: Option<Max<Bytes>>,
 ) -> Result<(), Error> {
-    let read = |file| Ok::<_, Error>(group.read_if_there(file)?.map(|text| convert::amount_of(number(&text))));
+    let read = |file| {
+        Ok::<_, Error>(group.read_if_there(file)?.map(|text| convert::limit_in(&text).unwrap_or(Max::Unlimited)))
+    };
     let old_memory = read(names::MEMORY)?.unwrap_or(Max::Unlimited);
     let new_memory = memory.unwrap_or(old_memory);
     let Some(old_sum) = read(names::MEMORY_AND_SWAP)? else {
@@ -139,9 +141,4 @@ fn either_first(period: impl Fn() -> Result<(), Error>, time: impl FnOnce() -> R
         }
         Err(error) => Err(error),
     }
-}
-
-/// The number that a file holds; what is none is the greatest, as an unlimited file says it.
-fn number(text: &str) -> u64 {
-    text.trim().parse().unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Conversions: the numbers of version 1. That of shares is in `value/curve.rs`.
 
+use crate::text::number;
 use crate::value::{Bytes, Max, Weight};
 
 /// The blkio weight, from 10 to 1000, of one from 1 to 10000: in a straight line, as the OCI runtimes do it.
@@ -28,6 +29,11 @@ pub(crate) fn amount_of(bytes: u64) -> Max<Bytes> {
     // LONG_MAX rounded down to pages, of whatever size up to 64 KiB.
     const NEARLY_ALL: u64 = i64::MAX.cast_unsigned() - 0xffff;
     if bytes >= NEARLY_ALL { Max::Unlimited } else { Max::Limit(Bytes::new(bytes)) }
+}
+
+/// The limit that a memory file holds.
+pub(crate) fn limit_in(text: &str) -> Option<Max<Bytes>> {
+    number(text).map(amount_of)
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl FromStr for Bytes {
         let problem = || {
             unreadable("bytes", format!("{} is not an amount of memory: write 536870912, 512M or 512 MiB", shown(text)))
         };
-        let number = digits(number).ok_or_else(problem)?;
+        let number: u64 = digits(number).ok_or_else(problem)?;
         let shift = shift_of(unit.trim_start()).ok_or_else(problem)?;
         let bytes = number.checked_mul(1 << shift);
         bytes.map(Self).ok_or_else(|| unreadable("bytes", format!("{} is more than 2⁶⁴ bytes", shown(text))))

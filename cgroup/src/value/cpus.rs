@@ -85,7 +85,7 @@ impl FromStr for IdList {
         let problem = |part: &str| {
             unreadable("list", format!("{} is neither a number below {MOST} nor a range such as 0-3", shown(part)))
         };
-        let number = |word: &str| digits(word).and_then(|number| u32::try_from(number).ok()).filter(|n| *n < MOST);
+        let number = |word: &str| digits(word).filter(|n| *n < MOST);
         let range = |part: &str| {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last) = (number(first)?, number(last)?);

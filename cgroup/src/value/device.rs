@@ -42,6 +42,12 @@ impl DeviceNumber {
     pub const fn minor(self) -> u32 {
         self.minor
     }
+
+    /// The numbers that a text is.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once(':')?;
+        Some(Self { major: digits(major)?, minor: digits(minor)? })
+    }
 }
 
 impl fmt::Display for DeviceNumber {
@@ -58,11 +64,7 @@ impl FromStr for DeviceNumber {
     /// # Errors
     /// `Invalid` for anything else.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let number =
-            |word: &str| digits(word).filter(|_| !word.is_empty()).and_then(|number| u32::try_from(number).ok());
-        let numbers = text.trim().split_once(':').and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
-        numbers
-            .map(|(major, minor)| Self { major, minor })
+        Self::of(text.trim())
             .ok_or_else(|| unreadable("device", format!("{} is not the numbers of a device: write 8:0", shown(text))))
     }
 }

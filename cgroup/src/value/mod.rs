@@ -29,6 +29,8 @@ pub use percent::Percent;
 pub use quota::{Micros, Quota};
 pub use weight::Weight;
 
+use std::str::FromStr;
+
 use crate::error::{Error, Object};
 
 /// The error of a text that is not a value of this type.
@@ -36,8 +38,8 @@ fn unreadable(what: &'static str, problem: String) -> Error {
     Error::invalid("parse", Object::Named(what), vec![problem])
 }
 
-/// A decimal number of digits alone: `u64::from_str` would take a plus sign.
-pub(crate) fn digits(text: &str) -> Option<u64> {
+/// A decimal number of digits alone: `from_str` of integers would take a plus sign.
+pub(crate) fn digits<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
@@ -57,5 +59,5 @@ fn thousandths(text: &str) -> Option<u64> {
         3 => 1,
         _ => return None,
     };
-    digits(whole)?.checked_mul(1000)?.checked_add(digits(part)?.checked_mul(scale)?)
+    digits::<u64>(whole)?.checked_mul(1000)?.checked_add(digits::<u64>(part)?.checked_mul(scale)?)
 }

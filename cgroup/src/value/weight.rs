@@ -70,7 +70,7 @@ impl FromStr for Weight {
     /// # Errors
     /// `Invalid` for anything else.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let number = digits(text.trim()).and_then(|number| u32::try_from(number).ok());
+        let number = digits(text.trim());
         let problem =
             || unreadable("weight", format!("{} is not a weight: write a number from 1 to 10000", shown(text)));
         number.map(Self).ok_or_else(problem)

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Texts: the three forms that files of statistics have.
+//! Texts: the three forms that control files have.
 //!
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "Interface Files", "Format".
 
-use crate::value::Max;
+use crate::value::{Max, digits};
 
 /// The number that a file or a value is.
-pub(super) fn number(text: &str) -> Option<u64> {
-    text.trim_ascii().parse().ok()
+pub(crate) fn number(text: &str) -> Option<u64> {
+    digits(text.trim_ascii())
 }
 
 /// The number that a file or a value is, or that there is no limit.
-pub(super) fn limit(text: &str) -> Option<Max<u64>> {
+pub(crate) fn limit(text: &str) -> Option<Max<u64>> {
     match text.trim_ascii() {
         "max" => Some(Max::Unlimited),
         other => number(other).map(Max::Limit),
@@ -19,7 +19,7 @@ pub(super) fn limit(text: &str) -> Option<Max<u64>> {
 }
 
 /// A line each: a key and its value.
-pub(super) fn flat(text: &str, mut put: impl FnMut(&str, &str)) {
+pub(crate) fn flat(text: &str, mut put: impl FnMut(&str, &str)) {
     for line in text.lines() {
         let (key, value) = line.split_once(' ').unwrap_or((line, ""));
         if !key.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn flat(text: &str, mut put: impl FnMut(&str, &str)) {
 /// A line each: a name, then keys with values ("8:0 rbytes=1 wbytes=2"). `put` is called with the name alone first.
 ///
 /// Some kernels leave out the line break behind a device that has nothing to tell: what `is_name` then begins the next.
-pub(super) fn nested(text: &str, is_name: fn(&str) -> bool, mut put: impl FnMut(&str, Option<(&str, &str)>)) {
+pub(crate) fn nested(text: &str, is_name: fn(&str) -> bool, mut put: impl FnMut(&str, Option<(&str, &str)>)) {
     for line in text.lines() {
         let mut name = None;
         for word in line.split_ascii_whitespace() {
@@ -50,5 +50,5 @@ pub(super) fn nested(text: &str, is_name: fn(&str) -> bool, mut put: impl FnMut(
 /// The number behind a word at the beginning of a line.
 pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    value.trim().parse().ok()
+    number(value)
 }
