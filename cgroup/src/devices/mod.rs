@@ -14,8 +14,6 @@ mod loaded;
 mod program;
 pub(crate) mod refused;
 mod rule;
-#[cfg(feature = "serde")]
-mod serial;
 mod table;
 mod text;
 pub(crate) mod v1;

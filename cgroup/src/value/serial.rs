@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::{Bytes, DeviceNumber, IdList, Max, Micros, Percent, Quota, Weight};
+use crate::devices::{DeviceRule, Devices};
 use crate::error::Error;
 
 /// A type that is made from a text, and perhaps from a number.
@@ -57,6 +58,8 @@ written!(Weight, "a number from 1 to 10000", |number| u32::try_from(number).ok()
 written!(Quota, "a text such as \"1.5\" or \"150000 100000\"", |_| None);
 written!(IdList, "a text such as \"0-3,7\"", |number| u32::try_from(number).ok().map(|n| Self::from_iter([n])));
 
+written!(Devices, "devices such as \"c 1:3 rwm\"", |_| None);
+written!(DeviceRule, "a rule such as \"allow c 1:3 rwm\"", |_| None);
 written!(DeviceNumber, "the numbers of a device, such as \"8:0\"", |_| None);
 written!(
     Percent,
@@ -105,23 +108,18 @@ impl Serialize for Weight {
     }
 }
 
-impl Serialize for Quota {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// What is written as its text.
+macro_rules! text {
+    ($($type:ty),+) => {
+        $(impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        })+
+    };
 }
 
-impl Serialize for IdList {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Serialize for DeviceNumber {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+text!(Quota, IdList, DeviceNumber, Devices, DeviceRule);
 
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
