@@ -153,6 +153,21 @@ impl Key {
         }
     }
 
+    /// What stands before the value in the file of version 2.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::ReadBytes => "rbps=",
+            Self::WriteBytes => "wbps=",
+            Self::Reads => "riops=",
+            Self::Writes => "wiops=",
+            Self::IoLatency => "target=",
+            Self::RdmaHandles => "hca_handle=",
+            Self::RdmaObjects => "hca_object=",
+            Self::IoWeight | Self::BfqWeight => "default ",
+            _ => "",
+        }
+    }
+
     pub(crate) const fn controller(self) -> Controller {
         self.row().controller
     }

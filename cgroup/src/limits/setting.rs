@@ -81,16 +81,10 @@ impl Setting {
             Version::V1 => self.v1_text(),
             Version::V2 => self.value.text(),
         };
+        // Version 1 has a file for each, but for RDMA.
         let word = match (self.key, version) {
-            (Key::ReadBytes, Version::V2) => "rbps=",
-            (Key::WriteBytes, Version::V2) => "wbps=",
-            (Key::Reads, Version::V2) => "riops=",
-            (Key::Writes, Version::V2) => "wiops=",
-            (Key::IoLatency, Version::V2) => "target=",
-            (Key::RdmaHandles, _) => "hca_handle=",
-            (Key::RdmaObjects, _) => "hca_object=",
-            (Key::IoWeight | Key::BfqWeight, Version::V2) => "default ",
-            _ => "",
+            (Key::RdmaHandles | Key::RdmaObjects, _) | (_, Version::V2) => self.key.word(),
+            (_, Version::V1) => "",
         };
         match &self.of {
             Some(of) if !matches!(self.key, Key::HugetlbMax | Key::HugetlbReserved) => format!("{of} {word}{text}"),

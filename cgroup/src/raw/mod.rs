@@ -17,33 +17,68 @@ use crate::controller::Controller;
 use crate::error::{Error, Object};
 use crate::group::{Cgroup, Directory};
 use crate::layout::Version;
-use crate::value::{Bytes, DeviceNumber, Max};
+use crate::limits::Key;
+use crate::text;
+use crate::value::{Bytes, DeviceNumber, Max, shown};
 use name::FileName;
 
 /// What version 1 says of memory without a limit: all pages that fit, of 4 KiB.
 const UNLIMITED: &str = "9223372036854771712";
 
-/// The files of version 1 for each key of version 2's `io.max`.
-const THROTTLES: [(&str, &str); 4] = [
-    ("rbps", "blkio.throttle.read_bps_device"),
-    ("wbps", "blkio.throttle.write_bps_device"),
-    ("riops", "blkio.throttle.read_iops_device"),
-    ("wiops", "blkio.throttle.write_iops_device"),
-];
+/// The limits that are a key of `io.max` in version 2, and a file each in version 1.
+const THROTTLES: [Key; 4] = [Key::ReadBytes, Key::WriteBytes, Key::Reads, Key::Writes];
 
-/// Files that say the same in both versions under different names: version 1, version 2.
-const RENAMED: [(&str, &str); 6] = [
-    ("cpu.cfs_burst_us", "cpu.max.burst"),
+/// Files of the same text under different names, beside [limits](SAME_LIMITS): version 1, version 2.
+const RENAMED: [(&str, &str); 5] = [
     ("memory.usage_in_bytes", "memory.current"),
     ("memory.max_usage_in_bytes", "memory.peak"),
     ("cpuset.effective_cpus", "cpuset.cpus.effective"),
     ("cpuset.effective_mems", "cpuset.mems.effective"),
     ("tasks", "cgroup.threads"),
 ];
+const SAME_LIMITS: [Key; 1] = [Key::CpuBurst];
 
-/// Files that hold an amount, and differ in how they write none.
-const AMOUNTS: [(&str, &str); 2] =
-    [("memory.limit_in_bytes", "memory.max"), ("memory.soft_limit_in_bytes", "memory.low")];
+/// Limits that are an amount, and differ in how they write none.
+const AMOUNTS: [Key; 4] = [Key::MemoryMax, Key::MemoryLow, Key::HugetlbMax, Key::HugetlbReserved];
+
+/// Amounts in use; a `*` is a size of pages.
+const USED: [(&str, &str); 2] =
+    [("hugetlb.*.rsvd.usage_in_bytes", "hugetlb.*.rsvd.current"), ("hugetlb.*.usage_in_bytes", "hugetlb.*.current")];
+
+/// The files of a limit: version 1, version 2.
+fn files_of(key: Key) -> Option<(&'static str, &'static str)> {
+    let row = key.row();
+    Some((row.v1?, row.v2?))
+}
+
+/// The keys of `io.max`, and the file of version 1 for each.
+fn io_max_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    THROTTLES.into_iter().filter_map(|key| Some((key.word().strip_suffix('=')?, key.row().v1?)))
+}
+
+/// The files that say the same: version 1, version 2.
+fn renamed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SAME_LIMITS.into_iter().filter_map(files_of).chain(RENAMED)
+}
+
+/// The files that hold an amount: version 1, version 2.
+fn amounts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    AMOUNTS.into_iter().filter_map(files_of).chain(USED)
+}
+
+/// The name in `version` of a file of the other.
+fn translated(
+    mut files: impl Iterator<Item = (&'static str, &'static str)>,
+    file: &str,
+    version: Version,
+) -> Option<String> {
+    files.find_map(|(v1, v2)| {
+        let (theirs, ours) = if version == Version::V1 { (v2, v1) } else { (v1, v2) };
+        let Some((before, after)) = theirs.split_once('*') else { return (theirs == file).then(|| ours.to_owned()) };
+        let size = file.strip_prefix(before)?.strip_suffix(after)?;
+        (!size.contains('.')).then(|| ours.replace('*', size))
+    })
+}
 
 impl Cgroup {
     /// Reads a control file of the group, without the line break at its end.
@@ -151,7 +186,6 @@ fn of_device(text: &str) -> Option<(DeviceNumber, &str)> {
 
 /// A whole number, or an error that says so.
 fn number(group: &Directory, file: &str, value: &str) -> Result<u64, Error> {
-    value.trim().parse().map_err(|_| {
-        unreadable(group, file, value, vec![format!("{} is not a whole number", crate::value::shown(value))])
-    })
+    text::number(value)
+        .ok_or_else(|| unreadable(group, file, value, vec![format!("{} is not a whole number", shown(value))]))
 }

@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{AMOUNTS, RENAMED, THROTTLES, amount, number, of_device, parsed, unreadable};
+use super::{amount, amounts, io_max_keys, number, of_device, parsed, renamed, translated, unreadable};
 use crate::error::Error;
 use crate::group::Directory;
+use crate::layout::Version;
+use crate::text;
 use crate::v1::{self, convert, names};
 use crate::value::{Bytes, DeviceNumber, Max, Micros, Quota, Weight, shown};
 
 /// What a file of version 2 would say; `None` if nothing is known to say it.
 pub(super) fn read(group: &Directory, file: &str) -> Result<Option<String>, Error> {
     let trimmed = |name: &str| group.read(name).map(|text| text.trim_end().to_owned());
-    let bytes = |name: &str| group.read(name).map(|text| text.trim().parse::<u64>().unwrap_or_default());
-    if let Some(name) = renamed(file) {
-        return trimmed(name).map(Some);
+    let bytes = |name: &str| group.read(name).map(|text| text::number(&text).unwrap_or_default());
+    if let Some(name) = translated(renamed(), file, Version::V1) {
+        return trimmed(&name).map(Some);
     }
-    if let Some(name) = amount_file(file) {
+    if let Some(name) = translated(amounts(), file, Version::V1) {
         return bytes(&name).map(|bytes| Some(convert::amount_of(bytes).to_string()));
     }
     match file {
@@ -49,8 +51,8 @@ pub(super) fn read(group: &Directory, file: &str) -> Result<Option<String>, Erro
 
 /// Writes what a file of version 2 would have taken; `None` if nothing is known to take it.
 pub(super) fn write(group: &Directory, file: &str, value: &str) -> Result<Option<()>, Error> {
-    if let Some(name) = renamed(file) {
-        return group.write(name, value).map(Some);
+    if let Some(name) = translated(renamed(), file, Version::V1) {
+        return group.write(&name, value).map(Some);
     }
     let amount = || parsed(group, file, value, amount(value));
     match file {
@@ -71,7 +73,7 @@ pub(super) fn write(group: &Directory, file: &str, value: &str) -> Result<Option
             convert::blkio_weight_of(Weight::new(u32::try_from(weight).unwrap_or(u32::MAX)))
         }),
         "io.bfq.weight" => set_weight(group, file, value, "blkio.bfq.weight", |weight| weight),
-        _ => match amount_file(file) {
+        _ => match translated(amounts(), file, Version::V1) {
             Some(name) => group.write(&name, &convert::amount_text(amount()?)),
             None => return Ok(None),
         },
@@ -95,7 +97,7 @@ fn quota(group: &Directory, file: &str, value: &str) -> Result<Quota, Error> {
 
 fn io_max(group: &Directory) -> Result<String, Error> {
     let mut devices: BTreeMap<DeviceNumber, [Option<String>; 4]> = BTreeMap::new();
-    for (at, (_, name)) in THROTTLES.into_iter().enumerate() {
+    for (at, (_, name)) in io_max_keys().enumerate() {
         for (device, rate) in group.read(name)?.lines().filter_map(of_device) {
             if let Some(slot) = devices.entry(device).or_default().get_mut(at) {
                 *slot = Some(rate.to_owned());
@@ -104,7 +106,7 @@ fn io_max(group: &Directory) -> Result<String, Error> {
     }
     let line = |(device, rates): (&DeviceNumber, &[Option<String>; 4])| {
         let rates =
-            THROTTLES.iter().zip(rates).map(|((key, _), rate)| format!("{key}={}", rate.as_deref().unwrap_or("max")));
+            io_max_keys().zip(rates).map(|((key, _), rate)| format!("{key}={}", rate.as_deref().unwrap_or("max")));
         format!("{device} {}", rates.collect::<Vec<_>>().join(" "))
     };
     Ok(devices.iter().map(line).collect::<Vec<_>>().join("\n"))
@@ -122,7 +124,7 @@ fn set_io_max(group: &Directory, file: &str, value: &str) -> Result<(), Error> {
     let (device, rates) = of_device(value).ok_or_else(problem)?;
     let rate = |word: &str| {
         let (key, rate) = word.split_once('=')?;
-        let name = THROTTLES.into_iter().find(|(known, _)| *known == key)?.1;
+        let name = io_max_keys().find(|(known, _)| *known == key)?.1;
         let rate: Max<Bytes> = rate.parse().ok()?;
         Some((name, rate.limit().map_or(0, Bytes::as_u64)))
     };
@@ -134,7 +136,7 @@ fn set_io_max(group: &Directory, file: &str, value: &str) -> Result<(), Error> {
 
 /// The default and the devices of a weight, as one file has them in version 2.
 fn weights(group: &Directory, name: &str, convert: impl Fn(u64) -> u64) -> Result<String, Error> {
-    let number = |text: &str| text.trim().parse().map(&convert).unwrap_or_default();
+    let number = |text: &str| text::number(text).map(&convert).unwrap_or_default();
     let mut lines = vec![format!("default {}", number(&group.read(name)?))];
     let devices = group.read(&format!("{name}_device"))?;
     lines.extend(devices.lines().filter_map(of_device).map(|(device, weight)| format!("{device} {}", number(weight))));
@@ -154,17 +156,4 @@ fn set_weight(
     }
     let weight = value.trim().strip_prefix("default ").unwrap_or(value);
     group.write(name, &convert(number(group, file, weight)?).to_string())
-}
-
-fn renamed(file: &str) -> Option<&'static str> {
-    RENAMED.into_iter().find(|(_, v2)| *v2 == file).map(|(v1, _)| v1)
-}
-
-fn amount_file(file: &str) -> Option<String> {
-    let known = AMOUNTS.into_iter().find(|(_, v2)| *v2 == file).map(|(v1, _)| v1.to_owned());
-    known.or_else(|| {
-        let rest = file.strip_prefix("hugetlb.")?;
-        let limit = rest.strip_suffix(".max").map(|size| format!("hugetlb.{size}.limit_in_bytes"));
-        limit.or_else(|| rest.strip_suffix(".current").map(|size| format!("hugetlb.{size}.usage_in_bytes")))
-    })
 }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Names of version 1 on a group of version 2.
 
-use super::{AMOUNTS, RENAMED, THROTTLES, UNLIMITED, amount, number, of_device, parsed, unreadable};
+use super::{UNLIMITED, amount, amounts, io_max_keys, number, of_device, parsed, renamed, translated, unreadable};
 use crate::error::{Error, ErrorKind, Object};
 use crate::group::Directory;
-use crate::text::field;
+use crate::layout::Version;
+use crate::text::{self, field};
 use crate::v1::convert;
 use crate::value::{Bytes, Max, Weight, shown};
 
 /// What a file of version 1 would say; `None` if nothing is known to say it.
 pub(super) fn read(group: &Directory, file: &str) -> Result<Option<String>, Error> {
-    if let Some(name) = renamed(file) {
-        return group.read(name).map(|text| Some(text.trim_end().to_owned()));
+    if let Some(name) = translated(renamed(), file, Version::V2) {
+        return group.read(&name).map(|text| Some(text.trim_end().to_owned()));
     }
-    if let Some(name) = amount_file(file) {
+    if let Some(name) = translated(amounts(), file, Version::V2) {
         return group.read(&name).map(|text| Some(v1_amount(&text)));
     }
-    if let Some((key, _)) = THROTTLES.into_iter().find(|(_, name)| *name == file) {
+    if let Some((key, _)) = io_max_keys().find(|(_, name)| *name == file) {
         return group.read("io.max").map(|text| Some(throttles(&text, key)));
     }
     let quota = |part: usize| {
@@ -44,7 +45,7 @@ pub(super) fn read(group: &Directory, file: &str) -> Result<Option<String>, Erro
         }
         "memory.memsw.usage_in_bytes" => {
             let [memory, swap] = [group.read("memory.current")?, group.read("memory.swap.current")?]
-                .map(|text| text.trim().parse::<u64>().unwrap_or_default());
+                .map(|text| text::number(&text).unwrap_or_default());
             Ok(Some(memory.saturating_add(swap).to_string()))
         }
         "freezer.state" => {
@@ -74,10 +75,10 @@ pub(super) fn read(group: &Directory, file: &str) -> Result<Option<String>, Erro
 
 /// Writes what a file of version 1 would have taken; `None` if nothing is known to take it.
 pub(super) fn write(group: &Directory, file: &str, value: &str) -> Result<Option<()>, Error> {
-    if let Some(name) = renamed(file) {
-        return group.write(name, value).map(Some);
+    if let Some(name) = translated(renamed(), file, Version::V2) {
+        return group.write(&name, value).map(Some);
     }
-    if let Some(name) = amount_file(file) {
+    if let Some(name) = translated(amounts(), file, Version::V2) {
         let amount = parsed(group, file, value, amount(value))?;
         return group.write(&name, &amount.to_string()).map(Some);
     }
@@ -87,7 +88,7 @@ pub(super) fn write(group: &Directory, file: &str, value: &str) -> Result<Option
             unreadable(group, file, value, vec![problem])
         })
     };
-    if let Some((key, _)) = THROTTLES.into_iter().find(|(_, name)| *name == file) {
+    if let Some((key, _)) = io_max_keys().find(|(_, name)| *name == file) {
         let (device, rate) = value_of_device()?;
         let rate = match number(group, file, rate)? {
             0 => "max".to_owned(),
@@ -144,19 +145,6 @@ fn memory_and_swap(group: &Directory, file: &str, value: &str) -> Result<(), Err
         }
     };
     group.write("memory.swap.max", &swap.to_string())
-}
-
-fn renamed(file: &str) -> Option<&'static str> {
-    RENAMED.into_iter().find(|(v1, _)| *v1 == file).map(|(_, v2)| v2)
-}
-
-fn amount_file(file: &str) -> Option<String> {
-    let known = AMOUNTS.into_iter().find(|(v1, _)| *v1 == file).map(|(_, v2)| v2.to_owned());
-    known.or_else(|| {
-        let rest = file.strip_prefix("hugetlb.")?;
-        let limit = rest.strip_suffix(".limit_in_bytes").map(|size| format!("hugetlb.{size}.max"));
-        limit.or_else(|| rest.strip_suffix(".usage_in_bytes").map(|size| format!("hugetlb.{size}.current")))
-    })
 }
 
 /// An amount as version 1 says it.

@@ -5,8 +5,11 @@ use proptest::prelude::*;
 
 use super::name::FileName;
 use super::on_v2::throttles;
-use super::{AMOUNTS, RENAMED, THROTTLES, amount, of_device};
+use super::{
+    AMOUNTS, RENAMED, SAME_LIMITS, THROTTLES, USED, amount, amounts, io_max_keys, of_device, renamed, translated,
+};
 use crate::controller::Controller;
+use crate::layout::Version;
 use crate::value::{DeviceNumber, Max};
 
 #[test]
@@ -43,13 +46,19 @@ fn a_name_is_that_of_a_file_in_the_group_and_of_a_controller() {
 
 #[test]
 fn translated_names_are_good_names_and_lead_one_way_alone() {
-    let pairs: Vec<_> = RENAMED.into_iter().chain(AMOUNTS).collect();
+    let pairs: Vec<_> = renamed().chain(amounts()).collect();
+    assert_eq!(pairs.len(), RENAMED.len() + SAME_LIMITS.len() + AMOUNTS.len() + USED.len());
     for (v1, v2) in &pairs {
-        assert!(FileName::new("read", v1).is_ok() && FileName::new("read", v2).is_ok());
+        let [one, other] = [v1, v2].map(|name| name.replace('*', "2MB"));
+        assert!(FileName::new("read", &one).is_ok() && FileName::new("read", &other).is_ok());
+        let both_ways = [(&one, Version::V2), (&other, Version::V1)]
+            .map(|(name, version)| translated(renamed().chain(amounts()), name, version));
+        assert_eq!(both_ways, [Some(other.clone()), Some(one.clone())]);
         assert_eq!(pairs.iter().filter(|(other, _)| other == v1 || other == v2).count(), 1, "{v1}");
         assert_eq!(pairs.iter().filter(|(_, other)| other == v1 || other == v2).count(), 1, "{v2}");
     }
-    assert!(THROTTLES.iter().all(|(_, name)| FileName::new("read", name).is_ok()));
+    assert_eq!(io_max_keys().count(), THROTTLES.len());
+    assert!(io_max_keys().all(|(_, name)| FileName::new("read", name).is_ok()));
 }
 
 #[test]
@@ -59,6 +68,7 @@ fn rates_of_devices_are_taken_apart() {
     assert_eq!(throttles(text, "wbps"), "8:16 7");
     assert_eq!(throttles(text, "wiops"), "");
     assert_eq!(of_device(" 8:0  77\n"), Some((DeviceNumber::new(8, 0), "77")));
+    assert_eq!(translated(amounts(), "hugetlb.2MB.events.max", Version::V1), None);
     assert_eq!([of_device("8:0"), of_device("sda 1"), of_device("8: 1")], [None, None, None]);
     assert_eq!(amount("-1").unwrap(), Max::Unlimited);
     assert!(amount("-2").is_err());
