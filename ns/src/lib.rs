@@ -65,6 +65,7 @@ mod list;
 mod pidfd;
 mod pin;
 mod probe;
+mod procfs;
 mod request;
 mod set;
 mod spawn;
