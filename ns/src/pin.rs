@@ -223,7 +223,7 @@ fn by_descriptor(fd: BorrowedFd<'_>) -> PathBuf {
 }
 
 fn is_namespace(fd: BorrowedFd<'_>) -> bool {
-    rustix::fs::fstatfs(fd).is_ok_and(|stat| stat.f_type == crate::handle::NSFS)
+    rustix::fs::fstatfs(fd).is_ok_and(|stat| stat.f_type == crate::descriptor::NSFS)
 }
 
 /// Mounts the namespace's file on `file`: by descriptors, or, where a kernel or filter has not these calls, by /proc's

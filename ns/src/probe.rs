@@ -76,6 +76,7 @@ impl Facts {
         let own = |kind| Namespace::of_this_thread(kind).ok();
         let id = rustix::process::getpid().as_raw_pid().cast_unsigned();
         let translates = |pids: Namespace| nsfs::translate(pids.as_fd(), nsfs::Translation::FromCaller, id).is_ok();
+        let obstacles = Obstacles::read();
         let limit = |kind: NamespaceKind| {
             let value = setting(&format!("user/max_{}_namespaces", kind.proc_name()))?;
             Some((kind, value))
@@ -84,15 +85,14 @@ impl Facts {
             kernel,
             kinds: NamespaceKind::ALL.into_iter().filter(|kind| kind_exists(*kind)).collect(),
             limits: NamespaceKind::ALL.into_iter().filter_map(limit).collect(),
-            unprivileged_userns_clone: setting("kernel/unprivileged_userns_clone").map(|value| value != 0),
-            apparmor_restrict_unprivileged_userns: setting("kernel/apparmor_restrict_unprivileged_userns")
-                .map(|value| value != 0),
+            unprivileged_userns_clone: obstacles.unprivileged_userns_clone,
+            apparmor_restrict_unprivileged_userns: obstacles.apparmor_restrict_unprivileged_userns,
             clone3,
             clone_into_cgroup: clone3 && kernel >= (5, 7),
             pidfd_open: pidfd.is_some(),
             setns_by_pidfd: kernel >= (5, 8) && asked(sys::probe::has_setns),
             pidfd_namespaces: asked(|pidfd| nsfs::of_pidfd(pidfd, nsfs::PIDFD_GET_UTS_NAMESPACE).is_ok()),
-            pidfd_info: asked(sys::probe::has_pidfd_info),
+            pidfd_info: asked(|pidfd| sys::pidfd_info(pidfd, 0).is_ok()),
             pid_translation: own(NamespaceKind::Pid).is_some_and(translates),
             mount_namespace_id: own(NamespaceKind::Mount)
                 .is_some_and(|mounts| nsfs::mount_namespace_id(mounts.as_fd()).is_ok()),
@@ -107,20 +107,48 @@ impl Facts {
         if !self.kinds.contains(NamespaceFlags::USER) {
             obstacles.push("this kernel has no user namespaces (CONFIG_USER_NS)".to_owned());
         }
-        if self.limits.get(&NamespaceKind::User) == Some(&0) {
-            obstacles
-                .push("user.max_user_namespaces is 0: sysctl user.max_user_namespaces=10000 allows them".to_owned());
-        }
-        if self.unprivileged_userns_clone == Some(false) {
-            let said = "kernel.unprivileged_userns_clone is 0: sysctl kernel.unprivileged_userns_clone=1 allows them";
-            obstacles.push(said.to_owned());
-        }
-        if self.apparmor_restrict_unprivileged_userns == Some(true) {
-            let said = "kernel.apparmor_restrict_unprivileged_userns is 1: AppArmor leaves no rights in them to a program \
-                        without a profile that allows userns; a profile, or the sysctl at 0, does";
-            obstacles.push(said.to_owned());
-        }
+        let settings = Obstacles {
+            limit: self.limits.get(&NamespaceKind::User).copied(),
+            unprivileged_userns_clone: self.unprivileged_userns_clone,
+            apparmor_restrict_unprivileged_userns: self.apparmor_restrict_unprivileged_userns,
+        };
+        obstacles.extend(settings.in_words());
         obstacles
+    }
+}
+
+/// The settings that can be in the way of user namespaces: also what a refusal looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Obstacles {
+    limit: Option<u64>,
+    unprivileged_userns_clone: Option<bool>,
+    apparmor_restrict_unprivileged_userns: Option<bool>,
+}
+
+impl Obstacles {
+    /// As they are here and now.
+    pub(crate) fn read() -> Self {
+        let is_on = |path: &str| setting(path).map(|value| value != 0);
+        Self {
+            limit: setting("user/max_user_namespaces"),
+            unprivileged_userns_clone: is_on("kernel/unprivileged_userns_clone"),
+            apparmor_restrict_unprivileged_userns: is_on("kernel/apparmor_restrict_unprivileged_userns"),
+        }
+    }
+
+    /// A sentence for each that is in the way, with what to do.
+    pub(crate) fn in_words(self) -> Vec<String> {
+        let clone = "this machine refuses user namespaces to ordinary accounts: sysctl kernel.unprivileged_userns_clone=1 \
+                     allows them";
+        let limit = "this machine allows no user namespaces: sysctl user.max_user_namespaces=15000 allows them";
+        let apparmor = "AppArmor gives user namespaces of ordinary accounts no capabilities here: load a profile with \
+                        \"userns,\" for the program, or sysctl kernel.apparmor_restrict_unprivileged_userns=0";
+        let all = [
+            (self.unprivileged_userns_clone == Some(false), clone),
+            (self.limit == Some(0), limit),
+            (self.apparmor_restrict_unprivileged_userns == Some(true), apparmor),
+        ];
+        all.into_iter().filter(|(stands, _)| *stands).map(|(_, said)| said.to_owned()).collect()
     }
 }
 
@@ -211,7 +239,7 @@ mod tests {
             ..Facts::default()
         };
         let said = none.user_namespace_obstacles();
-        let words = ["CONFIG_USER_NS", "max_user_namespaces=", "userns_clone=1", "profile"];
+        let words = ["CONFIG_USER_NS", "userns_clone=1", "max_user_namespaces=", "profile"];
         assert_eq!(said.len(), words.len());
         assert!(said.iter().zip(words).all(|(said, word)| said.contains(word)), "{said:?}");
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Looking at descriptors: which namespace one is, whose, and what it is if it is none.
+//! Looking at descriptors: which namespace one is, and whose.
 
-use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::fstat;
 
+use crate::descriptor::{A_NAMESPACE, A_PROCESS, Held, held_process, why_not};
 use crate::error::{Error, ErrorKind, Object};
 use crate::kind::{NamespaceFlags, NamespaceKind};
 use crate::sys::nsfs;
@@ -21,36 +21,20 @@ pub(super) fn identity(namespace: BorrowedFd<'_>) -> Option<Identity> {
 pub(super) fn kind_of(fd: BorrowedFd<'_>) -> Result<NamespaceKind, Error> {
     let flag = nsfs::kind(fd).ok().map(NamespaceFlags::from_bits_retain);
     flag.and_then(|flag| flag.kinds().next()).ok_or_else(|| {
-        let why = format!("it is {}, not a namespace", what_it_is(fd));
+        let why = format!("it is {}", why_not(fd, A_NAMESPACE));
         Error::because("join", Object::Descriptor(fd.as_raw_fd()), ErrorKind::Invalid, why)
     })
-}
-
-/// What a descriptor leads to, for a sentence.
-pub(crate) fn what_it_is(fd: BorrowedFd<'_>) -> String {
-    let Ok(target) = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())) else {
-        return "closed, or cannot be looked at".to_owned();
-    };
-    let text = target.to_string_lossy();
-    let namespace = NamespaceKind::ALL.into_iter().find(|kind| text.starts_with(&format!("{}:[", kind.proc_name())));
-    match namespace {
-        Some(kind) => format!("a {kind} namespace"),
-        None if text.contains("pidfd") => "a process (a pidfd)".to_owned(),
-        None if text.starts_with("socket:") => "a socket".to_owned(),
-        None if text.starts_with("pipe:") => "a pipe".to_owned(),
-        None => format!("the file {target:?}"),
-    }
 }
 
 /// The process that a pidfd holds, by its number in the caller's pid namespace; 0 for one that cannot be seen from there.
 pub(super) fn process_of(pidfd: BorrowedFd<'_>) -> Result<u32, Error> {
     let object = || Object::Descriptor(pidfd.as_raw_fd());
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap_or_default();
-    match info.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim) {
-        Some("-1") => Err(ended("join the namespaces of", object())),
-        Some(number) => Ok(number.parse().unwrap_or(0)),
-        None => {
-            let why = format!("it is {}, not a process (a pidfd)", what_it_is(pidfd));
+    match held_process(pidfd) {
+        Ok(Held::Number(number)) => Ok(number),
+        Ok(Held::Elsewhere) => Ok(0),
+        Ok(Held::Ended) => Err(ended("join the namespaces of", object())),
+        Ok(Held::NoProcess) | Err(_) => {
+            let why = format!("it is {}", why_not(pidfd, A_PROCESS));
             Err(Error::because("join the namespaces of", object(), ErrorKind::Invalid, why))
         }
     }

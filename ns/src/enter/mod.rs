@@ -20,7 +20,6 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::floor::join;
 use crate::kind::{NamespaceFlags, NamespaceKind};
 
-pub(crate) use look::what_it_is;
 pub(crate) use order::{Way, Who};
 pub use prepared::Prepared;
 

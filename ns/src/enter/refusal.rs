@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Refusals: what the kernel's number means where namespaces are joined or made, and what can be done.
 
-use std::fs;
-
 use crate::error::{Error, ErrorKind, Object};
 use crate::kind::{NamespaceFlags, NamespaceKind};
 
@@ -82,26 +80,7 @@ pub(crate) fn of_dead_pid_namespace(op: &'static str, object: Object, errno: i32
 
 /// Which switch of this machine refuses user namespaces to accounts without privilege.
 pub(crate) fn user_namespaces() -> Option<String> {
-    user_namespaces_by(|name| fs::read_to_string(format!("/proc/sys/{name}")).ok())
-}
-
-fn user_namespaces_by(read: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let is = |name: &str, value: &str| read(name).is_some_and(|text| text.trim() == value);
-    if is("kernel/unprivileged_userns_clone", "0") {
-        let hint =
-            "this machine refuses user namespaces to ordinary accounts: sysctl kernel.unprivileged_userns_clone=1";
-        return Some(hint.to_owned());
-    }
-    if is("user/max_user_namespaces", "0") {
-        let hint = "this machine allows no user namespaces: sysctl user.max_user_namespaces=15000";
-        return Some(hint.to_owned());
-    }
-    if is("kernel/apparmor_restrict_unprivileged_userns", "1") {
-        let hint = "AppArmor gives user namespaces of ordinary accounts no capabilities here: load a profile with \
-                    \"userns,\" for the program, or sysctl kernel.apparmor_restrict_unprivileged_userns=0";
-        return Some(hint.to_owned());
-    }
-    None
+    crate::probe::Obstacles::read().in_words().into_iter().next()
 }
 
 /// The limits that may be meant.
@@ -113,29 +92,6 @@ fn limits(kinds: NamespaceFlags) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hint(set: &[(&str, &str)]) -> Option<String> {
-        user_namespaces_by(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| format!("{value}\n")))
-    }
-
-    #[test]
-    fn the_switch_that_refuses_user_namespaces_is_named() {
-        assert_eq!(hint(&[]), None);
-        let all_well = [
-            ("kernel/unprivileged_userns_clone", "1"),
-            ("user/max_user_namespaces", "100"),
-            ("kernel/apparmor_restrict_unprivileged_userns", "0"),
-        ];
-        assert_eq!(hint(&all_well), None);
-        for (name, value) in [
-            ("kernel/unprivileged_userns_clone", "0"),
-            ("user/max_user_namespaces", "0"),
-            ("kernel/apparmor_restrict_unprivileged_userns", "1"),
-        ] {
-            let said = hint(&[(name, value)]).unwrap();
-            assert!(said.contains(&name.replace('/', ".")), "{said}");
-        }
-    }
 
     #[test]
     fn the_limits_are_named_as_sysctl_names_them() {

@@ -22,14 +22,10 @@ use rustix::io::Errno;
 pub use identity::NamespaceId;
 pub(crate) use process::kind_exists;
 
+use crate::descriptor::{A_NAMESPACE, NSFS, what_it_is, why_not};
 use crate::error::{Error, ErrorKind, Object};
 use crate::kind::{NamespaceFlags, NamespaceKind};
 use crate::sys::nsfs;
-
-/// `NSFS_MAGIC`, linux/magic.h.
-pub(crate) const NSFS: i64 = 0x6e73_6673;
-/// `PID_FS_MAGIC`, linux/magic.h: pidfds, from Linux 6.9 on.
-const PIDFS: i64 = 0x5049_4446;
 
 /// A namespace, held open.
 ///
@@ -67,8 +63,9 @@ impl Namespace {
         };
         // Looked at first: opening a device or a fifo can do things, or wait for ever.
         let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
-        if let Some(what) = not_a_namespace(seen.as_fd()).map_err(failed)? {
-            return Err(Error::invalid("open", object(), vec![format!("{path:?} is {what}, not a namespace")]));
+        if !is_namespace(seen.as_fd()).map_err(failed)? {
+            let problem = format!("{path:?} is {}, not a namespace", what_it_is(seen.as_fd()));
+            return Err(Error::invalid("open", object(), vec![problem]));
         }
         let fd = rustix::fs::open(path, OPEN, Mode::empty()).map_err(failed)?;
         Self::checked(fd, "open", object)
@@ -114,10 +111,13 @@ impl Namespace {
 
     /// Looks at what a descriptor is before it is believed.
     fn checked(fd: OwnedFd, op: &'static str, object: impl Fn() -> Object) -> Result<Self, Error> {
-        let failed = |errno: Errno| Error::os(op, object(), errno.raw_os_error());
-        if let Some(what) = not_a_namespace(fd.as_fd()).map_err(failed)? {
-            let problem = format!("descriptor {} is {what}, not a namespace", fd.as_raw_fd());
-            return Err(Error::invalid(op, object(), vec![problem]));
+        let refused = || {
+            let problem = format!("descriptor {} is {}", fd.as_raw_fd(), why_not(fd.as_fd(), A_NAMESPACE));
+            Error::invalid(op, object(), vec![problem])
+        };
+        // One that is closed is none either.
+        if !is_namespace(fd.as_fd()).unwrap_or(false) {
+            return Err(refused());
         }
         match nsfs::kind(fd.as_fd()) {
             Ok(flag) => match NamespaceFlags::from_bits_truncate(flag).kinds().next() {
@@ -126,11 +126,8 @@ impl Namespace {
                     Err(Error::explained(op, object(), ErrorKind::Unsupported, 0, "it is of a kind too new for us"))
                 }
             },
-            // EBADF of a descriptor that fstat has just taken.
-            Err(errno) if i32::from(errno.0) == Errno::BADF.raw_os_error() => {
-                let problem = format!("descriptor {} was opened with O_PATH, and answers nothing", fd.as_raw_fd());
-                Err(Error::invalid(op, object(), vec![problem]))
-            }
+            // EBADF: with O_PATH.
+            Err(errno) if i32::from(errno.0) == Errno::BADF.raw_os_error() => Err(refused()),
             Err(errno) => Err(Error::os(op, object(), i32::from(errno.0))),
         }
     }
@@ -147,23 +144,10 @@ impl Namespace {
 
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 
-/// What a descriptor is that is no namespace; `None` for one.
-fn not_a_namespace(fd: BorrowedFd<'_>) -> Result<Option<&'static str>, Errno> {
-    let file_system = fstatfs(fd)?.f_type;
-    let mode = fstat(fd)?.st_mode;
-    Ok(match (file_system, FileType::from_raw_mode(mode)) {
-        // A pinned namespace is a file; the root of a mounted nsfs, were there one, would be a directory.
-        (NSFS, FileType::RegularFile) => None,
-        (PIDFS, _) => Some("a pidfd"),
-        (_, FileType::RegularFile) => Some("a regular file"),
-        (_, FileType::Directory) => Some("a directory"),
-        (_, FileType::Symlink) => Some("a symbolic link"),
-        (_, FileType::Fifo) => Some("a pipe"),
-        (_, FileType::Socket) => Some("a socket"),
-        (_, FileType::CharacterDevice) => Some("a character device"),
-        (_, FileType::BlockDevice) => Some("a block device"),
-        (_, FileType::Unknown) => Some("something without a file type, such as a pidfd or an eventfd"),
-    })
+/// Whether it is the file of a namespace. A pinned one is a file too; the root of a mounted nsfs, were there one, would be a
+/// directory.
+fn is_namespace(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(fstatfs(fd)?.f_type == NSFS && FileType::from_raw_mode(fstat(fd)?.st_mode) == FileType::RegularFile)
 }
 
 impl AsFd for Namespace {

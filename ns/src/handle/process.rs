@@ -4,14 +4,13 @@
 //! A pidfd is asked itself (Linux 6.11). Before that the way is by its number to /proc/PID, and afterwards the pidfd is
 //! asked whether the process still is: until it was reaped nobody else can have had the number.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::{Namespace, OPEN};
+use crate::descriptor::{A_PROCESS, Held, held_process, why_not};
 use crate::error::{Error, ErrorKind, Object};
 use crate::kind::NamespaceKind;
 use crate::pidfd::PidFd;
@@ -119,23 +118,18 @@ const fn pidfd_request(kind: NamespaceKind) -> u8 {
 /// The number that a pidfd's process has in the caller's pid namespace; `None` if it has ended and was reaped.
 fn number(pidfd: BorrowedFd<'_>) -> Result<Option<u32>, Error> {
     let object = || Object::Descriptor(pidfd.as_raw_fd());
-    let mut text = String::new();
-    // Of the thread: it may have a table of descriptors to itself.
-    File::open(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd()))
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .map_err(|error| Error::os("read the number of", object(), error.raw_os_error().unwrap_or(0)))?;
-    let told = text.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim);
-    match told.map(str::parse::<i64>) {
-        Some(Ok(0)) => {
+    match held_process(pidfd) {
+        Ok(Held::Number(pid)) => Ok(Some(pid)),
+        Ok(Held::Ended) => Ok(None),
+        Ok(Held::Elsewhere) => {
             let why = "the process is outside of the pid namespace that /proc shows";
             Err(Error::explained("read the number of", object(), ErrorKind::NotFound, 0, why))
         }
-        // -1 for one that is no more.
-        Some(Ok(pid)) => Ok(u32::try_from(pid).ok()),
-        _ => {
-            let problem = format!("descriptor {} is not a pidfd", pidfd.as_raw_fd());
+        Ok(Held::NoProcess) => {
+            let problem = format!("descriptor {} is {}", pidfd.as_raw_fd(), why_not(pidfd, A_PROCESS));
             Err(Error::invalid("use", object(), vec![problem]))
         }
+        Err(errno) => Err(Error::os("read the number of", object(), errno.raw_os_error())),
     }
 }
 

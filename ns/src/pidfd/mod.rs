@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
 
 pub use info::{ProcessIds, ProcessInfo, ProcessNumbers};
 
-use crate::enter::what_it_is;
+use crate::descriptor::{A_PROCESS, Held, held_process, why_not};
 use crate::error::{Error, ErrorKind, Object};
 use crate::status::ExitStatus;
 use crate::sys;
@@ -149,8 +149,7 @@ impl PidFd {
 
     /// Whether the descriptor is what it should be: one that came by [`From`] may be anything.
     fn is_pidfd(&self) -> bool {
-        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd()));
-        info.is_ok_and(|info| info.lines().any(|line| line.starts_with("Pid:")))
+        held_process(self.0.as_fd()).is_ok_and(|held| held != Held::NoProcess)
     }
 
     /// Refuses what is no process, by a signal that is none: no right or life of the process is needed.
@@ -171,7 +170,7 @@ impl PidFd {
         const ENOTTY: i32 = 25;
         match errno {
             EBADF | EINVAL | ENOTTY if !self.is_pidfd() => {
-                let why = format!("it is {}, not a process (a pidfd)", what_it_is(self.0.as_fd()));
+                let why = format!("it is {}", why_not(self.0.as_fd(), A_PROCESS));
                 Error::because(op, Object::Descriptor(self.0.as_raw_fd()), ErrorKind::Invalid, why)
             }
             ESRCH => Error::explained(op, Object::Named("process"), ErrorKind::NotFound, errno, "it has ended"),

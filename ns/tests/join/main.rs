@@ -253,7 +253,7 @@ fn descriptors_that_are_none_of_what_they_should_be_are_named() {
         };
         said::MESSAGES.check("file that is no namespace", &without_number(&of(File::open("/dev/null").unwrap())));
         let directory = of(File::open("/").unwrap());
-        assert!(said::all(&directory).contains("the file \"/\", not a namespace"));
+        assert!(said::all(&directory).contains("a directory, not a namespace"));
         // A descriptor that is closed cannot be had in safe code; a pidfd of nobody can.
         let ended = Spawn::new("/bin/true").spawn().unwrap();
         ended.pidfd().wait().unwrap();
