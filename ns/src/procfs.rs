@@ -42,6 +42,14 @@ pub(crate) fn root() -> Result<OwnedFd, Errno> {
     if is_procfs { Ok(root) } else { Err(Errno::XDEV) }
 }
 
+/// The calling process' own directory: its link leads nowhere but to that.
+pub(crate) fn own_directory(root: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let found = openat(root, c"self", flags, Mode::empty())?;
+    // What the link was covered with, or what covers the directory.
+    if is_mounted(found.as_fd())? || fstatfs(&found)?.f_type != PROC_SUPER_MAGIC { Err(Errno::XDEV) } else { Ok(found) }
+}
+
 /// A file below a directory of procfs: no link is followed, and no mount passed but one of a directory on itself, as those
 /// are that make /proc/sys read-only.
 pub(crate) fn open(directory: BorrowedFd<'_>, path: &[&CStr], access: OFlags) -> Result<OwnedFd, Errno> {

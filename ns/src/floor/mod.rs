@@ -21,7 +21,6 @@ pub mod join;
 pub mod loopback;
 pub mod process;
 pub mod sys;
-pub mod sysctl;
 pub mod uts;
 
 #[allow(unused_imports, reason = "the launcher's name for it")]

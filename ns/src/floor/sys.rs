@@ -250,14 +250,6 @@ pub fn setdomainname(name: &CStr) -> Result<(), Errno> {
     unsafe { syscall(nr::SETDOMAINNAME, [name.as_ptr().expose_provenance(), name.count_bytes(), 0, 0, 0, 0]) }.map(drop)
 }
 
-/// Opens an existing file to be written, to be closed on exec.
-pub fn open_to_write(path: &CStr) -> Result<i32, Errno> {
-    const O_WRONLY_CLOEXEC: usize = 1 | 0o2_000_000;
-    // SAFETY: the kernel reads a live string that ends in NUL.
-    let fd = unsafe { syscall(nr::OPENAT, [AT_FDCWD, path.as_ptr().expose_provenance(), O_WRONLY_CLOEXEC, 0, 0, 0]) }?;
-    Ok(fd as i32)
-}
-
 /// write(2), once: how much was taken.
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel reads bytes.len() bytes of a live slice.

@@ -2,15 +2,19 @@
 //! A key: its spelling, whose it is, its file.
 
 use std::borrow::Cow;
+use std::ffi::CString;
 use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::table::{self, Takes};
 use crate::error::{Error, ErrorKind, Object};
 use crate::kind::NamespaceKind;
+use crate::procfs;
 
 /// A parameter that each namespace of some kind has for itself.
 ///
@@ -160,17 +164,35 @@ impl SysctlKey {
     /// Reads the value that the calling thread's namespace has, without the newline at its end.
     ///
     /// # Errors
-    /// `Unsupported` if this kernel, or namespace, has no such key.
+    /// `Unsupported` if this kernel, or namespace, has no such key; `WrongState` if what is at /proc, or in the way to the
+    /// key, is not the kernel's.
+    /// # Kernel
+    /// Reads /proc/sys, and follows nothing out of it. See proc_sys(5), sysctl(8).
     pub fn read(&self) -> Result<String, Error> {
-        let fd = openat(CWD, self.path(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| self.error("read", errno.raw_os_error()))?;
+        let fd = self.open(OFlags::RDONLY).map_err(|errno| self.error("read", errno.raw_os_error()))?;
         let text = std::io::read_to_string(std::fs::File::from(fd))
             .map_err(|error| self.error("read", error.raw_os_error().unwrap_or_default()))?;
         Ok(text.trim_end_matches('\n').to_owned())
     }
 
+    /// Its file, and no other that somebody has put in its place.
+    pub(super) fn open(&self, access: OFlags) -> Result<OwnedFd, Errno> {
+        let mut path = vec![c"sys".to_owned()];
+        for name in self.path.split('/') {
+            // Looked at when it was made: there is no NUL in it.
+            path.push(CString::new(name).map_err(|_| Errno::INVAL)?);
+        }
+        let path: Vec<_> = path.iter().map(CString::as_c_str).collect();
+        procfs::open(procfs::root()?.as_fd(), &path, access)
+    }
+
     pub(super) fn error(&self, op: &'static str, errno: i32) -> Error {
+        const XDEV: i32 = Errno::XDEV.raw_os_error();
+        const LOOP: i32 = Errno::LOOP.raw_os_error();
         let object = || Object::Key(self.to_string());
+        if matches!(errno, XDEV | LOOP) {
+            return Error::explained(op, object(), ErrorKind::WrongState, errno, procfs::NOT_THE_KERNELS);
+        }
         match ErrorKind::of_errno(errno) {
             ErrorKind::NotFound => {
                 let why = "this kernel, or this namespace, has no such key";

@@ -2,13 +2,14 @@
 //! Settings: keys with the values that they are to have.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::fmt;
 use std::str::FromStr;
 
+use rustix::fs::OFlags;
+use rustix::io::{Errno, retry_on_intr, write};
+
 use super::SysctlKey;
 use crate::error::{Error, ErrorKind, Object};
-use crate::floor;
 use crate::kind::NamespaceFlags;
 use crate::words::shown;
 
@@ -83,18 +84,22 @@ impl Sysctls {
     /// # Errors
     /// `Invalid` before anything is set, for what [`check`](Self::check) refuses. At the first that fails, when those before
     /// it are set: `Unsupported` if the kernel has no such key, `Denied` without the right, `Invalid` if the kernel does not
-    /// take the value.
+    /// take the value; `WrongState` if what is at /proc, or in the way to a key, is not the kernel's: who has joined a mount
+    /// namespace may find anything there, and nothing of it is written to.
     /// # Privileges
     /// By kind: `CAP_NET_ADMIN` over a net namespace, `CAP_SYS_ADMIN` over a uts namespace; for the others to be root in the
     /// user namespace that owns it.
+    /// # Kernel
+    /// Writes below /proc/sys. See proc_sys(5), sysctl(8).
+    #[doc(alias = "sysctl")]
     pub fn enter_here(&self) -> Result<(), Error> {
         self.check()?;
         for (key, value) in self.iter() {
-            let path = key.path().into_os_string().into_encoded_bytes();
-            // Checked above: neither has a NUL in it.
-            let path = CString::new(path).unwrap_or_default();
-            floor::sysctl::write(&path, value.as_bytes()).map_err(|errno| {
-                let errno = i32::from(errno.0);
+            let file = key.open(OFlags::WRONLY);
+            // In one call: the kernel takes no part of a value.
+            let taken = file.and_then(|file| retry_on_intr(|| write(&file, value.as_bytes())));
+            taken.and_then(|taken| if taken == value.len() { Ok(()) } else { Err(Errno::INVAL) }).map_err(|errno| {
+                let errno = errno.raw_os_error();
                 match ErrorKind::of_errno(errno) {
                     ErrorKind::Invalid => {
                         let why = "the kernel does not take this value";

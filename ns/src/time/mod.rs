@@ -16,10 +16,11 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Object};
+use crate::procfs::{self, demand_procfs};
 
 /// The furthest that the kernel moves a clock, in seconds either way: 292 years (`KTIME_SEC_MAX`).
 const FURTHEST: i64 = 9_223_372_036;
@@ -169,7 +170,8 @@ impl TimeOffsets {
     /// # Errors
     /// `Invalid` before anything is written, for what [`check`](Self::check) refuses, and if the kernel finds that a clock
     /// would be negative or pass 146 years; `WrongState` if there is a process in the namespace, or it is not a new one;
-    /// `Denied` without the right; `NotFound` if the process has ended, `Unsupported` without time namespaces.
+    /// `Denied` without the right; `NotFound` if the process has ended, `Unsupported` without time namespaces; `Invalid` if
+    /// the directory is not one of procfs, `WrongState` if something lies over the file.
     /// # Privileges
     /// `CAP_SYS_TIME` in the user namespace that owns the time namespace, and to write the file.
     /// # Kernel
@@ -178,6 +180,7 @@ impl TimeOffsets {
     pub fn write_to(&self, process: impl AsFd) -> Result<(), Error> {
         const OP: &str = "write";
         self.check()?;
+        demand_procfs(process.as_fd(), OP, OBJECT)?;
         let failed = |errno: Errno| {
             let raw = errno.raw_os_error();
             let explained = |kind, why| Error::explained(OP, OBJECT, kind, raw, why);
@@ -209,11 +212,13 @@ impl TimeOffsets {
     /// `process` is the directory `/proc/PID` of the process.
     ///
     /// # Errors
-    /// `NotFound` if the process has ended, `Unsupported` without time namespaces.
+    /// `NotFound` if the process has ended, `Unsupported` without time namespaces, `Invalid` if the directory is not one of
+    /// procfs.
     /// # Kernel
     /// Linux 5.6. See time_namespaces(7).
     pub fn of(process: impl AsFd) -> Result<Self, Error> {
         let mut text = String::new();
+        demand_procfs(process.as_fd(), "read", OBJECT)?;
         let mut file = open(process.as_fd(), OFlags::RDONLY).map_err(|errno| explain("read", errno))?;
         file.read_to_string(&mut text).map_err(|error| explain("read", errno_of(&error)))?;
         text.parse()
@@ -223,9 +228,11 @@ impl TimeOffsets {
     ///
     /// # Errors
     /// `Unsupported` without time namespaces, `NotFound` where no /proc is mounted.
+    /// # Kernel
+    /// Linux 5.6. See time_namespaces(7).
     pub fn current() -> Result<Self, Error> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let own = openat(rustix::fs::CWD, c"/proc/self", flags, Mode::empty())
+        let own = procfs::root()
+            .and_then(|proc| procfs::own_directory(proc.as_fd()))
             .map_err(|errno| Error::os("open", Object::Path("/proc/self".into()), errno.raw_os_error()))?;
         Self::of(own)
     }
@@ -234,7 +241,7 @@ impl TimeOffsets {
 const OBJECT: Object = Object::Named("the clock offsets of a process (timens_offsets)");
 
 fn open(process: BorrowedFd<'_>, access: OFlags) -> Result<File, Errno> {
-    openat(process, c"timens_offsets", access | OFlags::CLOEXEC, Mode::empty()).map(File::from)
+    procfs::open(process, &[c"timens_offsets"], access).map(File::from)
 }
 
 fn errno_of(error: &std::io::Error) -> Errno {
@@ -251,6 +258,7 @@ fn explain(op: &'static str, errno: Errno) -> Error {
         Errno::NOENT | Errno::SRCH => {
             Error::explained(op, OBJECT, ErrorKind::NotFound, Errno::SRCH.raw_os_error(), "the process has ended")
         }
+        Errno::XDEV | Errno::LOOP => Error::explained(op, OBJECT, ErrorKind::WrongState, raw, procfs::NOT_THE_KERNELS),
         _ => Error::os(op, OBJECT, raw),
     }
 }

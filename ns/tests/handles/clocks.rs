@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::time::Duration;
 
-use needs::{isolated, needs};
+use needs::{Scratch, isolated, needs};
 use skep_ns::{Child, ClockOffset, ErrorKind, Request, TimeOffsets};
 
 use crate::support::check;
@@ -63,5 +63,18 @@ fn offsets_are_written_once_before_the_first_child() {
         rustix::io::write(&end, b"x").unwrap();
         copy.wait().unwrap();
         check("clocks of a process that has ended", &TimeOffsets::of(&directory).unwrap_err());
+    });
+}
+
+#[test]
+fn offsets_are_written_to_no_directory_but_of_a_process() {
+    isolated(|| {
+        let directory = Scratch::new();
+        let file = directory.join("timens_offsets");
+        std::fs::write(&file, "mine").unwrap();
+        let held = File::open(directory.path()).unwrap();
+        check("clocks of a directory of files", &TimeOffsets::new().write_to(&held).unwrap_err());
+        assert_eq!(TimeOffsets::of(&held).unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     });
 }

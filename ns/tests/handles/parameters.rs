@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What uts, ipc and net namespaces keep, set and read in them; and the ranges that the kernel has.
 
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::thread;
 
-use needs::{isolated, isolated_unboxed, needs};
+use needs::{Scratch, isolated, isolated_unboxed, needs};
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::os::fd::AsFd;
 
 use skep_ns::{ErrorKind, Namespace, NamespaceKind, SysctlKey, Sysctls, UtsNames};
 
@@ -125,7 +128,7 @@ fn the_ranges_of_ipc_s_parameters_are_the_kernel_s() {
             ];
             for key in keys {
                 for value in values {
-                    let taken = std::fs::write(key.path(), value.to_string()).is_ok();
+                    let taken = fs::write(key.path(), value.to_string()).is_ok();
                     let problems = key.problems_of(&value.to_string());
                     assert_eq!(problems.is_empty(), taken, "{key} = {value}: {problems:?}");
                 }
@@ -169,5 +172,56 @@ fn what_a_new_net_namespace_lacks_is_the_machine_s() {
             let error = file.parse::<SysctlKey>().unwrap_err();
             assert!(error.problems()[0].contains("whole machine"), "{file}");
         }
+    });
+}
+
+/// Mounts a file system over `at` for the time of `work`.
+fn covered(at: &str, work: impl FnOnce()) {
+    rustix::mount::mount("tmpfs", at, "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();
+    work();
+    unmount(at, UnmountFlags::DETACH).unwrap();
+}
+
+#[test]
+fn nothing_is_written_to_or_read_from_what_is_not_the_kernel_s_proc() {
+    needs!(root, program("mkfifo"));
+    isolated(|| {
+        let directory = Scratch::new();
+        let victim = directory.join("victim");
+        fs::write(&victim, "1").unwrap();
+        let wanted = Sysctls::new().value(SysctlKey::SHMMNI, 77);
+        let untouched = |name: &str| {
+            let (set, read) = (wanted.enter_here().unwrap_err(), SysctlKey::SHMMNI.read().unwrap_err());
+            assert_eq!((set.kind(), read.kind()), (ErrorKind::WrongState, ErrorKind::WrongState), "{name}: {set:?}");
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "1", "{name}");
+            check(name, &set);
+        };
+        // A mount on the file.
+        let shmmni = "/proc/sys/kernel/shmmni";
+        mount_bind(&victim, shmmni).unwrap();
+        untouched("a file over a key");
+        unmount(shmmni, UnmountFlags::DETACH).unwrap();
+        // Another key on it.
+        mount_bind("/proc/sys/kernel/shmmax", shmmni).unwrap();
+        untouched("a key over a key");
+        unmount(shmmni, UnmountFlags::DETACH).unwrap();
+        // A directory of procfs, but not this one.
+        mount_bind("/proc/sys/net", "/proc/sys/kernel").unwrap();
+        untouched("a directory over the keys");
+        unmount("/proc/sys/kernel", UnmountFlags::DETACH).unwrap();
+        // A tree of files that leads elsewhere by a link, or has a fifo at which one would wait for ever.
+        covered("/proc", || {
+            fs::create_dir_all("/proc/sys/kernel").unwrap();
+            symlink(&victim, shmmni).unwrap();
+            untouched("a link for a key");
+            fs::remove_file(shmmni).unwrap();
+            assert!(Command::new("mkfifo").arg(shmmni).status().unwrap().success());
+            untouched("a fifo for a key");
+        });
+        // What engines do to make it read-only is none of these.
+        mount_bind("/proc/sys", "/proc/sys").unwrap();
+        wanted.enter_here().unwrap();
+        assert_eq!(SysctlKey::SHMMNI.read().unwrap(), "77");
+        unmount("/proc/sys", UnmountFlags::DETACH).unwrap();
     });
 }
