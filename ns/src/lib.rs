@@ -55,6 +55,7 @@
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-ns is for Linux on x86_64 and aarch64: its starts are written in assembly for each");
 
+mod accounts;
 mod descriptor;
 mod enter;
 mod error;

@@ -10,17 +10,9 @@
 use std::fs;
 use std::io;
 
-use nix::unistd::{Uid, User};
-
 use super::{IdMap, IdRange, Ids};
+use crate::accounts::{self, Account};
 use crate::error::{Error, ErrorKind, Object};
-
-/// What has to be known of an account to find its lines.
-pub(super) struct Account {
-    pub(super) name: String,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-}
 
 /// A line of /etc/subuid or /etc/subgid.
 struct Line<'a> {
@@ -41,12 +33,12 @@ impl IdMap {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such account, a file is absent, or holds no range for the account (the hint is the line
+    /// `NotFound` if /etc/passwd has no such account, a file is absent, or holds no range for the account (the hint is the line
     /// to add); else the error number of reading.
     /// # Privileges
     /// None to make the map. To write it: newuidmap(1) and newgidmap(1), for the account itself.
     /// # Kernel
-    /// Asks the user database (nss) and reads two files.
+    /// Reads /etc/passwd and the two files. An account that comes from a service (nss) is not seen. See subuid(5).
     #[doc(alias = "newuidmap")]
     pub fn from_subid(account: &str) -> Result<Self, Error> {
         let account = Account::find(account)?;
@@ -74,18 +66,15 @@ impl IdMap {
 
 impl Account {
     fn find(account: &str) -> Result<Self, Error> {
-        let failed = |errno: nix::errno::Errno| {
-            Error::os("look up account", Object::Account(account.to_owned()), nix_errno(errno))
-        };
-        let mut user = User::from_name(account).map_err(failed)?;
-        if let (None, Ok(uid)) = (&user, account.parse()) {
-            user = User::from_uid(Uid::from_raw(uid)).map_err(failed)?;
-        }
-        let user = user.ok_or_else(|| {
-            let why = "the user database has no such account".to_owned();
+        let accounts = accounts::read()
+            .map_err(|errno| Error::os("read", Object::Path("/etc/passwd".into()), errno.raw_os_error()))?;
+        let number = account.parse().ok();
+        let named = accounts.iter().find(|found| found.name == account);
+        let user = named.or_else(|| accounts.iter().find(|found| Some(found.uid) == number)).cloned();
+        user.ok_or_else(|| {
+            let why = "/etc/passwd has no such account".to_owned();
             Error::because("look up account", Object::Account(account.to_owned()), ErrorKind::NotFound, why)
-        })?;
-        Ok(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() })
+        })
     }
 
     /// The account's ranges in a file, one after another from id 1 inside.
@@ -146,13 +135,6 @@ fn number(field: &str) -> Option<u32> {
 fn first_free(file: &str) -> u64 {
     let ends = file.lines().filter_map(Line::parse).map(|line| u64::from(line.first) + u64::from(line.count));
     ends.fold(100_000, u64::max)
-}
-
-/// The number of an error of nix's. Its `UnknownErrno` is 0.
-fn nix_errno(errno: nix::errno::Errno) -> i32 {
-    #[allow(clippy::as_conversions, reason = "the enum has no other way to its number")]
-    let number = errno as i32;
-    number
 }
 
 /// A file's content; an absent file is one without ranges. Bytes that are not UTF-8 can only spoil their own line.

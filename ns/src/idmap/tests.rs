@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use rustix::thread::CapabilitySet;
 
 use super::helper;
-use super::subid::Account;
 use super::write::{Caller, Route};
 use super::{IdMap, IdRange, Ids};
+use crate::accounts::Account;
 use crate::error::{Error, ErrorKind};
 
 const fn range(inside: u32, outside: u32, count: u32) -> IdRange {
