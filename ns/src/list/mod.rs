@@ -41,6 +41,12 @@ pub struct Listing {
     pub namespaces: Vec<Listed>,
     /// What the caller was not allowed to see.
     pub hidden: Hidden,
+    /// In the listing of one process ([`of_process`](Self::of_process)): the pid and time namespaces that its next children
+    /// begin in, where these are not its own. A pid namespace shows from its first process on.
+    #[doc(alias = "pid_for_children")]
+    #[doc(alias = "time_for_children")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub for_children: Vec<NamespaceId>,
 }
 
 /// A namespace, and who is in it.
@@ -84,7 +90,8 @@ pub struct FirstProcess {
     pub pid: u32,
     /// Its real user.
     pub uid: u32,
-    /// That user's name, if it has one.
+    /// That user's name, if /etc/passwd has one. Accounts that come from a service are not looked up: the code for that is
+    /// whatever the mount namespace of the caller names, which may be a joined one.
     #[cfg_attr(feature = "serde", serde(default))]
     pub user: Option<String>,
     /// Its command line, its arguments separated by spaces; of a kernel thread, or a process that has erased it, its name.
@@ -107,9 +114,12 @@ pub struct Hidden {
 /// one of these.
 ///
 /// # Errors
-/// `NotFound` where no /proc is mounted. What ends meanwhile, or may not be seen, is no error.
+/// `NotFound` where no /proc is mounted; `Exhausted` at the limit on descriptors, or without memory: a part is not given for
+/// the whole. What ends meanwhile, or may not be seen, is no error.
 /// # Privileges
 /// None; `CAP_SYS_PTRACE` to see the namespaces of other users' processes.
+/// # Kernel
+/// Reads /proc; owners and parents are asked of nsfs (Linux 4.9). See lsns(8), namespaces(7), ioctl_nsfs(2).
 #[doc(alias = "lsns")]
 pub fn list() -> Result<Listing, Error> {
     scan::scan(scan::Holders::Leave)
@@ -122,6 +132,8 @@ pub fn list() -> Result<Listing, Error> {
 /// As [`list`].
 /// # Privileges
 /// As [`list`].
+/// # Kernel
+/// Reads /proc, and /proc/PID/fd; owners and parents are asked of nsfs (Linux 4.9). See lsns(8), namespaces(7), ioctl_nsfs(2).
 pub fn list_with_holders() -> Result<Listing, Error> {
     scan::scan(scan::Holders::Find)
 }
@@ -132,26 +144,39 @@ pub fn list_with_holders() -> Result<Listing, Error> {
 /// `NotFound` if there is no such process, `Denied` if the caller may not trace it.
 /// # Privileges
 /// As [`list`].
+/// # Kernel
+/// Reads /proc; owners and parents are asked of nsfs (Linux 4.9). See lsns(8), namespaces(7), ioctl_nsfs(2).
 pub fn list_of(pid: u32) -> Result<Listing, Error> {
     list()?.of_process(pid)
 }
 
 impl Listing {
-    /// Those that process `pid` is in.
+    /// Those that process `pid` is in, and those that its next children begin in.
     ///
     /// # Errors
     /// `NotFound` if there is no such process, `Denied` if the caller may not trace it.
+    /// # Kernel
+    /// Reads /proc/PID/ns. See proc_pid_ns(5).
     pub fn of_process(&self, pid: u32) -> Result<Self, Error> {
-        let ids = process::ids_of(pid)?;
-        let namespaces = self.namespaces.iter().filter(|found| ids.contains(&found.id)).cloned().collect();
-        Ok(Self { namespaces, hidden: self.hidden })
+        let (ids, for_children) = process::ids_of(pid)?;
+        let is_its = |id: &NamespaceId| ids.contains(id) || for_children.contains(id);
+        let mut namespaces: Vec<_> = self.namespaces.iter().filter(|found| is_its(&found.id)).cloned().collect();
+        // What no process is in yet was not met.
+        for id in &for_children {
+            if self.get(*id).is_none() {
+                namespaces.push(Listed::new(*id));
+            }
+        }
+        namespaces.sort_unstable_by_key(|found| (found.id.inode, found.id.kind));
+        Ok(Self { namespaces, hidden: self.hidden, for_children })
     }
 
     /// Those of this kind.
     #[must_use]
     pub fn of_kind(&self, kind: NamespaceKind) -> Self {
         let namespaces = self.namespaces.iter().filter(|found| found.id.kind == kind).cloned().collect();
-        Self { namespaces, hidden: self.hidden }
+        let for_children = self.for_children.iter().filter(|id| id.kind == kind).copied().collect();
+        Self { namespaces, hidden: self.hidden, for_children }
     }
 
     /// The one with this identity.

@@ -35,6 +35,8 @@ struct Scan {
     last: [(u64, usize); NamespaceKind::ALL.len()],
     users: process::Users,
     hidden: Hidden,
+    /// Of descriptors or memory: what was not opened for it is there all the same.
+    exhausted: Option<Errno>,
 }
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
@@ -50,26 +52,57 @@ pub(super) fn scan(holders: Holders) -> Result<Listing, Error> {
         last: [(0, 0); NamespaceKind::ALL.len()],
         users: process::Users::default(),
         hidden: Hidden::default(),
+        exhausted: None,
     };
     let mut space = [MaybeUninit::<u8>::uninit(); 16 << 10];
     let mut entries = RawDir::new(proc.as_fd(), &mut space);
     while let Some(entry) = entries.next() {
         let name = entry.map_err(failed)?;
         let Some((pid, path)) = below_process(name.file_name().to_bytes()) else { continue };
-        // One that has ended since is none of ours.
-        let Ok(directory) = openat(proc.as_fd(), path.name(), OFlags::PATH | DIRECTORY, Mode::empty()) else {
-            continue;
-        };
-        scan.process(pid, directory.as_fd());
-        if holders == Holders::Find {
-            scan.holders(pid, directory.as_fd());
+        match openat(proc.as_fd(), path.name(), OFlags::PATH | DIRECTORY, Mode::empty()) {
+            Ok(directory) => {
+                scan.process(pid, directory.as_fd());
+                if holders == Holders::Find {
+                    scan.holders(pid, directory.as_fd());
+                }
+            }
+            // A /proc that is mounted with hidepid.
+            Err(Errno::ACCESS | Errno::PERM) => {
+                scan.hidden.processes = scan.hidden.processes.saturating_add(1);
+                if holders == Holders::Find {
+                    scan.hide_holder();
+                }
+            }
+            // One that has ended since is none of ours.
+            Err(errno) => scan.not_opened(errno),
+        }
+        if let Some(errno) = scan.exhausted {
+            return Err(failed(errno));
         }
     }
     scan.pins();
-    Ok(scan.finish())
+    match scan.exhausted {
+        Some(errno) => Err(failed(errno)),
+        None => Ok(scan.finish()),
+    }
 }
 
 impl Scan {
+    /// What was opened, if it was. What has ended cannot be, which is no error; what there is no room for is one.
+    fn opened<T>(&mut self, opened: Result<T, Errno>) -> Option<T> {
+        opened.map_err(|errno| self.not_opened(errno)).ok()
+    }
+
+    fn not_opened(&mut self, errno: Errno) {
+        if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM) {
+            self.exhausted = Some(errno);
+        }
+    }
+
+    fn hide_holder(&mut self) {
+        self.hidden.holders = self.hidden.holders.saturating_add(1);
+    }
+
     /// Counts a process to each of its namespaces, which `directory` (/proc/PID/ns) shows.
     fn process(&mut self, pid: u32, directory: BorrowedFd<'_>) {
         for (at, kind) in NamespaceKind::ALL.into_iter().enumerate() {
@@ -86,7 +119,7 @@ impl Scan {
             let last = self.last.get(at).copied().filter(|(known, _)| *known == inode);
             let place = match last {
                 Some((_, place)) => place,
-                None => self.place(kind, inode, || openat(directory, kind.proc_c_name(), READ, Mode::empty()).ok()),
+                None => self.place(kind, inode, || openat(directory, kind.proc_c_name(), READ, Mode::empty())),
             };
             if let Some(last) = self.last.get_mut(at) {
                 *last = (inode, place);
@@ -94,20 +127,24 @@ impl Scan {
             let Some(found) = self.found.get_mut(place) else { continue };
             found.processes = found.processes.saturating_add(1);
             if found.first.is_none() {
-                found.first = process::first(pid, directory, &mut self.users);
+                let first = process::first(pid, directory, &mut self.users);
+                let first = self.opened(first).flatten();
+                if let Some(found) = self.found.get_mut(place) {
+                    found.first = first;
+                }
             }
         }
     }
 
     /// Where the namespace is; new, and asked for its relatives, if it was not met before.
-    fn place(&mut self, kind: NamespaceKind, inode: u64, open: impl FnOnce() -> Option<OwnedFd>) -> usize {
+    fn place(&mut self, kind: NamespaceKind, inode: u64, open: impl FnOnce() -> Result<OwnedFd, Errno>) -> usize {
         if let Some(place) = self.by_inode.get(&inode) {
             return *place;
         }
         let place = self.found.len();
         self.by_inode.insert(inode, place);
         self.found.push(Listed::new(NamespaceId::new(kind, self.device, inode)));
-        if let Some(namespace) = open().and_then(|fd| Namespace::from_fd(fd).ok()) {
+        if let Some(namespace) = self.opened(open()).and_then(|fd| Namespace::from_fd(fd).ok()) {
             self.relatives(place, &namespace);
         }
         place
@@ -128,9 +165,10 @@ impl Scan {
     }
 
     fn relative(&mut self, told: Result<Option<Namespace>, Error>) -> Option<NamespaceId> {
-        let relative = told.ok()??;
+        let told = told.map_err(|error| Errno::from_raw_os_error(error.errno().unwrap_or_default()));
+        let relative = self.opened(told)??;
         let id = relative.id().ok()?;
-        self.place(id.kind, id.inode, || Some(relative.into()));
+        self.place(id.kind, id.inode, || Ok(relative.into()));
         Some(id)
     }
 
@@ -138,19 +176,26 @@ impl Scan {
     fn holders(&mut self, pid: u32, directory: BorrowedFd<'_>) {
         let descriptors = match openat(directory, c"../fd", DIRECTORY, Mode::empty()) {
             Ok(descriptors) => descriptors,
-            Err(Errno::ACCESS | Errno::PERM) => {
-                self.hidden.holders = self.hidden.holders.saturating_add(1);
-                return;
-            }
-            Err(_) => return,
+            Err(Errno::ACCESS | Errno::PERM) => return self.hide_holder(),
+            Err(errno) => return self.not_opened(errno),
         };
         let mut space = [MaybeUninit::<u8>::uninit(); 4 << 10];
         let mut entries = RawDir::new(descriptors.as_fd(), &mut space);
-        while let Some(Ok(entry)) = entries.next() {
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(Errno::ACCESS | Errno::PERM) => return self.hide_holder(),
+                Err(errno) => return self.not_opened(errno),
+            };
             let name = entry.file_name();
-            let held = link(descriptors.as_fd(), name).ok().and_then(|link| link.namespace());
+            let held = match link(descriptors.as_fd(), name) {
+                Ok(link) => link.namespace(),
+                // It has become another user's between two looks: one right for all of them.
+                Err(Errno::ACCESS | Errno::PERM) => return self.hide_holder(),
+                Err(_) => None,
+            };
             let Some((kind, inode)) = held else { continue };
-            let open = || openat(descriptors.as_fd(), name, READ, Mode::empty()).ok();
+            let open = || openat(descriptors.as_fd(), name, READ, Mode::empty());
             let place = self.place(kind, inode, open);
             if let Some(found) = self.found.get_mut(place).filter(|found| found.holders.last() != Some(&pid)) {
                 found.holders.push(pid);
@@ -162,7 +207,10 @@ impl Scan {
     fn pins(&mut self) {
         let device = self.device;
         for pin in pins::read().into_iter().filter(|pin| pin.device == device) {
-            let open = || Namespace::open(&pin.path).ok().map(OwnedFd::from);
+            let open = || {
+                let failed = |error: Error| Errno::from_raw_os_error(error.errno().unwrap_or_default());
+                Namespace::open(&pin.path).map(OwnedFd::from).map_err(failed)
+            };
             let place = self.place(pin.kind, pin.inode, open);
             if let Some(found) = self.found.get_mut(place) {
                 found.pins.push(pin.path);
@@ -172,7 +220,7 @@ impl Scan {
 
     fn finish(mut self) -> Listing {
         self.found.sort_unstable_by_key(|found| (found.id.inode, found.id.kind));
-        Listing { namespaces: self.found, hidden: self.hidden }
+        Listing { namespaces: self.found, hidden: self.hidden, for_children: Vec::new() }
     }
 }
 

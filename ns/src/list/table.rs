@@ -11,6 +11,9 @@ impl fmt::Display for Listing {
         for found in &self.namespaces {
             writeln!(f, "{found}")?;
         }
+        for id in &self.for_children {
+            writeln!(f, "the next children begin in {id}")?;
+        }
         write!(f, "{}", self.hidden)
     }
 }

@@ -45,11 +45,13 @@ fn the_table_names_pins_and_holders_and_no_terminal_s_commands() {
     other.processes = 2;
     other.first = Some(FirstProcess { pid: 17, uid: 4242, user: None, command: "sh -c \u{1b}[2J".into() });
     let hidden = Hidden { processes: 1, holders: 2 };
-    let said = Listing { namespaces: vec![found, other], hidden }.to_string();
+    let for_children = vec![NamespaceId::new(NamespaceKind::Pid, 4, 4_026_532_283)];
+    let said = Listing { namespaces: vec![found, other], hidden, for_children }.to_string();
     let lines = [
         "        NS TYPE   NPROCS     PID USER       COMMAND",
         "4026532281 net         0       - -          - (pinned at /run/netns/lab) (held by 7, 8)",
         "4026532282 mnt         2      17 4242       sh -c ?[2J",
+        "the next children begin in pid:[4026532283]",
         "1 process whose namespaces may not be seen is not in it",
         "2 processes whose descriptors may not be seen are not in it",
     ];

@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use needs::{isolated, needs, rounds};
-use skep_ns::{ErrorKind, Listed, NamespaceKind};
+use needs::{Scratch, isolated, needs, rounds};
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use skep_ns::{ErrorKind, Listed, Namespace, NamespaceKind};
 
 use crate::support::{Sleeper, check};
 
@@ -148,5 +150,70 @@ fn one_process_is_listed_with_all_who_share_its_namespaces() {
         let error = skep_ns::list_of(4_194_304).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         check("no process to list", &error);
+    });
+}
+
+#[test]
+fn names_of_users_are_read_and_no_code_is_loaded_for_them() {
+    needs!(root, program("mkfifo"), syscall("pidfd_open"));
+    isolated(|| {
+        let directory = Scratch::new();
+        let named = || skep_ns::list().unwrap().namespaces.iter().find_map(|found| found.first.clone()).unwrap().user;
+        let covered = |path: &str, text: &str, work: &dyn Fn()| {
+            let file = directory.join("file");
+            std::fs::write(&file, text).unwrap();
+            mount_bind(&file, path).unwrap();
+            work();
+            unmount(path, UnmountFlags::DETACH).unwrap();
+        };
+        // As those inside a joined mount namespace may have it: the C library would load libnss_skep.so.2.
+        covered("/etc/nsswitch.conf", "passwd: skep\n", &|| assert_eq!(named().as_deref(), Some("root")));
+        covered("/etc/passwd", "queen:x:0:0::/:\n", &|| assert_eq!(named().as_deref(), Some("queen")));
+        // Nobody writes to it: who opens it waits for ever.
+        let fifo = directory.join("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        mount_bind(&fifo, "/etc/passwd").unwrap();
+        assert_eq!(named(), None);
+        unmount("/etc/passwd", UnmountFlags::DETACH).unwrap();
+    });
+}
+
+#[test]
+fn at_the_limit_on_descriptors_a_part_is_not_given_for_the_whole() {
+    needs!(syscall("pidfd_open"));
+    isolated(|| {
+        let whole = skep_ns::list().unwrap().namespaces.len();
+        let before = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: before.maximum }).unwrap();
+        let mut held = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            held.push(file);
+        }
+        // With none left, with one, and so on, until there are enough.
+        loop {
+            match skep_ns::list_with_holders() {
+                Ok(listing) => break assert!(listing.namespaces.len() >= whole, "{listing}"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Exhausted, "{error:?}"),
+            }
+            held.pop().unwrap();
+        }
+        assert!(held.len() < 60);
+        setrlimit(Resource::Nofile, before).unwrap();
+    });
+}
+
+#[test]
+fn the_namespaces_of_the_next_children_are_listed_with_a_process() {
+    needs!(root, syscall("pidfd_open"));
+    isolated(|| {
+        let sleeper = Sleeper::unshared(&["--pid", "--time", "--fork", "--kill-child"]);
+        // Who has unshared stays outside, and its children go in.
+        let status = std::fs::read_to_string(format!("/proc/{}/status", sleeper.pid)).unwrap();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
+        let listing = skep_ns::list_of(parent).unwrap();
+        assert_eq!(listing.namespaces.len(), 10, "{listing}");
+        let theirs = |kind| Namespace::of(&sleeper.pidfd(), kind).unwrap().id().unwrap();
+        assert_eq!(listing.for_children, [theirs(NamespaceKind::Pid), theirs(NamespaceKind::Time)]);
+        assert!(skep_ns::list_of(sleeper.pid).unwrap().for_children.is_empty());
     });
 }
