@@ -11,6 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Object};
+use crate::words::{shown, words};
 
 /// A sort of namespace: one aspect of the machine of which a process can have its own view.
 ///
@@ -141,24 +142,38 @@ impl FromStr for NamespaceKind {
     /// Reads "mount", "mnt" or "CLONE_NEWNS", in exactly that case.
     ///
     /// # Errors
-    /// `Invalid` for anything else; the cause lists what is known.
+    /// `Invalid` for anything else; the cause lists what is known, and is always of line 1, column 1.
     fn from_str(text: &str) -> Result<Self, Error> {
         let named = |kind: &Self| {
             let Facts { word, proc_name, flag_name, .. } = kind.facts();
             text == word || text == proc_name || text == flag_name || (text == "network" && *kind == Self::Net)
         };
         Self::ALL.into_iter().find(named).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|kind| kind.to_string()).collect();
-            let problem = format!("{text:?} is none of {}", known.join(", "));
+            let problem = format!("line 1, column 1: {}", unknown(text));
             Error::invalid("parse", Object::Named("namespace kind"), vec![problem])
         })
     }
 }
 
+fn unknown(word: &str) -> String {
+    let known: Vec<_> = NamespaceKind::ALL.iter().map(|kind| kind.to_string()).collect();
+    format!("{} is none of {}", shown(word), known.join(", "))
+}
+
 bitflags::bitflags! {
     /// A set of namespace kinds, in the bits of clone3(2).
     ///
-    /// Bits of clone3 that are not a namespace are not part of it.
+    /// Bits of clone3 that are not a namespace are not part of it. Displays as "mount,pid", and parses from that and from
+    /// "CLONE_NEWNS|CLONE_NEWPID". With the feature `serde` it is "MOUNT | PID". See clone(2), namespaces(7).
+    ///
+    /// ```
+    /// use skep_ns::NamespaceFlags;
+    ///
+    /// let flags: NamespaceFlags = "CLONE_NEWNS|CLONE_NEWPID".parse()?;
+    /// assert_eq!(flags, "mnt,pid".parse()?);
+    /// assert_eq!(flags.to_string(), "mount,pid");
+    /// # Ok::<(), skep_ns::Error>(())
+    /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
     pub struct NamespaceFlags: u64 {
@@ -194,6 +209,52 @@ impl NamespaceFlags {
     /// The kinds in the set, in the order of [`NamespaceKind::ALL`].
     pub fn kinds(self) -> impl Iterator<Item = NamespaceKind> {
         NamespaceKind::ALL.into_iter().filter(move |kind| self.contains(Self::from(*kind)))
+    }
+}
+
+impl fmt::Display for NamespaceFlags {
+    /// The kinds, separated by commas: "mount,pid". Nothing for none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<_> = self.kinds().map(|kind| kind.facts().word).collect();
+        f.pad(&kinds.join(","))
+    }
+}
+
+impl FromStr for NamespaceFlags {
+    type Err = Error;
+
+    /// Reads kinds in any spelling of [`NamespaceKind`], separated by commas, bars or blanks: "mnt,pid",
+    /// "CLONE_NEWNS|CLONE_NEWPID". Blanks alone are no kinds; a kind may be there twice.
+    ///
+    /// # Errors
+    /// `Invalid`, with a problem for each word that is none, naming line and column.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut flags = Self::empty();
+        let mut problems = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let mut column = 1;
+            // Between two commas has to be something; blanks are not looked at so closely.
+            let is_list = line.contains([',', '|']);
+            for part in line.split([',', '|']) {
+                let mut empty = is_list;
+                for (at, word) in words(part, column) {
+                    empty = false;
+                    match word.parse::<NamespaceKind>() {
+                        Ok(kind) => flags |= kind.into(),
+                        Err(_) => problems.push(format!("line {number}, column {at}: {}", unknown(word))),
+                    }
+                }
+                if empty {
+                    problems.push(format!("line {number}, column {column}: a kind is missing"));
+                }
+                column += part.chars().count() + 1;
+            }
+        }
+        if problems.is_empty() {
+            Ok(flags)
+        } else {
+            Err(Error::invalid("parse", Object::Named("namespace kinds"), problems))
+        }
     }
 }
 
@@ -262,7 +323,10 @@ mod tests {
             let error = text.parse::<NamespaceKind>().unwrap_err();
             assert_eq!(error.to_string(), "cannot parse namespace kind");
             let cause = error.source().unwrap().to_string();
-            assert_eq!(cause, format!("{text:?} is none of mount, uts, ipc, pid, net, user, cgroup, time"));
+            assert_eq!(
+                cause,
+                format!("line 1, column 1: {text:?} is none of mount, uts, ipc, pid, net, user, cgroup, time")
+            );
         }
     }
 
@@ -282,6 +346,31 @@ mod tests {
         assert_eq!(flags, NamespaceFlags::MOUNT | NamespaceFlags::NET);
         assert_eq!(flags.kinds().collect::<Vec<_>>(), [NamespaceKind::Mount, NamespaceKind::Net]);
         assert_eq!(NamespaceFlags::all().kinds().collect::<Vec<_>>(), NamespaceKind::ALL);
+    }
+
+    #[test]
+    fn every_set_of_flags_survives_its_text_in_either_spelling() {
+        for bits in 0..256_u32 {
+            let kinds = (0..).zip(NamespaceKind::ALL).filter(|(at, _)| bits & (1 << at) != 0).map(|(_, kind)| kind);
+            let flags: NamespaceFlags = kinds.clone().collect();
+            assert_eq!(flags.to_string().parse::<NamespaceFlags>().unwrap(), flags);
+            let kernel: Vec<_> = kinds.map(|kind| kind.facts().flag_name).collect();
+            for between in ["|", " | ", ",", "\n"] {
+                assert_eq!(kernel.join(between).parse::<NamespaceFlags>().unwrap(), flags);
+            }
+        }
+    }
+
+    #[test]
+    fn every_bad_word_of_a_set_is_named_with_its_place() {
+        let error = "mnt, pod\n net | |x".parse::<NamespaceFlags>().unwrap_err();
+        let known = "is none of mount, uts, ipc, pid, net, user, cgroup, time";
+        let said = [
+            format!("line 1, column 6: \"pod\" {known}"),
+            "line 2, column 7: a kind is missing".to_owned(),
+            format!("line 2, column 9: \"x\" {known}"),
+        ];
+        assert_eq!(error.problems(), said);
     }
 
     #[cfg(feature = "serde")]
