@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::kind::NamespaceKind;
 use crate::procfs;
 
-/// A parameter that each namespace of some kind has for itself.
+/// A parameter that each namespace of some kind has for itself. See sysctl(8), proc_sys(5).
 ///
 /// Written with dots or with slashes, as sysctl(8) has it: which of both comes first separates, and the other one stands for
 /// it within a name. So the interface `eth0.100` is in `net.ipv4.conf.eth0/100.forwarding` and in
@@ -121,7 +121,8 @@ impl SysctlKey {
         table::look_up(&self.path).map_or(NamespaceKind::Net, |(kind, _)| kind)
     }
 
-    /// Its file.
+    /// Its file, as it is called where /proc is the kernel's. [`read`](Self::read) and
+    /// [`Sysctls::enter_here`](super::Sysctls::enter_here) make sure of that.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/sys/{}", self.path))
@@ -231,26 +232,43 @@ impl FromStr for SysctlKey {
     type Err = Error;
 
     /// # Errors
-    /// `Invalid` for what is no key, and for a key of the whole machine.
+    /// `Invalid` for what is no key, and for a key that is not known to be a namespace's: one of the whole machine,
+    /// or of a kernel newer than this crate. A column is that of the first character of what cannot be read.
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse(text).map_err(|problem| Error::invalid("parse", Object::Named("sysctl key"), vec![problem]))
+        Self::parse(text).map_err(|(column, problem)| {
+            let problem = format!("line 1, column {column}: {problem}");
+            Error::invalid("parse", Object::Named("sysctl key"), vec![problem])
+        })
     }
 }
 
 impl SysctlKey {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// What is wrong has a column, from 1.
+    pub(super) fn parse(text: &str) -> Result<Self, (usize, String)> {
         let separator = text.find(['.', '/']).and_then(|at| text.get(at..=at));
         let path = if separator == Some(".") { exchanged(text) } else { text.to_owned() };
         let is_name = |part: &str| {
             !matches!(part, "" | "." | "..")
                 && !part.contains(|at: char| at == '=' || at.is_control() || at.is_whitespace())
         };
-        if separator.is_none() || !path.split('/').all(is_name) {
-            return Err(format!("{} is not a key, such as kernel.shmmax", crate::words::shown(text)));
+        let mut column = 1;
+        let bad = path.split('/').find_map(|part| {
+            let at = column;
+            column += part.chars().count() + 1;
+            (!is_name(part)).then_some(at)
+        });
+        if let Some(at) = bad.or(separator.is_none().then_some(1)) {
+            return Err((at, format!("{} is not a key, such as kernel.shmmax", crate::words::shown(text))));
         }
         match table::look_up(&path) {
             Some(_) => Ok(Self { path: path.into() }),
-            None => Err(format!("{} is the whole machine's, not a namespace's", exchanged(&path))),
+            None => Err((
+                1,
+                format!(
+                    "{} is not among the known keys of namespaces: it is the whole machine's, or none",
+                    exchanged(&path)
+                ),
+            )),
         }
     }
 }

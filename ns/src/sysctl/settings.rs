@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::kind::NamespaceFlags;
 use crate::words::shown;
 
-/// Values for keys, in the order of the keys.
+/// Values for keys, in the order of the keys. See sysctl.conf(5).
 ///
 /// Displays, and parses, as lines of sysctl.conf(5): `kernel.shmmax = 65536`; what begins with `#` or `;` is a comment.
 ///
@@ -144,7 +144,9 @@ impl FromStr for Sysctls {
                 continue;
             };
             match SysctlKey::parse(key.trim_end()) {
-                Err(problem) => problems.push(format!("line {number}, column {begin}: {problem}")),
+                Err((column, problem)) => {
+                    problems.push(format!("line {number}, column {}: {problem}", begin + column - 1));
+                }
                 Ok(key) if all.0.contains_key(&key) => {
                     problems.push(format!("line {number}, column {begin}: {key} has a value already"));
                 }

@@ -7,6 +7,8 @@ use super::table::{KEYS, look_up};
 use super::*;
 use crate::kind::{NamespaceFlags, NamespaceKind};
 
+const MACHINE: &str = "is not among the known keys of namespaces: it is the whole machine's, or none";
+
 fn refused(key: &str) -> String {
     key.parse::<SysctlKey>().unwrap_err().problems()[0].clone()
 }
@@ -22,7 +24,7 @@ fn the_table_is_sorted_and_has_every_constant() {
 #[test]
 fn a_key_of_the_machine_is_refused_by_its_name_however_it_is_spelled() {
     for key in ["kernel.core_pattern", "kernel/core_pattern"] {
-        assert_eq!(refused(key), "kernel.core_pattern is the whole machine's, not a namespace's");
+        assert_eq!(refused(key), format!("line 1, column 1: kernel.core_pattern {MACHINE}"));
     }
     for key in [
         "vm.overcommit_memory",
@@ -31,7 +33,7 @@ fn a_key_of_the_machine_is_refused_by_its_name_however_it_is_spelled() {
         "net.ipv4.route.gc_thresh",
         "fs.file-max",
     ] {
-        assert_eq!(refused(key), format!("{key} is the whole machine's, not a namespace's"));
+        assert_eq!(refused(key), format!("line 1, column 1: {key} {MACHINE}"));
     }
     for key in [
         "net/../kernel/core_pattern",
@@ -81,13 +83,13 @@ fn a_value_is_measured_by_the_kernel_s_range() {
 
 #[test]
 fn every_bad_line_is_named() {
-    let text =
-        "# a comment\n; another\n\nkernel.shmmax = 1\n  kernel.core_pattern=|/bin/sh\nkernel.sem\nkernel/shmmax=2\n";
+    let text = "# a comment\n; another\n\nkernel.shmmax = 1\n  kernel.core_pattern=|/bin/sh\nkernel.sem\nkernel/shmmax=2\n  net.ipv4..x=1\n";
     let error = text.parse::<Sysctls>().unwrap_err();
     let said = [
-        "line 5, column 3: kernel.core_pattern is the whole machine's, not a namespace's",
+        &format!("line 5, column 3: kernel.core_pattern {MACHINE}"),
         "line 6, column 1: \"kernel.sem\" is not KEY = VALUE",
         "line 7, column 1: kernel.shmmax has a value already",
+        "line 8, column 12: \"net.ipv4..x\" is not a key, such as kernel.shmmax",
     ];
     assert_eq!(error.problems(), said);
 }
