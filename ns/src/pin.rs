@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Object};
 use crate::handle::Namespace;
 use crate::kind::NamespaceKind;
 
-/// Where ip(8) keeps network namespaces.
+/// Where ip(8) keeps network namespaces. See ip-netns(8).
 pub const RUN_NETNS: &str = "/run/netns";
 
 impl Namespace {
@@ -52,6 +52,9 @@ impl Namespace {
     /// these in order on different processors: it refuses some that were made later.
     /// # Privileges
     /// `CAP_SYS_ADMIN` over the caller's mount namespace, and to write to the directory.
+    /// # Kernel
+    /// Copies the file's mount by open_tree(2) and move_mount(2) (Linux 6.15), else by mount(2) from /proc's path to it.
+    /// See namespaces(7), "Namespace lifetime".
     pub fn pin(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let place = Place::of("pin the namespace at", path)?;
@@ -72,6 +75,8 @@ impl Namespace {
     /// `Invalid` for another kind, and for a name that is no file name; else as [`pin`](Self::pin).
     /// # Privileges
     /// As [`pin`](Self::pin).
+    /// # Kernel
+    /// As [`pin`](Self::pin). See ip-netns(8).
     #[doc(alias = "ip netns add")]
     pub fn pin_as_netns(&self, name: &str) -> Result<PathBuf, Error> {
         const OP: &str = "pin the namespace at";
@@ -80,11 +85,7 @@ impl Namespace {
         if self.kind() != NamespaceKind::Net {
             problems.push(format!("{RUN_NETNS} is for net namespaces, and this is a {} namespace", self.kind()));
         }
-        // What ip(8) refuses, or would show as several lines.
-        if matches!(name, "" | "." | "..") || name.len() > 255 || name.contains(|at: char| at == '/' || at.is_control())
-        {
-            problems.push(format!("name: {name:?} is not a file name of at most 255 bytes"));
-        }
+        problems.extend(problem_of_name(name));
         if !problems.is_empty() {
             return Err(Error::invalid(OP, Object::Path(path), problems));
         }
@@ -95,9 +96,15 @@ impl Namespace {
     /// Opens the network namespace that ip(8), or [`pin_as_netns`](Self::pin_as_netns), has pinned as `name`.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open); `Invalid` for a name that is no file name, and for a namespace of another kind.
+    /// # Kernel
+    /// See ip-netns(8), network_namespaces(7).
     pub fn open_netns(name: &str) -> Result<Self, Error> {
-        Self::open(Path::new(RUN_NETNS).join(name))?.of_kind(NamespaceKind::Net)
+        let path = Path::new(RUN_NETNS).join(name);
+        if let Some(problem) = problem_of_name(name) {
+            return Err(Error::invalid("open", Object::Path(path), vec![problem]));
+        }
+        Self::open(path)?.of_kind(NamespaceKind::Net)
     }
 
     fn explain(&self, place: &Place<'_>, errno: Errno) -> Error {
@@ -113,6 +120,13 @@ impl Namespace {
     }
 }
 
+/// What ip(8) refuses as a name, or would show as several lines.
+fn problem_of_name(name: &str) -> Option<String> {
+    let is_none = matches!(name, "" | "." | "..") || name.len() > 255;
+    (is_none || name.contains(|at: char| at == '/' || at.is_control()))
+        .then(|| format!("name: {name:?} is not a file name of at most 255 bytes"))
+}
+
 /// Takes a pin away: unmounts it, at once out of everyone's sight, and removes the file below.
 ///
 /// The namespace ends if nothing else holds it. No link is followed at the last name of `path`, and what is not a pin is
@@ -122,6 +136,8 @@ impl Namespace {
 /// `NotFound` if nothing is at `path`, `Invalid` if it is no pin, `Denied` without the right.
 /// # Privileges
 /// `CAP_SYS_ADMIN` over the caller's mount namespace, and to write to the directory.
+/// # Kernel
+/// umount2(2) with `MNT_DETACH`, and unlink(2). See namespaces(7), ip-netns(8).
 #[doc(alias = "ip netns delete")]
 pub fn unpin(path: impl AsRef<Path>) -> Result<(), Error> {
     let path = path.as_ref();

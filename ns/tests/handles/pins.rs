@@ -180,6 +180,10 @@ fn ip_sees_what_we_pin_and_we_see_what_ip_pins() {
         assert_eq!(ip(&["netns", "list"]), "");
         assert_eq!(fs::read_dir(RUN_NETNS).unwrap().count(), 0);
         check("no name of ip's", &ours.pin_as_netns("../lab").unwrap_err());
+        for name in ["/proc/self/ns/net", "../../proc/self/ns/net", "", ".."] {
+            assert_eq!(Namespace::open_netns(name).unwrap_err().problems().len(), 1, "{name:?}");
+        }
+        check("no name to open", &Namespace::open_netns("/proc/self/ns/net").unwrap_err());
         let uts = Namespace::of_this_thread(NamespaceKind::Uts).unwrap();
         assert_eq!(uts.pin_as_netns("lab").unwrap_err().problems().len(), 1);
         let flags = rustix::mount::UnmountFlags::DETACH;
