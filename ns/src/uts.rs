@@ -6,8 +6,8 @@
 //! Man: uts_namespaces(7), sethostname(2), setdomainname(2).
 
 use std::ffi::CString;
-use std::os::fd::AsFd;
 
+use crate::enter::Join;
 use crate::error::{Error, Object};
 use crate::floor;
 use crate::floor::sys::Errno;
@@ -17,7 +17,7 @@ use crate::kind::NamespaceKind;
 /// How long a name may be, in bytes: the kernel's `__NEW_UTS_LEN`.
 const LONGEST: usize = 64;
 
-/// A host name and a NIS domain name, of which one can be left as it is.
+/// A host name and a NIS domain name, of which one can be left as it is. See uts_namespaces(7).
 ///
 /// ```
 /// use skep_ns::UtsNames;
@@ -89,6 +89,8 @@ impl UtsNames {
     }
 
     /// Those of the uts namespace that the calling thread is in. What is not UTF-8 in them is replaced by U+FFFD.
+    /// # Kernel
+    /// See uname(2).
     #[must_use]
     #[doc(alias = "uname")]
     pub fn current() -> Self {
@@ -104,25 +106,19 @@ impl UtsNames {
     /// `Invalid` for another kind of namespace, `Denied` without the right to enter it, `Exhausted` if there can be no more
     /// threads.
     /// # Privileges
-    /// `CAP_SYS_ADMIN` over the namespace, and in one's own user namespace. See setns(2).
+    /// `CAP_SYS_ADMIN` over the namespace, and in one's own user namespace.
+    /// # Kernel
+    /// Linux 3.0. See setns(2), uts_namespaces(7).
     pub fn of(namespace: &Namespace) -> Result<Self, Error> {
         const OP: &str = "read the names of";
         if namespace.kind() != NamespaceKind::Uts {
             return Err(namespace.wrong_kind(OP, "uts namespaces alone have names"));
         }
-        let failed = |errno: i32| namespace.error(OP, errno);
-        let look = || {
-            let kind = Some(rustix::thread::LinkNameSpaceType::HostNameAndNISDomainName);
-            rustix::thread::move_into_link_name_space(namespace.as_fd(), kind).map(|()| Self::current())
-        };
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("uts".to_owned()).spawn_scoped(scope, look);
-            let thread = thread.map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
-            match thread.join() {
-                Ok(names) => names.map_err(|errno| failed(errno.raw_os_error())),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+        let held = namespace.try_clone()?;
+        match Join::new().namespace(held).run(Self::current)? {
+            Ok(names) => Ok(names),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Sets the names **of the uts namespace that the calling thread is in**: for every process in it, which may be the
@@ -133,6 +129,8 @@ impl UtsNames {
     /// name may be set already.
     /// # Privileges
     /// `CAP_SYS_ADMIN` over the namespace.
+    /// # Kernel
+    /// See sethostname(2), setdomainname(2), uts_namespaces(7).
     #[doc(alias = "sethostname")]
     #[doc(alias = "setdomainname")]
     pub fn enter_here(&self) -> Result<(), Error> {
