@@ -16,7 +16,7 @@ use crate::kind::{NamespaceFlags, NamespaceKind};
 use crate::pidfd::PidFd;
 use crate::sys::{self, nsfs};
 
-/// What this kernel and its settings allow, as the calling thread finds it.
+/// What this kernel and its settings allow, as the calling thread finds it. See namespaces(7), user_namespaces(7).
 ///
 /// Displays as a list, a fact a line.
 ///
@@ -65,6 +65,8 @@ pub struct Facts {
 
 impl Facts {
     /// Looks at this machine. Changes nothing; what cannot be asked is taken to be absent.
+    /// # Kernel
+    /// Reads /proc, and asks by calls that are refused for what they ask. See proc_sys(5).
     #[must_use]
     pub fn probe() -> Self {
         let kernel = release(&rustix::system::uname().release().to_string_lossy()).unwrap_or_default();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The set: which namespaces a new process gets.
 //!
-//! A [`Namespaces`] is a value and asks nothing of the kernel; [`Request`](crate::Request) makes what it says, and the package
-//! `skep`. What is not in
-//! it stays shared with the caller.
+//! A [`Namespaces`] is a value and asks nothing of the kernel; [`Spawn`](crate::Spawn), [`Request`](crate::Request) and the
+//! package `skep` make what it says. What is not in it stays shared with the caller.
 //!
 //! Man: namespaces(7), user_namespaces(7).
 
@@ -36,7 +35,8 @@ const ORDER: [NamespaceKind; 8] = [
 /// # Ok::<(), skep_ns::Error>(())
 /// ```
 ///
-/// With the feature `serde` it is `{"make": ["user", "pid", "mount"], "id_map": …}`.
+/// With the feature `serde` it is `{"make": ["user", "pid", "mount"], "id_map": …}`. See namespaces(7),
+/// user_namespaces(7).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(from = "Fields", into = "Fields"))]
 pub struct Namespaces {

@@ -44,6 +44,8 @@ impl Namespace {
     ///
     /// # Errors
     /// None that is known of.
+    /// # Kernel
+    /// See namespaces(7), "The /proc/pid/ns/ directory", and stat(2).
     pub fn id(&self) -> Result<NamespaceId, Error> {
         let stat = fstat(&self.fd).map_err(|errno| self.error("look at", errno.raw_os_error()))?;
         Ok(NamespaceId::new(self.kind, stat.st_dev, stat.st_ino))

@@ -29,7 +29,8 @@ use crate::sys::nsfs;
 
 /// A namespace, held open.
 ///
-/// Dropping it closes the descriptor; a namespace that nothing else holds ends with that.
+/// Dropping it closes the descriptor; a namespace that nothing else holds ends with that. See namespaces(7),
+/// ioctl_nsfs(2).
 ///
 /// ```
 /// use skep_ns::{Namespace, NamespaceKind};
@@ -54,6 +55,8 @@ impl Namespace {
     /// # Errors
     /// `NotFound` if nothing is there, `Invalid` if it is no namespace, with what it is; `Denied` if it belongs to a
     /// process that the caller may not trace.
+    /// # Kernel
+    /// Linux 4.11 tells the kind. See namespaces(7), ioctl_nsfs(2).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let object = || Object::Path(path.to_owned());
@@ -76,6 +79,9 @@ impl Namespace {
     /// # Errors
     /// `Invalid` if it is no namespace, with what it is; a descriptor opened with `O_PATH` is none either, for it answers
     /// nothing.
+    /// # Kernel
+    /// Linux 4.11 tells the kind. See ioctl_nsfs(2), `NS_GET_NSTYPE`.
+    #[doc(alias = "NS_GET_NSTYPE")]
     pub fn from_fd(fd: OwnedFd) -> Result<Self, Error> {
         let number = fd.as_raw_fd();
         Self::checked(fd, "use", || Object::Descriptor(number))

@@ -68,6 +68,8 @@ impl Namespace {
     /// As [`of`](Self::of); `Invalid` for 0.
     /// # Privileges
     /// As [`of`](Self::of).
+    /// # Kernel
+    /// Reads /proc, which has to be the caller's pid namespace's. See proc_pid_ns(5).
     pub fn of_pid(pid: u32, kind: NamespaceKind) -> Result<Self, Error> {
         if pid == 0 {
             let problem = "0 is not the number of a process".to_owned();
@@ -86,6 +88,8 @@ impl Namespace {
     ///
     /// # Errors
     /// `Unsupported` if the kernel has no such namespaces; `NotFound` where no /proc is mounted.
+    /// # Kernel
+    /// Reads /proc/thread-self/ns (Linux 3.17). See proc_pid_ns(5).
     pub fn of_this_thread(kind: NamespaceKind) -> Result<Self, Error> {
         let thread = rustix::thread::gettid().as_raw_pid().cast_unsigned();
         let failed = |errno| explain(Object::Namespace(kind, Some(thread)), kind, errno);

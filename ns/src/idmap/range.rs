@@ -83,7 +83,8 @@ impl FromStr for IdRange {
     /// Reads three decimal numbers with white space between them, as in `/proc/PID/uid_map`.
     ///
     /// # Errors
-    /// `Invalid`, naming the column, if there are not three, or one is not a number below 2³².
+    /// `Invalid`, naming the column, if there are not three, or one is not a number below 2³². A range is one line: there is
+    /// no other to name.
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::parse(text, 1).map_err(|problem| Error::invalid("parse", Object::Named("id range"), vec![problem]))
     }

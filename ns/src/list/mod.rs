@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::handle::NamespaceId;
 use crate::kind::NamespaceKind;
 
-/// The namespaces of a machine, as far as the caller sees them, in the order of their inodes.
+/// The namespaces of a machine, as far as the caller sees them, in the order of their inodes. See lsns(8), namespaces(7).
 ///
 /// Displays as a table in the manner of lsns(8).
 ///

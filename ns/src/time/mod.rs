@@ -26,7 +26,8 @@ use crate::procfs::{self, demand_procfs};
 const FURTHEST: i64 = 9_223_372_036;
 const NANOS: i128 = 1_000_000_000;
 
-/// How far a clock of a time namespace is ahead of the initial one's, or behind: at most 292 years.
+/// How far a clock of a time namespace is ahead of the initial one's, or behind: at most 292 years. See
+/// time_namespaces(7).
 ///
 /// Displays as the kernel writes it: seconds, rounded down, and nanoseconds more. What is half a second behind is
 /// `-1 500000000`.
@@ -100,7 +101,7 @@ impl fmt::Display for ClockOffset {
     }
 }
 
-/// What a time namespace adds to the clocks. The clock that tells the date has none.
+/// What a time namespace adds to the clocks. The clock that tells the date has none. See time_namespaces(7), clock_gettime(2).
 ///
 /// Displays, and parses, as the text of `/proc/PID/timens_offsets`; a clock without a line is not moved.
 ///
