@@ -18,6 +18,8 @@ use crate::words::{shown, words};
 /// Displays as one word ("mount"), and parses from three spellings: that word, the name in `/proc/PID/ns` ("mnt") and the
 /// kernel's flag ("CLONE_NEWNS"); "network" is understood too. With the feature `serde` it is that one word, and every
 /// spelling is read.
+///
+/// See namespaces(7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]

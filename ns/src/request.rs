@@ -12,6 +12,8 @@ use std::os::fd::OwnedFd;
 use crate::set::Namespaces;
 
 /// What clone3 is asked for in the copying form.
+///
+/// See clone(2), namespaces(7).
 #[derive(Debug, Default)]
 pub struct Request {
     pub(crate) namespaces: Namespaces,

@@ -9,6 +9,8 @@
 use std::fmt;
 
 /// How a process ended: an exit code, a signal, or unknown.
+///
+/// See waitid(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExitStatus(Option<i32>);
 

@@ -41,6 +41,8 @@ pub use prepared::Prepared;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// See setns(2), unshare(2).
 #[derive(Debug, Clone, Default)]
 pub struct Join {
     targets: Vec<Target>,

@@ -25,6 +25,8 @@ use crate::floor::join;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// See setns(2), unshare(2).
 #[derive(Debug, Clone)]
 pub struct Prepared(Way);
 

@@ -13,6 +13,8 @@ use crate::kind::NamespaceKind;
 ///
 /// Displays as /proc shows it: `mnt:[4026531841]`. Like the number of a process it may be given anew, to another namespace,
 /// when this one has ended; as long as a [`Namespace`] holds it, it is not.
+///
+/// See namespaces(7), "The /proc/pid/ns/ directory".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]

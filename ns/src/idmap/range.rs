@@ -16,6 +16,8 @@ use crate::words::{shown, words};
 /// `count` consecutive ids: `inside`, `inside + 1`, … in the namespace are `outside`, `outside + 1`, … in its parent.
 ///
 /// Its text, both ways, is the kernel's: "0 100000 65536" is inside, outside, count.
+///
+/// See user_namespaces(7), "User and group ID mappings".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct IdRange {

@@ -20,6 +20,8 @@ use super::{IdMap, IdRange, Ids};
 use crate::error::{Error, Object};
 
 /// How a map was written: what [`IdMap::write_to`] really did.
+///
+/// See user_namespaces(7), newuidmap(1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {

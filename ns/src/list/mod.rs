@@ -50,6 +50,8 @@ pub struct Listing {
 }
 
 /// A namespace, and who is in it.
+///
+/// See lsns(8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
@@ -82,6 +84,8 @@ impl Listed {
 }
 
 /// The process with the lowest number in a namespace.
+///
+/// See lsns(8), proc_pid_status(5), proc_pid_cmdline(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
@@ -99,6 +103,8 @@ pub struct FirstProcess {
 }
 
 /// What the caller was not allowed to see.
+///
+/// See ptrace(2), "Ptrace access mode checking".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]

@@ -11,6 +11,8 @@ use crate::sys::{self, PidfdInfo};
 /// A held process as it was when the kernel was asked: [`PidFd::info`].
 ///
 /// Of a process that has ended and was reaped nothing is left but its exit status.
+///
+/// See pidfd_open(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "pidfd_info")]

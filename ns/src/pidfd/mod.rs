@@ -25,6 +25,8 @@ use crate::sys;
 /// A held process.
 ///
 /// Dropping it closes the descriptor and leaves the process alone.
+///
+/// See pidfd_open(2).
 #[derive(Debug)]
 pub struct PidFd(OwnedFd);
 
@@ -296,6 +298,8 @@ impl PidFd {
 }
 
 /// Who gets a signal that is sent by a descriptor.
+///
+/// See pidfd_send_signal(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SignalScope {
     /// The held thread alone; of a process its first.

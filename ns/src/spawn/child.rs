@@ -16,6 +16,8 @@ use crate::status::ExitStatus;
 /// A program that was started.
 ///
 /// As with std's `Child`, dropping it lets the program run on; who never waits leaves a zombie until the caller ends.
+///
+/// See waitid(2), pidfd_open(2).
 #[derive(Debug)]
 pub struct Child {
     pid: u32,

@@ -50,6 +50,8 @@ use table::{Failure, Program, Table, Text};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// See clone(2), execve(2), namespaces(7).
 #[derive(Debug)]
 pub struct Spawn {
     program: PathBuf,
