@@ -13,7 +13,11 @@
 //!   a byte ───────────────────────────────────────────────────────► calls of the table, exec
 //!   ◄─ end of file: it runs; eight bytes before that: what failed
 //! ```
+//!
+//! From the moment that the second stage is in a joined pid namespace, who is there may stop it, or end it: neither must
+//! keep the caller.
 
+use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -22,7 +26,7 @@ use std::os::unix::net::UnixStream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg, send};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid};
 
 use super::call::Call;
 use super::settings::Settings;
@@ -64,8 +68,10 @@ fn receive(socket: &UnixStream, child: &Half) -> Result<Option<Report>, Error> {
     const EPROTO: i32 = 71;
     const EMFILE: i32 = 24;
     let failed = |errno: i32| Error::os("hear from", Object::Named("the child of a start"), errno);
-    if !child.is_heard(socket).map_err(|errno| failed(errno.raw_os_error()))? {
-        return Ok(None);
+    match child.hear(socket).map_err(|errno| failed(errno.raw_os_error()))? {
+        Heard::Word => {}
+        Heard::Ended => return Ok(None),
+        Heard::Stopped => return Err(stopped()),
     }
     let mut bytes = [0; 8];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -126,40 +132,84 @@ impl From<Error> for Trouble {
 }
 
 /// A child that is not what it shall be yet; ended and reaped when dropped.
-struct Half(Option<(u32, PidFd)>);
-
-impl Half {
-    fn done(mut self) -> Option<(u32, PidFd)> {
-        self.0.take()
-    }
+struct Half {
+    held: Option<(u32, PidFd)>,
+    /// How often it may still be found stopped.
+    patience: Cell<u32>,
 }
 
+/// What is to be had from a child.
+enum Heard {
+    /// A word, or the end of the file.
+    Word,
+    /// It has ended without one.
+    Ended,
+    /// Somebody stops it whenever it goes on.
+    Stopped,
+}
+
+/// How long a child may be silent before it is looked at.
+const SILENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// How often a child is made to go on: one stop may be anybody's, this many are meant.
+const PATIENCE: u32 = 10;
+
 impl Half {
-    /// Waits until something is to be read from the socket, or its end; false if the child ended without a word.
-    fn is_heard(&self, socket: &UnixStream) -> Result<bool, rustix::io::Errno> {
-        let Some((_, pidfd)) = &self.0 else { return Ok(true) };
+    fn new(pid: u32, pidfd: OwnedFd) -> Self {
+        Self { held: Some((pid, pidfd.into())), patience: Cell::new(PATIENCE) }
+    }
+
+    fn done(mut self) -> Option<(u32, PidFd)> {
+        self.held.take()
+    }
+
+    /// Waits until something is to be read from the socket, or its end.
+    ///
+    /// A child that is stopped is made to go on, since nobody else might; it blocks all other signals.
+    fn hear(&self, socket: &UnixStream) -> Result<Heard, rustix::io::Errno> {
+        let Some((_, pidfd)) = &self.held else { return Ok(Heard::Word) };
+        let said = || {
+            let mut said = [PollFd::new(socket, PollFlags::IN)];
+            poll(&mut said, Some(&Timespec::default())).map(|ready| ready > 0)
+        };
         loop {
             let mut fds = [PollFd::new(socket, PollFlags::IN), PollFd::new(pidfd, PollFlags::IN)];
-            match poll(&mut fds, None) {
+            let ready = match poll(&mut fds, Some(&SILENCE)) {
                 Err(rustix::io::Errno::INTR) => continue,
-                Err(errno) => return Err(errno),
-                Ok(_) => {}
-            }
+                ready => ready?,
+            };
             if fds.iter().take(1).any(|fd| !fd.revents().is_empty()) {
-                return Ok(true);
+                return Ok(Heard::Word);
             }
-            // What it said before its end is there by now.
-            let mut said = [PollFd::new(socket, PollFlags::IN)];
-            return poll(&mut said, Some(&Timespec::default())).map(|ready| ready > 0);
+            if ready > 0 {
+                // What it said before its end is there by now.
+                return Ok(if said()? { Heard::Word } else { Heard::Ended });
+            }
+            // Looked at the socket again: a program that has begun meanwhile may be stopped as it likes.
+            if is_stopped(pidfd) && !said()? {
+                let Some(left) = self.patience.get().checked_sub(1) else { return Ok(Heard::Stopped) };
+                self.patience.set(left);
+                // Without the right it stays stopped, and patience ends.
+                drop(pidfd.signal(Signal::CONT.as_raw()));
+            }
         }
     }
 }
 
+/// Whether a child of ours is stopped now. It stays to be told to others.
+fn is_stopped(pidfd: &PidFd) -> bool {
+    // __WALL: it has not executed.
+    let all = WaitIdOptions::from_bits_retain(0x4000_0000);
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | all;
+    waitid(WaitId::PidFd(pidfd.as_fd()), options).is_ok_and(|status| status.is_some_and(|status| status.stopped()))
+}
+
 impl Drop for Half {
     fn drop(&mut self) {
-        if let Some((_, pidfd)) = self.0.take() {
+        if let Some((_, pidfd)) = self.held.take()
+            && pidfd.kill().is_ok()
+        {
             // Reaped, so that a failed start leaves no zombie.
-            drop(pidfd.kill());
             drop(pidfd.wait());
         }
     }
@@ -200,7 +250,7 @@ pub(super) fn run(
         extras: Extras { cgroup: settings.cgroup.as_ref().map(AsFd::as_fd), pids: &settings.pids },
     };
     let (pid, pidfd) = stages.start().map_err(|errno| Trouble::Failure(Failure::of_clone(errno)))?;
-    let mut child = Half(Some((pid, pidfd.into())));
+    let mut child = Half::new(pid, pidfd);
     // Or the end of file would never come.
     let Wire { ours: first_wire, childs } = wire;
     drop(childs);
@@ -223,7 +273,7 @@ pub(super) fn run(
         None => return Err(Trouble::Error(unheard())),
     };
     drop(first_wire);
-    if let (Some(offsets), Some((pid, _))) = (settings.time_offsets, &child.0) {
+    if let (Some(offsets), Some((pid, _))) = (settings.time_offsets, &child.held) {
         match receive(&ours, &child)? {
             Some(Report::Clocks(Ok(()))) => offsets.write_to(directory_of(*pid)?)?,
             Some(report) => return Err(trouble(report)),
@@ -234,7 +284,7 @@ pub(super) fn run(
     if second {
         let first = child;
         child = match receive(&ours, &first)? {
-            Some(Report::Second(pid, pidfd)) => Half(Some((pid, pidfd.into()))),
+            Some(Report::Second(pid, pidfd)) => Half::new(pid, pidfd),
             Some(report) => return Err(trouble(report)),
             None => return Err(Trouble::Error(unheard())),
         };
@@ -243,7 +293,7 @@ pub(super) fn run(
             pidfd.wait()?;
         }
     }
-    if let (Some(map), Some((pid, _))) = (map, &child.0) {
+    if let (Some(map), Some((pid, _))) = (map, &child.held) {
         map.write_to(directory_of(*pid)?, *pid)?;
     }
     if waits {
@@ -262,9 +312,47 @@ fn unheard() -> Error {
     Error::because("start", Object::Named("a program in other namespaces"), ErrorKind::WrongState, why)
 }
 
+/// The child was kept from going on, and has been ended.
+fn stopped() -> Error {
+    let why = "the child was stopped (SIGSTOP) again and again before it could execute the program".to_owned();
+    Error::because("start", Object::Named("a program in other namespaces"), ErrorKind::WrongState, why)
+        .with_hint("a process of the pid namespace that is joined may do so: it can keep everybody from beginning there")
+}
+
 /// The directory of a child in /proc.
 fn directory_of(pid: u32) -> Result<OwnedFd, Error> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(CWD, format!("/proc/{pid}"), flags, Mode::empty())
         .map_err(|errno| Error::os("look at", Object::Pid(pid), errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ExitStatus, Spawn};
+
+    fn half(script: &str) -> (Half, PidFd) {
+        let child = Spawn::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+        let copy = || child.as_fd().try_clone_to_owned().unwrap();
+        (Half::new(child.pid(), copy()), copy().into())
+    }
+
+    #[test]
+    fn a_child_that_is_stopped_whenever_it_goes_on_is_given_up_and_ended() {
+        let (child, pidfd) = half("while :; do kill -STOP $$; done");
+        let (socket, _other) = UnixStream::pair().unwrap();
+        assert!(matches!(child.hear(&socket), Ok(Heard::Stopped)));
+        let error = receive(&socket, &child).unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("pid namespace")), "{error:?}");
+        drop(child);
+        assert!(pidfd.has_ended().unwrap());
+    }
+
+    #[test]
+    fn a_child_that_is_stopped_once_goes_on() {
+        let (child, pidfd) = half("kill -STOP $$; exit 4");
+        let (socket, _other) = UnixStream::pair().unwrap();
+        assert!(matches!(child.hear(&socket), Ok(Heard::Ended)));
+        assert_eq!(pidfd.wait().unwrap(), ExitStatus::from_wait_status(4 << 8));
+    }
 }

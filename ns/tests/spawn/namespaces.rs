@@ -322,6 +322,51 @@ fn a_pid_namespace_whose_first_process_has_ended_takes_nobody() {
     });
 }
 
+/// Process 1 of a pid namespace, that does so once it has said that it runs. It cannot signal itself, so that everybody
+/// whom `kill -1` finds has just begun there.
+fn hostile(script: &str) -> Halted {
+    Halted::waiting(sh(&format!("echo; {script}; read line")).namespaces(Namespaces::new().make([Pid])))
+}
+
+#[test]
+fn who_is_stopped_once_on_the_way_into_a_pid_namespace_goes_on() {
+    needs!(root);
+    isolated(|| {
+        for _ in 0..rounds(20) {
+            let other = hostile("until kill -STOP -1; do :; done 2>/dev/null");
+            let mut spawn = sh("exit 3");
+            spawn.join_process(other.fd().try_clone_to_owned().unwrap(), [Pid]);
+            // The stop may come after the exec as well, where it is nobody's business but the program's.
+            let mut child = spawn.spawn().unwrap_or_else(|error| panic!("{}", said::all(&error)));
+            // Before the first process of its namespace, which ends when everybody there is reaped.
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        nobody_is_left();
+    });
+}
+
+#[test]
+fn a_pid_namespace_in_which_everybody_is_stopped_for_ever_keeps_no_caller() {
+    needs!(root);
+    isolated(|| {
+        let other = hostile("while :; do kill -STOP -1; done 2>/dev/null");
+        for _ in 0..rounds(20) {
+            let mut spawn = sh("exit 3");
+            match spawn.join_process(other.fd().try_clone_to_owned().unwrap(), [Pid]).spawn() {
+                Ok(mut child) => {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                }
+                // Who of the two is quicker is for the kernel to say.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WrongState, "{}", said::all(&error)),
+            }
+        }
+        drop(other);
+        nobody_is_left();
+    });
+}
+
 #[test]
 fn copied_starts_beside_8_allocating_threads_neither_hang_nor_fail() {
     needs!(userns);
