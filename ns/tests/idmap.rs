@@ -7,11 +7,12 @@ use std::cell::Cell;
 use std::error::Error as _;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use needs::{isolated, needs};
+use needs::{Scratch, isolated, needs};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rustix::process::getuid;
@@ -278,9 +279,18 @@ fn a_process_that_is_gone_is_not_found() {
 fn a_descriptor_of_something_else_is_refused() {
     needs!(userns, program("unshare"));
     isolated(|| {
-        for (path, errno) in [("/", 2), ("/proc/self/status", 20)] {
-            let error = IdMap::current_as_root().write_to(File::open(path).unwrap().as_fd(), 1).unwrap_err();
-            assert_eq!(error.errno(), Some(errno), "{error}: {}", cause(&error));
+        let of = |path: &str| IdMap::current_as_root().write_to(File::open(path).unwrap().as_fd(), 1).unwrap_err();
+        assert_eq!(of("/proc/self/status").errno(), Some(20));
+        assert_eq!(of("/").kind(), ErrorKind::Invalid);
+        // Nor is anything written to files of somebody's making, whatever their names.
+        let made = Scratch::new();
+        for name in ["uid_map", "gid_map", "setgroups"] {
+            fs::write(made.path().join(name), "").unwrap();
+        }
+        let error = of(made.path().to_str().unwrap());
+        assert_eq!(cause(&error), "the directory of the process is not one of procfs");
+        for name in ["uid_map", "gid_map", "setgroups"] {
+            assert_eq!(fs::read_to_string(made.path().join(name)).unwrap(), "");
         }
     });
 }
@@ -378,6 +388,21 @@ fn under_no_new_privs_the_helpers_are_known_to_be_powerless() {
         let error = thread::scope(|scope| scope.spawn(powerless).join().unwrap()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied);
         assert!(error.hint().unwrap().contains("no_new_privs"), "{:?}", error.hint());
+    });
+}
+
+#[test]
+fn a_process_that_hides_its_memory_is_told_as_such() {
+    needs!(user, userns, program("unshare"));
+    isolated(|| {
+        let made = Scratch::new();
+        let program = made.path().join("sleep");
+        fs::copy("/bin/sleep", &program).unwrap();
+        // What its owner may not read is undumpable when executed.
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o111)).unwrap();
+        let sleeper = Sleeper::start(Command::new("unshare").arg("--user").arg(&program).arg(ENDLESS));
+        let error = sleeper.map(&IdMap::current_as_root()).unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("undumpable")), "{error}: {:?}", error.hint());
     });
 }
 

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::{Errno, read, retry_on_intr, write};
 use rustix::thread::CapabilitySet;
 
@@ -96,7 +96,9 @@ impl Target<'_> {
 
     /// Who owns its files in /proc, if that is not the caller.
     fn foreign_owner(self, caller: Caller) -> Option<u32> {
-        fstat(self.directory).ok().map(|stat| stat.st_uid).filter(|owner| *owner != caller.uid)
+        // Of a file: the directory belongs to the process' user in any case.
+        let stat = statat(self.directory, c"uid_map", AtFlags::SYMLINK_NOFOLLOW);
+        stat.ok().map(|stat| stat.st_uid).filter(|owner| *owner != caller.uid)
     }
 
     fn is_in_the_callers_namespace(self) -> bool {

@@ -18,6 +18,7 @@ use super::helper;
 use super::target::{Attempt, Target};
 use super::{IdMap, IdRange, Ids};
 use crate::error::{Error, Object};
+use crate::procfs::demand_procfs;
 
 /// How a map was written: what [`IdMap::write_to`] really did.
 ///
@@ -73,7 +74,8 @@ impl IdMap {
     /// read back. [`Written`] tells which it was.
     ///
     /// # Errors
-    /// Before anything is written: `Invalid` for a map that [`check`](Self::check) refuses; `Unsupported` if a helper is
+    /// Before anything is written: `Invalid` for a map that [`check`](Self::check) refuses, and for a directory that is not
+    /// one of procfs; `Unsupported` if a helper is
     /// needed and not installed. Then: `Denied` with error number EPERM if the kernel refuses, without one if a helper
     /// does (its words are the cause); `WrongState` if the namespace has a map already; `NotFound` if the process is gone.
     /// A failure may leave the groups written and the users not: the namespace is then of no use.
@@ -87,6 +89,7 @@ impl IdMap {
     #[doc(alias = "setgroups")]
     pub fn write_to(&self, process: impl AsFd, pid: u32) -> Result<Written, Error> {
         self.check()?;
+        demand_procfs(process.as_fd(), "map ids of", Object::Pid(pid))?;
         let target = Target { directory: process.as_fd(), pid };
         let caller = Caller::current(pid)?;
         // Both ways are known before the first write: an absent helper must not leave half a map.
