@@ -45,11 +45,19 @@ pub(super) fn ended(op: &'static str, object: Object) -> Error {
     Error::explained(op, object, ErrorKind::NotFound, ESRCH, "the process has ended")
 }
 
-/// The calling thread's own namespace.
-pub(super) fn own(kind: NamespaceKind) -> Option<Identity> {
-    let path = format!("/proc/thread-self/ns/{}", kind.proc_name());
-    let stat = rustix::fs::stat(path.as_str()).ok()?;
-    Some((stat.st_dev, stat.st_ino))
+/// Whether it is the calling thread's own namespace, and that of its children.
+pub(super) fn is_own(kind: NamespaceKind, namespace: BorrowedFd<'_>) -> bool {
+    let own = |name: &str| {
+        let stat = rustix::fs::stat(format!("/proc/thread-self/ns/{name}").as_str()).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let is = |name: &str| identity(namespace).is_some_and(|identity| own(name) == Some(identity));
+    is(kind.proc_name())
+        && match kind {
+            NamespaceKind::Pid => is("pid_for_children"),
+            NamespaceKind::Time => is("time_for_children"),
+            _ => true,
+        }
 }
 
 /// Whether `namespace` belongs to the user namespace `user`, or to one below it.

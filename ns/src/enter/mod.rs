@@ -64,7 +64,7 @@ impl Join {
     }
 
     /// An existing namespace, by an open file of it: `/proc/PID/ns/net`, or where one is pinned (`/run/netns/NAME`). Which
-    /// kind it is the file itself says.
+    /// kind it is the file itself says. The caller's own user or time namespace is passed over.
     #[must_use]
     #[doc(alias = "setns")]
     pub fn namespace(mut self, namespace: impl Into<OwnedFd>) -> Self {
@@ -73,6 +73,9 @@ impl Join {
     }
 
     /// These namespaces of a process, by its pidfd. They are joined in one step: all of them, or none.
+    ///
+    /// Those in which the caller is already are passed over, which takes no right and changes nothing: neither root nor
+    /// working directory, if it is the mount namespace. So all kinds may be given of any process.
     /// # Kernel
     /// Linux 5.8. See setns(2).
     #[must_use]
@@ -82,7 +85,8 @@ impl Join {
         self
     }
 
-    /// New namespaces of these kinds, made after the others were joined.
+    /// New namespaces of these kinds, made after the others were joined. The mounts of a new mount namespace propagate as
+    /// those that they are copies of: below a shared one what is mounted appears in both.
     ///
     /// Not a user namespace: somebody has to write its id map from outside, which
     /// [`Spawn::namespaces`](crate::Spawn::namespaces) does.

@@ -60,8 +60,10 @@ impl Way {
     /// Looks at every target, and puts them in order.
     pub(super) fn find(targets: &[Target], make: NamespaceFlags, who: Who) -> Result<Self, Error> {
         let found = targets.iter().map(Found::look).collect::<Result<Vec<_>, _>>()?;
-        check(&found, make, who)?;
-        let (found, user) = without_own_user_namespace(found)?;
+        let empty = found.iter().filter(|found| found.kinds.is_empty()).count();
+        let found: Vec<_> = found.into_iter().filter_map(Found::without_own).collect();
+        check(&found, empty, make, who)?;
+        let user = user_of(&found)?;
         let mut way =
             Self { entries: Vec::new(), names: Vec::new(), held: Vec::new(), joined: NamespaceFlags::empty() };
         if who != Who::Child && found.iter().any(|found| found.kinds.contains(NamespaceFlags::MOUNT)) {
@@ -143,6 +145,25 @@ impl Found {
         }
     }
 
+    /// Without what is the caller's own; nothing if that is all.
+    ///
+    /// The kernel refuses to join the user namespace that one is in (it would give back rights that were given up), a time
+    /// namespace to threads, and to join any takes a right.
+    fn without_own(mut self) -> Option<Self> {
+        let own = |kind: NamespaceKind| match self.name {
+            // What cannot be looked at the kernel will refuse with a better reason.
+            Name::Process(..) => self.namespace(kind).ok().is_some_and(|there| look::is_own(kind, there.as_fd())),
+            // To join a mount namespace by its file is to go to its root too, and who gives one file means it.
+            _ => matches!(kind, NamespaceKind::User | NamespaceKind::Time) && look::is_own(kind, self.fd.as_fd()),
+        };
+        let own: NamespaceFlags = self.kinds.kinds().filter(|kind| own(*kind)).collect();
+        self.kinds.remove(own);
+        if let Name::Process(_, kinds) = &mut self.name {
+            *kinds = self.kinds;
+        }
+        (!self.kinds.is_empty()).then_some(self)
+    }
+
     /// One namespace of the process.
     fn namespace(&self, kind: NamespaceKind) -> Result<Namespace, Error> {
         let copy = self.fd.try_clone();
@@ -162,27 +183,14 @@ impl Found {
     }
 }
 
-/// The kernel refuses to join the user namespace that one is in (it would give back rights that were given up); there is
-/// nothing to do for it.
-fn without_own_user_namespace(found: Vec<Found>) -> Result<(Vec<Found>, Option<Identity>), Error> {
-    let own = look::own(NamespaceKind::User);
-    let mut left = Vec::new();
-    let mut user = None;
-    for mut found in found {
-        match found.user()? {
-            Some(theirs) if own == Some(theirs) => {
-                found.kinds.remove(NamespaceFlags::USER);
-                if !found.kinds.is_empty() {
-                    left.push(found);
-                }
-            }
-            theirs => {
-                user = user.or(theirs);
-                left.push(found);
-            }
+/// The user namespace that is joined.
+fn user_of(found: &[Found]) -> Result<Option<Identity>, Error> {
+    for found in found {
+        if let Some(user) = found.user()? {
+            return Ok(Some(user));
         }
     }
-    Ok((left, user))
+    Ok(None)
 }
 
 /// Those to be joined by the caller's rights; then the user namespace, and those that it gives the rights for.
@@ -200,13 +208,11 @@ fn split(found: Vec<Found>, user: Identity) -> Result<(Vec<Found>, Vec<Found>), 
 }
 
 /// What no kernel could make sense of.
-fn check(found: &[Found], make: NamespaceFlags, who: Who) -> Result<(), Error> {
+fn check(found: &[Found], empty: usize, make: NamespaceFlags, who: Who) -> Result<(), Error> {
     let mut problems = Vec::new();
     let mut seen = NamespaceFlags::empty();
+    problems.extend((0..empty).map(|_| "a process is given without a kind of namespace to join".to_owned()));
     for found in found {
-        if found.kinds.is_empty() {
-            problems.push("a process is given without a kind of namespace to join".to_owned());
-        }
         problems.extend((seen & found.kinds).kinds().map(|kind| format!("two {kind} namespaces are to be joined")));
         seen |= found.kinds;
     }

@@ -37,6 +37,9 @@ impl Prepared {
 
     /// Takes the way, on the **calling thread**: for the closure of `CommandExt::pre_exec`, which runs in the child.
     ///
+    /// `Command` does its own part first: what `uid` and `gid` have made of the child no longer has the rights to join
+    /// (EPERM), and the directory of `current_dir` is lost where a mount namespace is joined, which begins at its root.
+    ///
     /// Until the exec the child's memory, a copy of the program's, is kept from those who are in the namespaces already
     /// (`PR_SET_DUMPABLE` 0). It allocates nothing, takes no lock and calls no function of libc. Of a pid namespace not the program itself
     /// becomes a member, but its children: there [`Spawn`](crate::Spawn) is the better way, which clones twice.

@@ -130,7 +130,7 @@ fn what_a_closure_answers_and_its_panic_are_handed_over() {
 fn what_no_thread_can_join_is_refused_with_the_other_ways() {
     needs!(userns);
     isolated(|| {
-        let other = Neighbour::of_its_own(&[Uts]);
+        let other = Neighbour::of_its_own(&[Uts, Time]);
         let before = here();
         let error = other.join(&[User, Uts]).run(|| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -145,6 +145,26 @@ fn what_no_thread_can_join_is_refused_with_the_other_ways() {
         let error = other.join(&[]).run(|| ()).unwrap_err();
         check("no kind of a process", &error);
         assert_eq!(here(), before);
+    });
+}
+
+#[test]
+fn what_the_caller_is_in_already_takes_no_right_and_no_child() {
+    isolated(|| {
+        let mut child = Spawn::new("/bin/sh").args(["-c", "read line"]).stdin(Stdio::Piped).spawn().unwrap();
+        let there = Join::new().process(child.as_fd().try_clone_to_owned().unwrap(), NamespaceKind::ALL);
+        let before = here();
+        let found = there.run(here).unwrap_or_else(|error| panic!("{}", said::all(&error)));
+        assert_eq!(found.unwrap(), before);
+        let mut spawn = Spawn::new("/bin/true");
+        spawn.join_process(child.as_fd().try_clone_to_owned().unwrap(), NamespaceKind::ALL);
+        assert!(spawn.status().unwrap().success());
+        for name in ["user", "time"] {
+            let own = File::open(format!("/proc/self/ns/{name}")).unwrap();
+            Join::new().namespace(own).run(|| ()).unwrap().unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     });
 }
 

@@ -10,7 +10,7 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use skep::ns::{Error, Namespace, NamespaceKind, PidFd, Spawn};
+use skep::ns::{Error, NamespaceKind, PidFd, Spawn};
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1).peekable();
@@ -31,21 +31,10 @@ fn run(process: u32, kinds: Option<&str>, command: &[OsString]) -> Result<u8, Er
     let process = PidFd::open(process)?;
     let kinds = match kinds {
         Some(kinds) => kinds.split(',').map(str::parse).collect::<Result<Vec<NamespaceKind>, _>>()?,
-        None => others(&process)?,
+        None => NamespaceKind::ALL.to_vec(),
     };
     let (program, args) =
         command.split_first().map_or(("sh".into(), [].as_slice()), |(first, rest)| (first.clone(), rest));
     let status = Spawn::new(program).args(args.iter().cloned()).join_process(process, kinds).status()?;
     Ok(status.shell_code().unwrap_or(u8::MAX))
-}
-
-/// The kinds in which the process is elsewhere: to join one's own would take a right and change nothing.
-fn others(process: &PidFd) -> Result<Vec<NamespaceKind>, Error> {
-    let mut others = Vec::new();
-    for kind in NamespaceKind::ALL {
-        if Namespace::of(process, kind)?.id()? != Namespace::of_this_thread(kind)?.id()? {
-            others.push(kind);
-        }
-    }
-    Ok(others)
 }
