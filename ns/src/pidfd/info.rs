@@ -10,7 +10,7 @@ use crate::sys::{self, PidfdInfo};
 
 /// A held process as it was when the kernel was asked: [`PidFd::info`].
 ///
-/// Of a process that has ended and was reaped nothing is left but its exit status.
+/// Of a process that has ended and was reaped nothing is left but its exit status and the cgroup that it ended in.
 ///
 /// See pidfd_open(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

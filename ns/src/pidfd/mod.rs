@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
 
@@ -50,6 +51,12 @@ impl PidFd {
         rustix::process::pidfd_open(number, PidfdFlags::empty()).map(Self).map_err(|errno| {
             let error = Error::os("open", object, errno.raw_os_error());
             match errno {
+                // Which of the two differs from kernel to kernel.
+                Errno::INVAL | Errno::NOENT => {
+                    let why = "it is a thread, and not the first of its process".to_owned();
+                    Error::because("open", Object::Pid(pid), ErrorKind::Invalid, why)
+                        .with_hint("PidFd::open_thread holds a thread")
+                }
                 Errno::NOSYS => {
                     error.with_hint("a seccomp profile refuses pidfd_open; starts through skep do not need it")
                 }
@@ -61,7 +68,7 @@ impl PidFd {
     /// Holds one thread of a process, by its number in the caller's pid namespace.
     ///
     /// It becomes readable when that thread ends, [`has_ended`](Self::has_ended) with it; a thread has no exit status, and
-    /// [`wait`](Self::wait) is for processes.
+    /// [`wait`](Self::wait) answers [`ExitStatus::UNKNOWN`].
     ///
     /// # Errors
     /// As [`open`](Self::open); `Unsupported` before Linux 6.9.
@@ -101,7 +108,8 @@ impl PidFd {
     /// Sends `signal` to more or less than the held process, whichever was opened.
     ///
     /// # Errors
-    /// As [`signal`](Self::signal); `Unsupported` before Linux 6.9.
+    /// As [`signal`](Self::signal); `WrongState` for [`SignalScope::Group`] where the process leads no group;
+    /// `Unsupported` before Linux 6.9.
     /// # Privileges
     /// As [`signal`](Self::signal); to a group it is sent to those whom the caller may signal.
     /// # Kernel
@@ -109,6 +117,7 @@ impl PidFd {
     #[doc(alias = "PIDFD_SIGNAL_THREAD")]
     #[doc(alias = "PIDFD_SIGNAL_PROCESS_GROUP")]
     pub fn signal_scope(&self, signal: i32, scope: SignalScope) -> Result<(), Error> {
+        const ESRCH: i32 = 3;
         const EINVAL: i32 = 22;
         let flags = match scope {
             SignalScope::Thread => 1,
@@ -120,6 +129,10 @@ impl PidFd {
             EINVAL if (0..=64).contains(&signal) && self.is_pidfd() => {
                 let why = "signals of a scope are there from Linux 6.9 on";
                 Error::explained("signal", Object::Named("process"), ErrorKind::Unsupported, EINVAL, why)
+            }
+            ESRCH if scope == SignalScope::Group && self.has_ended().is_ok_and(|ended| !ended) => {
+                let why = "it leads no process group";
+                Error::explained("signal the group of", Object::Named("process"), ErrorKind::WrongState, ESRCH, why)
             }
             errno => self.refused("signal", errno),
         })
@@ -142,10 +155,10 @@ impl PidFd {
                 let why = "the process has no such descriptor";
                 Error::explained("take", Object::Descriptor(number), ErrorKind::NotFound, EBADF, why)
             }
-            EPERM => self.refused("take a descriptor of", EPERM).with_hint(
+            EPERM => self.refused("take an open file from", EPERM).with_hint(
                 "it takes the right to trace the process: the same account, and what kernel.yama.ptrace_scope allows",
             ),
-            errno => self.refused("take a descriptor of", errno),
+            errno => self.refused("take an open file from", errno),
         })
     }
 
@@ -249,8 +262,10 @@ impl PidFd {
     /// Whether the process has ended. Does not wait, and does not reap it: its status stays for whoever waits.
     ///
     /// # Errors
-    /// Only what the kernel has against the descriptor itself.
+    /// `Invalid` for a descriptor that is no pidfd.
     pub fn has_ended(&self) -> Result<bool, Error> {
+        // Of a descriptor that is none a poll would say yes.
+        self.reap(WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)?;
         self.poll(PollFlags::IN, Some(Duration::ZERO))
     }
 
@@ -287,6 +302,10 @@ impl PidFd {
     /// What the kernel keeps of a process that somebody else reaps. It does so from the reaping on, which follows the
     /// death after a moment, for which `patience` is had.
     fn kept_status(&self, patience: Duration) -> ExitStatus {
+        // PIDFD_THREAD: what is kept of a thread is not how its process ended.
+        if rustix::fs::fcntl_getfl(&self.0).is_ok_and(|flags| flags.contains(OFlags::EXCL)) {
+            return ExitStatus::UNKNOWN;
+        }
         let kept = || sys::pidfd_exit_code(self.0.as_fd()).map(ExitStatus::from_wait_status);
         kept()
             .or_else(|| {

@@ -6,13 +6,17 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use needs::{isolated, needs};
-use skep_ns::{ErrorKind, PidFd, SignalScope, Stdio};
+use skep_ns::{ErrorKind, ExitStatus, PidFd, SignalScope, Stdio};
 
 use crate::support::halted::{HALT, Halted};
 use crate::support::{raw, said, sh};
 
 fn check(name: &str, error: &skep_ns::Error) {
     said::check(name, error, Path::new("/none"));
+}
+
+fn check_without(name: &str, error: &skep_ns::Error, number: u32) {
+    said::MESSAGES.check(name, &said::all(error).replace(&number.to_string(), "PID"));
 }
 
 #[test]
@@ -28,10 +32,13 @@ fn a_process_tells_who_it_is_and_how_it_ended() {
         let users = info.users.unwrap();
         assert_eq!([users.real, users.effective, users.saved, users.file_system], [own[0], own[1], own[1], own[1]]);
         assert_eq!(info.groups.unwrap().real, rustix::process::getgid().as_raw());
-        assert!(info.cgroup.is_some_and(|cgroup| cgroup > 0));
+        let cgroup = info.cgroup;
+        assert!(cgroup.is_some_and(|cgroup| cgroup > 0));
         assert_eq!(info.status, None);
         drop(child);
-        assert_eq!(pidfd.info().unwrap().status.unwrap().signal(), Some(9));
+        let left = pidfd.info().unwrap();
+        assert_eq!(left.status.unwrap().signal(), Some(9));
+        assert_eq!((left.numbers, left.users, left.groups, left.cgroup), (None, None, None, cgroup));
     });
 }
 
@@ -71,6 +78,14 @@ fn a_signal_reaches_the_thread_the_process_or_the_group() {
         assert_eq!(leader.wait().unwrap().signal(), Some(15));
         // Its child had the other end of the pipe too: the end of file says that it was ended as well.
         assert_eq!(leader.stdout.take().unwrap().read(&mut [0]).unwrap(), 0);
+        let alone = Halted::shell();
+        let pidfd = PidFd::from(alone.fd().try_clone_to_owned().unwrap());
+        let error = pidfd.signal_scope(0, SignalScope::Group).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState);
+        check("group of a process that leads none", &error);
+        drop(alone);
+        let error = pidfd.signal_scope(0, SignalScope::Group).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", said::all(&error));
         for scope in [SignalScope::Thread, SignalScope::Process] {
             let mut child = group("echo; read line");
             child.pidfd().signal_scope(10, scope).unwrap();
@@ -87,7 +102,7 @@ fn one_thread_is_held_and_signalled_alone() {
         let thread = std::thread::spawn(|| {
             let own = u32::try_from(raw::this_thread()).unwrap();
             let pidfd = PidFd::open_thread(own).unwrap();
-            assert!(PidFd::open(own).is_err());
+            check_without("thread that is no process", &PidFd::open(own).unwrap_err(), own);
             let before = raw::handled().0;
             pidfd.signal_scope(libc::SIGUSR1, SignalScope::Thread).unwrap();
             // Delivered before the call returns: it is this very thread.
@@ -99,6 +114,7 @@ fn one_thread_is_held_and_signalled_alone() {
         while !pidfd.has_ended().unwrap() {
             std::thread::yield_now();
         }
+        assert_eq!(pidfd.wait().unwrap(), ExitStatus::UNKNOWN);
     });
 }
 
@@ -112,6 +128,10 @@ fn a_descriptor_that_is_no_process_is_named_by_every_question() {
             other().take_fd(0).unwrap_err(),
             other().info().unwrap_err(),
             other().wait().unwrap_err(),
+            other().wait_for(std::time::Duration::ZERO).unwrap_err(),
+            other().try_wait().unwrap_err(),
+            other().has_ended().unwrap_err(),
+            other().kill().unwrap_err(),
         ];
         for error in &errors {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{}", said::all(error));

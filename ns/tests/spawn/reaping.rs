@@ -223,5 +223,10 @@ fn a_descriptor_that_is_no_pidfd_is_an_error_in_every_method() {
         assert!(not_a_process.kill().is_err());
         assert!(not_a_process.wait().is_err());
         assert!(not_a_process.wait_for(Duration::ZERO).is_err());
+        assert!(not_a_process.try_wait().is_err());
+        assert!(not_a_process.has_ended().is_err());
+        assert!(not_a_process.info().is_err());
+        assert!(not_a_process.take_fd(0).is_err());
+        assert!(not_a_process.signal_scope(0, skep_ns::SignalScope::Group).is_err());
     });
 }
