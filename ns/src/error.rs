@@ -225,7 +225,12 @@ impl Error {
     /// What to do about it, where that is certain.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+        const EMFILE: i32 = 24;
+        let limit = || {
+            (self.errno() == Some(EMFILE))
+                .then_some("the limit on open descriptors of this process is reached (ulimit -n)")
+        };
+        self.0.hint.as_deref().or_else(limit)
     }
 
     /// Everything found wrong with the request, a sentence each; empty if it was not the request.

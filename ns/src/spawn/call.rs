@@ -86,6 +86,11 @@ impl<'a> Call<'a> {
         Self::new(nr::SETHOSTNAME, [string(name), name.count_bytes() as u64, 0, 0, 0, 0], OnError::Stop)
     }
 
+    /// Names the NIS domain of this uts namespace.
+    pub(crate) fn domainname(name: &'a CStr) -> Self {
+        Self::new(nr::SETDOMAINNAME, [string(name), name.count_bytes() as u64, 0, 0, 0, 0], OnError::Stop)
+    }
+
     /// Sets the supplementary groups. Not in shared memory.
     pub(crate) fn groups(groups: &'a [u32], on_error: OnError) -> Self {
         Self::new(nr::SETGROUPS, [groups.len() as u64, address(groups.as_ptr()), 0, 0, 0, 0], on_error)

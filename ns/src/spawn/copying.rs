@@ -97,7 +97,7 @@ fn receive(socket: &UnixStream, child: &Half) -> Result<Option<Report>, Error> {
             if let Some(pid) = Report::second_of(bytes) {
                 end_by_number(pid);
             }
-            Err(failed(EMFILE).with_hint("the limit on open descriptors of this process is reached (ulimit -n)"))
+            Err(failed(EMFILE))
         }
         8 => Report::read(bytes, fd).map(Some).ok_or_else(|| failed(EPROTO)),
         _ => Err(failed(EPROTO)),
@@ -294,7 +294,7 @@ pub(super) fn run(
         }
     }
     if let (Some(map), Some((pid, _))) = (map, &child.held) {
-        map.write_to(directory_of(*pid)?, *pid)?;
+        map.write_to(directory_of(*pid)?, *pid).map_err(|error| hidden(error, way))?;
     }
     if waits {
         // A child that has ended meanwhile is found out below.
@@ -315,8 +315,22 @@ fn unheard() -> Error {
 /// The child was kept from going on, and has been ended.
 fn stopped() -> Error {
     let why = "the child was stopped (SIGSTOP) again and again before it could execute the program".to_owned();
-    Error::because("start", Object::Named("a program in other namespaces"), ErrorKind::WrongState, why)
-        .with_hint("a process of the pid namespace that is joined may do so: it can keep everybody from beginning there")
+    Error::because("start", Object::Named("a program in other namespaces"), ErrorKind::WrongState, why).with_hint(
+        "a process of the pid namespace that is joined may do so: it can keep everybody from beginning there",
+    )
+}
+
+/// A child that joins hides its memory, and its files in /proc are then those of the root of the user namespace in which
+/// the caller's program was executed. Who has left that since is not their owner.
+fn hidden(error: Error, way: &Way) -> Error {
+    const EACCES: i32 = 13;
+    if way.entries().is_empty() || error.errno() != Some(EACCES) {
+        return error;
+    }
+    error.with_hint(
+        "the caller has changed its user namespace since its last exec, and who then joins and makes a user namespace \
+         in one start owns no file of the child in /proc: execute the caller's program anew, or make two starts of it",
+    )
 }
 
 /// The directory of a child in /proc.
@@ -354,5 +368,16 @@ mod tests {
         let (socket, _other) = UnixStream::pair().unwrap();
         assert!(matches!(child.hear(&socket), Ok(Heard::Ended)));
         assert_eq!(pidfd.wait().unwrap(), ExitStatus::from_wait_status(4 << 8));
+    }
+
+    #[test]
+    fn a_map_that_could_not_be_written_of_a_hidden_child_is_told_as_such() {
+        let error = || Error::os("write the uid map of", Object::Pid(7), 13);
+        let own = std::fs::File::open("/proc/self/ns/net").unwrap();
+        let way = crate::Join::new().namespace(own).way_of_child().unwrap();
+        let hint = hidden(error(), &way);
+        assert!(hint.hint().is_some_and(|hint| hint.contains("since its last exec")), "{hint:?}");
+        let nowhere = crate::Join::new().way_of_child().unwrap();
+        assert_eq!(hidden(error(), &nowhere).hint(), None);
     }
 }

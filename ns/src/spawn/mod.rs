@@ -232,7 +232,7 @@ impl Spawn {
         placement.untangle()?;
         let (argv, envp) = (self.argv(), self.envp());
         let text = Text::new(&argv, &envp, self.directory.as_deref().map(c_string));
-        let text = text.with_hostname(self.settings.hostname());
+        let text = text.with_names(self.settings.hostname(), self.settings.domainname());
         let (pid, pidfd) = if self.settings.copies() {
             self.copy(&placement, &program, &text, &way)?
         } else {

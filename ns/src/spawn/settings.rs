@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) time_offsets: Option<TimeOffsets>,
     user: Option<User>,
     hostname: Option<OsString>,
+    domainname: Option<OsString>,
     process_group: Option<i32>,
     session: bool,
     death_signal: Option<i32>,
@@ -40,7 +41,7 @@ struct User {
 }
 
 /// The longest name that a uts namespace holds.
-const HOST_NAME_MAX: usize = 64;
+const NAME_MAX: usize = 64;
 
 impl Spawn {
     /// The program begins in new namespaces; a new user namespace with its id map, which the caller's thread writes while
@@ -51,6 +52,10 @@ impl Spawn {
     ///
     /// Such a start *copies* the caller's page tables, which takes 5 to 8 ms for each 100 MB that the caller has touched;
     /// the package `skep` does without. In the copy no code but a finished list of system calls runs.
+    ///
+    /// A new mount namespace begins as a copy, and its mounts propagate as the caller's do: what the program mounts below
+    /// a shared one (as / is under systemd) appears in the caller's namespace too, unless a user namespace is made with
+    /// it. unshare(1) makes all of them private first; here the program has to (`mount --make-rprivate /`).
     ///
     /// A new pid namespace has no /proc of its own: the program would have to mount one.
     /// # Privileges
@@ -68,6 +73,15 @@ impl Spawn {
     /// other groups as far as those are mapped there, unless [`user`](Self::user) says otherwise. In a mount namespace it
     /// begins at its root, and its path is looked up there (a name without a slash on the caller's `PATH`, though, in the
     /// caller's). It costs a copy, as [`namespaces`](Self::namespaces).
+    ///
+    /// # Security
+    /// Who owns the files of a mount namespace decides what is executed there. Its `/bin/sh` may be a link to
+    /// `/proc/self/exe`, or a script with that as its interpreter: the caller's *own* binary is then executed, among
+    /// those who are there already, and where they are root of the caller's user namespace they may open it by
+    /// `/proc/PID/exe` and write to it afterwards (CVE-2019-5736). Before joining what is not trusted, execute the
+    /// caller from a sealed memfd or a read-only mount, give a static program by [`executable`](Self::executable), or join a
+    /// user namespace too whose root has no right to the binary. And whoever is in a pid namespace may stop or end what
+    /// joins it.
     /// # Privileges
     /// `CAP_SYS_ADMIN` in the caller's user namespace and in those that own the namespaces; for a user namespace in it.
     #[doc(alias = "setns")]
@@ -77,9 +91,10 @@ impl Spawn {
         self
     }
 
-    /// The program is in these namespaces of a process, which is given by its pidfd. They are joined in one step.
+    /// The program is in these namespaces of a process, which is given by its pidfd. They are joined in one step. Where
+    /// the process is in the caller's own nothing is done: see [`Join::process`].
     /// # Privileges
-    /// As [`join`](Self::join), and the right to trace the process (ptrace(2), `PTRACE_MODE_READ_REALCREDS`).
+    /// As [`join`](Self::join), whose warning is for this too, and the right to trace the process (ptrace(2), `PTRACE_MODE_READ_REALCREDS`).
     /// # Kernel
     /// Linux 5.8. See setns(2).
     #[doc(alias = "setns")]
@@ -147,6 +162,13 @@ impl Spawn {
         self
     }
 
+    /// The NIS domain name of the program's own uts namespace, which must be new or joined; at most 64 bytes.
+    #[doc(alias = "setdomainname")]
+    pub fn domainname(&mut self, name: impl Into<OsString>) -> &mut Self {
+        self.settings.domainname = Some(name.into());
+        self
+    }
+
     /// The program joins this process group of its session; for 0 it leads one of its own.
     #[doc(alias = "setpgid")]
     pub fn process_group(&mut self, group: i32) -> &mut Self {
@@ -211,13 +233,13 @@ impl Settings {
                 check("gid", *gid, map.is_none_or(|map| map.outside_gid(*gid).is_some()));
             }
         }
-        if let Some(name) = &self.hostname {
+        for (what, name) in self.names() {
             let length = name.len();
-            if length > HOST_NAME_MAX {
-                problems.push(format!("the host name has {length} bytes: a uts namespace holds {HOST_NAME_MAX}"));
+            if length > NAME_MAX {
+                problems.push(format!("the {what} has {length} bytes: a uts namespace holds {NAME_MAX}"));
             }
             if name.as_bytes().contains(&0) {
-                problems.push(format!("the host name {name:?} has a NUL byte in it"));
+                problems.push(format!("the {what} {name:?} has a NUL byte in it"));
             }
         }
         if let Some(offsets) = &self.time_offsets {
@@ -241,6 +263,11 @@ impl Settings {
         if let Some(pid) = self.pids.iter().find(|pid| **pid < 1) {
             problems.push(format!("{pid} cannot be the number of a process"));
         }
+        if let (Some(pid), true) =
+            (self.pids.first().filter(|pid| **pid > 1), self.namespaces.contains(NamespaceKind::Pid))
+        {
+            problems.push(format!("{pid} cannot be the number of the first process of a new pid namespace: that is 1"));
+        }
         problems
     }
 
@@ -255,15 +282,26 @@ impl Settings {
                 "offsets of clocks and joined namespaces cannot be had in one start: join in a second".to_owned(),
             );
         }
-        if self.hostname.is_some() && !(joined | made).contains(NamespaceFlags::UTS) {
-            problems
-                .push("a host name without a uts namespace, made or joined, would rename the whole machine".to_owned());
+        if !(joined | made).contains(NamespaceFlags::UTS) {
+            problems.extend(self.names().map(|(what, _)| {
+                format!("a {what} without a uts namespace, made or joined, would rename the whole machine")
+            }));
         }
         problems
     }
 
+    /// The names of its uts namespace that are given.
+    fn names(&self) -> impl Iterator<Item = (&'static str, &OsString)> {
+        let host = self.hostname.iter().map(|name| ("host name", name));
+        host.chain(self.domainname.iter().map(|name| ("domain name", name)))
+    }
+
     pub(super) fn hostname(&self) -> Option<CString> {
         self.hostname.as_ref().map(super::c_string)
+    }
+
+    pub(super) fn domainname(&self) -> Option<CString> {
+        self.domainname.as_ref().map(super::c_string)
     }
 
     /// The supplementary groups of the table.
@@ -272,8 +310,14 @@ impl Settings {
     }
 
     /// What is to be done before the descriptors are placed.
-    pub(super) fn first<'a>(&self, hostname: Option<&'a CString>) -> impl Iterator<Item = (Purpose, Call<'a>)> {
-        hostname.map(|name| (Purpose::Hostname, Call::hostname(name))).into_iter()
+    pub(super) fn first<'a>(
+        &self,
+        hostname: Option<&'a CString>,
+        domainname: Option<&'a CString>,
+    ) -> impl Iterator<Item = (Purpose, Call<'a>)> {
+        let host = hostname.map(|name| (Purpose::Hostname, Call::hostname(name)));
+        let domain = domainname.map(|name| (Purpose::Domainname, Call::domainname(name)));
+        host.into_iter().chain(domain)
     }
 
     /// What is to be done once they are: session, umask, ids.

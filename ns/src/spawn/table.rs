@@ -25,6 +25,7 @@ pub(super) enum Program {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     Hostname,
+    Domainname,
     Descriptor(i32),
     Close,
     Groups,
@@ -50,6 +51,7 @@ pub(super) struct Text<'a> {
     envp: Strings<'a>,
     directory: Option<CString>,
     hostname: Option<CString>,
+    domainname: Option<CString>,
     default_action: DefaultAction,
     empty_mask: EmptyMask,
 }
@@ -61,13 +63,14 @@ impl<'a> Text<'a> {
             envp: Strings::new(envp),
             directory,
             hostname: None,
+            domainname: None,
             default_action: DefaultAction::default(),
             empty_mask: EmptyMask::default(),
         }
     }
 
-    pub(super) fn with_hostname(self, hostname: Option<CString>) -> Self {
-        Self { hostname, ..self }
+    pub(super) fn with_names(self, hostname: Option<CString>, domainname: Option<CString>) -> Self {
+        Self { hostname, domainname, ..self }
     }
 }
 
@@ -88,7 +91,7 @@ impl<'a> Table<'a> {
         wire: Option<RawFd>,
     ) -> Self {
         let mut table = Self { calls: Vec::with_capacity(80), purposes: Vec::with_capacity(80) };
-        table.extend(settings.first(text.hostname.as_ref()));
+        table.extend(settings.first(text.hostname.as_ref(), text.domainname.as_ref()));
         for (source, target) in moves {
             table.push(Purpose::Descriptor(*target), Call::place(*source, *target));
         }
@@ -199,6 +202,7 @@ impl Failure {
             }
             Some(Purpose::Execute) => execute_error(object, program, directory.as_deref(), errno),
             Some(Purpose::Hostname) => Error::os("set", Object::Named("the host name"), errno),
+            Some(Purpose::Domainname) => Error::os("set", Object::Named("the domain name"), errno),
             Some(Purpose::Groups) => identity_error("set", Object::Named("the supplementary groups"), errno),
             Some(Purpose::Group(gid)) => identity_error("become the group", Object::Account(gid.to_string()), errno),
             Some(Purpose::User(uid)) => identity_error("become the user", Object::Account(uid.to_string()), errno),
@@ -257,13 +261,11 @@ pub(super) fn clone_error(object: Object, errno: i32, settings: &Settings) -> Er
 
 fn plain_clone_error(object: Object, errno: i32) -> Error {
     const EAGAIN: i32 = 11;
-    const EMFILE: i32 = 24;
     let error = Error::os("start", object, errno);
     match errno {
         EAGAIN => {
             error.with_hint("a limit on processes is reached (ulimit -u, pids.max of the cgroup, kernel.pid_max)")
         }
-        EMFILE => error.with_hint("the limit on open descriptors of this process is reached (ulimit -n)"),
         _ => error,
     }
 }

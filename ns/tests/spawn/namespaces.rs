@@ -74,6 +74,14 @@ fn a_program_of_anybody_is_root_in_namespaces_of_its_own() {
         drop(halted);
         let out = sh("id -u; id -g; uname -n").namespaces(set).hostname("hive").output().unwrap();
         assert_eq!(String::from_utf8_lossy(&out.stdout), "0\n0\nhive\n");
+        let name = |set| sh("cat /proc/sys/kernel/domainname").namespaces(set).domainname("swarm").output();
+        let own = Namespaces::new().make([Uts]).user(IdMap::current_as_root());
+        assert_eq!(name(own).unwrap().stdout, b"swarm\n");
+        let error = name(Namespaces::new()).unwrap_err();
+        assert!(error.problems()[0].contains("rename the whole machine"), "{}", said::all(&error));
+        let mut numbered = sh("exit 0");
+        numbered.namespaces(Namespaces::new().make([Pid]).user(IdMap::current_as_root())).pids([300]);
+        fails("number of the first process", ErrorKind::Invalid, &mut numbered);
         assert_same(&before, &caller::look());
     });
 }
