@@ -74,7 +74,7 @@ pub(crate) fn messages(arguments: &[&str]) -> Result<Vec<Message>, Failure> {
     if status.success() { Ok(messages) } else { Err(format!("`{name}` failed ({status}); its words are above").into()) }
 }
 
-fn sentence(command: &Command) -> String {
+pub(crate) fn sentence(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     let arguments = command.get_args().map(|word| format!(" {}", word.to_string_lossy()));

@@ -10,6 +10,7 @@ mod debian;
 mod elf;
 mod failure;
 mod floor;
+mod fuzz;
 mod setup;
 mod source;
 mod steps;
@@ -29,13 +30,18 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "check",
         about: "format, lints, features, docs, floor, tidy, licences: what CI runs first",
         run: check::run,
     },
     Command { name: "floor", about: "prove that the launcher needs no heap, no libc and no panic", run: floor::run },
+    Command {
+        name: "fuzz",
+        about: "run the fuzz targets, on a nightly toolchain: [--seconds N] [TARGET…]",
+        run: fuzz::run,
+    },
     Command { name: "setup", about: "install the Debian packages that the tests use", run: setup::run },
     Command {
         name: "test",
