@@ -51,7 +51,7 @@ fn every_namespace_of_the_machine_is_a_line() {
 
 #[test]
 fn unshare_and_nsenter_are_sixty_lines_each() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let here = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let mut unshared = Command::new(env!("CARGO_BIN_EXE_02_unshare"))

@@ -128,7 +128,7 @@ fn what_a_closure_answers_and_its_panic_are_handed_over() {
 
 #[test]
 fn what_no_thread_can_join_is_refused_with_the_other_ways() {
-    needs!(userns);
+    needs!(userns, syscall("clone3"));
     isolated(|| {
         let other = Neighbour::of_its_own(&[Uts, Time]);
         let before = here();
