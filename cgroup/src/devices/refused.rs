@@ -119,7 +119,7 @@ mod tests {
         for old in ["5.10.0-35-amd64", "5.10", "4.19.325", "5.4.0-rc1"] {
             assert!(is_before_5_11(old), "{old}");
         }
-        for new in ["5.11.0", "5.11-rc1", "6.1.0-37-amd64", "6.18.44-fc-v669", "10.0"] {
+        for new in ["5.11.0", "5.11-rc1", "6.1.0-37-amd64", "6.18.4-of-mine", "10.0"] {
             assert!(!is_before_5_11(new), "{new}");
         }
     }
