@@ -26,6 +26,8 @@ pub(crate) fn look() -> BTreeMap<String, String> {
         if !["Vm", "Rss", "Hugetlb", "State", "Cpus_", "Mems_"].iter().any(|varies| key.starts_with(varies))
             && !key.contains("ctxt_switches")
             && key != "Threads"
+            // How much room the table of descriptors has, which many threads at once make larger; what is in it is below.
+            && key != "FDSize"
             // Of the whole account, not of this process.
             && key != "SigQ"
         {
