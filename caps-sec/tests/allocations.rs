@@ -2,45 +2,13 @@
 //! That performing steps allocates nothing, whether they succeed or fail: it happens between fork and exec, where another
 //! thread's hold on the heap lasts for ever.
 
-#![allow(unsafe_code, clippy::unwrap_used, reason = "an allocator that counts is unsafe to write")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::thread;
 
-use needs::isolated;
+use needs::{CountingHeap, heap_uses, isolated};
 use skep_caps_sec::{Capabilities, OomScoreAdj, Policy, Privileges, Resource, Rlimit};
 
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u32> = const { Cell::new(0) };
-}
-
-// SAFETY: the system's allocator does the work; the count is a thread's own and needs no allocation.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller vouches for the layout.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller vouches for both.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
 #[global_allocator]
-static HEAP: Counting = Counting;
-
-/// How often the heap was used in `body`.
-fn counted(body: impl FnOnce()) -> u32 {
-    let before = COUNT.get();
-    body();
-    COUNT.get() - before
-}
+static HEAP: CountingHeap = CountingHeap;
 
 #[test]
 fn steps_allocate_nothing_when_they_succeed_and_when_they_fail() {
@@ -56,9 +24,8 @@ fn steps_allocate_nothing_when_they_succeed_and_when_they_fail() {
         thread::scope(|scope| {
             let body = || {
                 let (good, bad) = (good.steps(None), bad.steps(None));
-                assert!(counted(|| drop(Box::new(1))) > 0, "the count counts nothing");
-                assert_eq!(counted(|| good.enter_thread().unwrap()), 0);
-                assert_eq!(counted(|| assert!(bad.enter_thread().is_err())), 0);
+                assert_eq!(heap_uses(|| good.enter_thread().unwrap()), 0);
+                assert_eq!(heap_uses(|| assert!(bad.enter_thread().is_err())), 0);
             };
             scope.spawn(body).join().unwrap();
         });

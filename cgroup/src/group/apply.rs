@@ -42,15 +42,9 @@ impl Cgroup {
             return Ok(());
         }
         let held = self.held(OP)?;
-        let homes = settings.iter().map(|setting| (setting, self.home(setting)));
-        let (mut work, mut lacks) = (Work::default(), Vec::new());
-        for (setting, home) in homes {
-            match home {
-                Ok(home) => work.push(home, setting),
-                Err(lack) => lacks.push(lack.to_string()),
-            }
-        }
+        let (work, lacks) = self.work(&settings);
         if !lacks.is_empty() {
+            let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
             let object = Object::Group(held.path().to_owned());
             return Err(Error::because(OP, object, ErrorKind::Unsupported, lacks.join("\n")));
         }
@@ -74,13 +68,8 @@ impl Cgroup {
             return Ok(Vec::new());
         }
         self.held(OP)?;
-        let (mut work, mut report) = (Work::default(), Report::lenient());
-        for setting in &settings {
-            match self.home(setting) {
-                Ok(home) => work.push(home, setting),
-                Err(lack) => report.lack(lack),
-            }
-        }
+        let (work, lacks) = self.work(&settings);
+        let mut report = Report::lenient(lacks);
         work.perform(&mut report)?;
         Ok(report.lacks())
     }
@@ -93,6 +82,18 @@ impl Cgroup {
     pub fn partition(&self) -> Result<Option<PartitionState>, Error> {
         let Some(group) = self.of(Controller::Cpuset) else { return Ok(None) };
         Ok(group.read_if_there(PARTITION)?.and_then(|text| text.parse().ok()))
+    }
+
+    /// Where each limit is to be applied, and those that have no place.
+    fn work<'a>(&'a self, settings: &'a [Setting]) -> (Work<'a>, Vec<Lack>) {
+        let (mut work, mut lacks) = (Work::default(), Vec::new());
+        for setting in settings {
+            match self.home(setting) {
+                Ok(home) => work.push(home, setting),
+                Err(lack) => lacks.push(lack),
+            }
+        }
+        (work, lacks)
     }
 
     /// The directory where a limit is applied, or why there is none.

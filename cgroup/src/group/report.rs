@@ -23,9 +23,9 @@ impl Report {
         Self::default()
     }
 
-    /// What cannot be had is noted.
-    pub(crate) fn lenient() -> Self {
-        Self { lenient: true, ..Self::default() }
+    /// What cannot be had is noted, beside those that are known to have no place.
+    pub(crate) fn lenient(lacks: Vec<Lack>) -> Self {
+        Self { lenient: true, applied: Vec::new(), lacks }
     }
 
     pub(crate) fn is_lenient(&self) -> bool {
@@ -34,10 +34,6 @@ impl Report {
 
     pub(crate) fn applied(&self) -> &[String] {
         &self.applied
-    }
-
-    pub(crate) fn lack(&mut self, lack: Lack) {
-        self.lacks.push(lack);
     }
 
     pub(crate) fn lacks(self) -> Vec<Lack> {

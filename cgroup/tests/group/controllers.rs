@@ -10,6 +10,7 @@ use skep_cgroup::{
     Reason, Version, Weight,
 };
 
+use crate::support::disk::disk;
 use crate::support::{Swept, create, directory, has, name, read, run, said, text};
 
 /// A group with these controllers alone.
@@ -225,22 +226,15 @@ fn memory_limits_are_read_back() {
     });
 }
 
-/// A disk of this machine, whole.
-pub(crate) fn disk() -> Option<DeviceNumber> {
-    let mut disks = fs::read_dir("/sys/block").unwrap().map(|entry| entry.unwrap().path());
-    let real = disks.find(|path| fs::read_to_string(path.join("size")).is_ok_and(|size| size.trim() != "0"));
-    real.map(|path| read(path.join("dev")).parse().unwrap())
-}
-
 #[test]
 fn io_limits_are_read_back_and_a_device_that_is_not_there_is_named() {
     needs!(root);
     if !has(Controller::Io) {
         return;
     }
+    let Some(disk) = disk() else { return };
     isolated(|| {
         let group = with("io", &[Controller::Io]);
-        let Some(disk) = disk() else { return };
         let check = |limits: &Limits, v1: Files<'_>, v2: Files<'_>| check(&group, Controller::Io, limits, [v1, v2]);
         let line = |number: &str| format!("{disk} {number}");
         let limits = Limits::new().device(disk, |disk| {

@@ -92,9 +92,9 @@ fn files_of_devices_have_both_names() {
     if !has(Controller::Io) {
         return;
     }
+    let Some(disk) = crate::support::disk::disk() else { return };
     isolated(|| {
         let group = with("raw-io", &[Controller::Io]);
-        let Some(disk) = crate::controllers::disk() else { return };
         let all = format!("{disk} rbps=1048576 wbps=max riops=max wiops=50");
         let [bps, iops] = [format!("{disk} 1048576"), format!("{disk} 50")];
         check(

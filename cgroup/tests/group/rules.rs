@@ -4,27 +4,27 @@
 use std::fs;
 use std::path::Path;
 
-use needs::{isolated, needs, token};
+use needs::{Need, isolated, needs, token};
 use skep_cgroup::{Cgroup, Controller, ErrorKind, Layout, Reason, Version};
 
-use crate::support::{Swept, directory, end, has_version, name, only, read, said, sleeper};
+use crate::support::{Swept, directory, end, name, only, read, said, sleeper};
 
-/// A controller that version 2 has here, and which does not know threads.
-fn ordinary(layout: &Layout) -> Option<Controller> {
-    let v2 = layout.v2()?.controllers();
-    [Controller::Memory, Controller::Io, Controller::Hugetlb].into_iter().find(|found| v2.contains(found))
+/// A controller that version 2 has here, and which does not know threads; that there is none is noted.
+fn ordinary() -> Option<Controller> {
+    let layout = Layout::detect().unwrap();
+    let v2 = layout.v2().map_or(&[][..], |v2| v2.controllers());
+    let found = [Controller::Memory, Controller::Io, Controller::Hugetlb].into_iter().find(|found| v2.contains(found));
+    let unmet = found.is_none().then(|| "cgroup v2 has none of memory, io and hugetlb".to_owned());
+    if Need::new("a cgroup v2 controller of whole processes", unmet).skip() { None } else { found }
 }
 
 #[test]
 fn a_group_with_processes_gives_no_controllers_and_we_say_so_first() {
     needs!(root);
-    if !has_version(Version::V2) {
-        return;
-    }
+    let Some(controller) = ordinary() else { return };
     isolated(|| {
         only(Version::V2);
         let layout = Layout::detect().unwrap();
-        let Some(controller) = ordinary(&layout) else { return };
         // Above has the controller to give, and a process.
         let above = Swept(Cgroup::create_with(&layout, name("inner"), [controller]).unwrap());
         let at = directory(&above, None);
@@ -99,13 +99,10 @@ fn from_within(group: &Cgroup, body: impl FnOnce()) {
 #[test]
 fn a_relative_path_begins_at_our_own_group_and_takes_no_limits_there() {
     needs!(root);
-    if !has_version(Version::V2) {
-        return;
-    }
+    let Some(controller) = ordinary() else { return };
     isolated(|| {
         only(Version::V2);
         let layout = Layout::detect().unwrap();
-        let Some(controller) = ordinary(&layout) else { return };
         let home = Swept(Cgroup::create_with(&layout, name("home"), [controller]).unwrap());
         let at = directory(&home, None);
         from_within(&home, || {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Statistics that grow when something is done.
 
-use std::process::Command;
 use std::time::Duration;
 
-use needs::{Scratch, isolated, needs};
+use needs::{isolated, needs};
 use skep_cgroup::{Bytes, Cgroup, Controller, ErrorKind, Layout, Limits, MIB, Micros, Quota, StatReader, Version};
 
-use crate::support::{LONG, Swept, create, directory, end, has, name, run, sh_in, signal_of, sleeper};
+use crate::support::disk::Loop;
+use crate::support::{LONG, Swept, create, directory, end, has, name, sh_in, signal_of, sleeper};
 
 #[test]
 fn throttled_time_grows_and_every_reading_is_of_now() {
@@ -70,24 +70,6 @@ fn memory_is_told_by_what_it_is_used_for() {
     });
 }
 
-/// A block device that is a file, for as long as this is held.
-struct Loop(String);
-
-impl Loop {
-    fn of(file: &std::path::Path) -> Self {
-        std::fs::write(file, vec![1; 4 << 20]).unwrap();
-        let out = Command::new("losetup").args(["--find", "--show"]).arg(file).output().unwrap();
-        assert!(out.status.success(), "{out:?}");
-        Self(String::from_utf8(out.stdout).unwrap().trim().to_owned())
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        run("losetup", &["--detach", &self.0]);
-    }
-}
-
 #[test]
 fn what_is_read_from_a_device_is_told_by_its_number() {
     needs!(root, program("losetup"), program("dd"), file("/dev/loop-control"));
@@ -95,12 +77,10 @@ fn what_is_read_from_a_device_is_told_by_its_number() {
         return;
     }
     isolated(|| {
-        let scratch = Scratch::new();
-        let disk = Loop::of(&scratch.join("disk"));
+        let disk = Loop::new();
         let layout = Layout::detect().unwrap();
         let group = Swept(Cgroup::create_with(&layout, name("disk"), [Controller::Io]).unwrap());
-        let number = std::fs::read_to_string(format!("/sys/class/block/{}/dev", disk.0.trim_start_matches("/dev/")));
-        let number = number.unwrap().trim().to_owned();
+        let number = disk.number().to_string();
         if layout.of(Controller::Io).unwrap().version() == Version::V1 {
             // New kernels count for version 1 what somebody limits.
             let limit = directory(&group, Some(Controller::Io)).join("blkio.throttle.read_bps_device");
@@ -110,7 +90,7 @@ fn what_is_read_from_a_device_is_told_by_its_number() {
         let told =
             |stat: &skep_cgroup::Stat| stat.io.get(&number).map(|disk| (disk.read, disk.reads)).unwrap_or_default();
         assert!(told(reader.read().unwrap()).0.unwrap_or_default() == Bytes::new(0));
-        let mut child = sh_in(&group, &format!("exec dd if={} of=/dev/null bs=1M count=2 iflag=direct", disk.0));
+        let mut child = sh_in(&group, &format!("exec dd if={} of=/dev/null bs=1M count=2 iflag=direct", disk.node));
         assert!(child.wait().unwrap().success());
         let (read, reads) = told(reader.read().unwrap());
         assert_eq!(read, Some(2 * MIB), "{:?}", reader.last().io);

@@ -133,7 +133,9 @@ impl From<Error> for Trouble {
 
 /// A child that is not what it shall be yet; ended and reaped when dropped.
 struct Half {
-    held: Option<(u32, PidFd)>,
+    pid: u32,
+    /// Until it is handed on.
+    pidfd: Option<PidFd>,
     /// How often it may still be found stopped.
     patience: Cell<u32>,
 }
@@ -156,18 +158,19 @@ const PATIENCE: u32 = 10;
 
 impl Half {
     fn new(pid: u32, pidfd: OwnedFd) -> Self {
-        Self { held: Some((pid, pidfd.into())), patience: Cell::new(PATIENCE) }
+        Self { pid, pidfd: Some(pidfd.into()), patience: Cell::new(PATIENCE) }
     }
 
-    fn done(mut self) -> Option<(u32, PidFd)> {
-        self.held.take()
+    /// It is what it shall be, or ends by itself: whoever has the descriptor sees to it.
+    fn done(mut self) -> Option<PidFd> {
+        self.pidfd.take()
     }
 
     /// Waits until something is to be read from the socket, or its end.
     ///
     /// A child that is stopped is made to go on, since nobody else might; it blocks all other signals.
     fn hear(&self, socket: &UnixStream) -> Result<Heard, rustix::io::Errno> {
-        let Some((_, pidfd)) = &self.held else { return Ok(Heard::Word) };
+        let Some(pidfd) = &self.pidfd else { return Ok(Heard::Word) };
         let said = || {
             let mut said = [PollFd::new(socket, PollFlags::IN)];
             poll(&mut said, Some(&Timespec::default())).map(|ready| ready > 0)
@@ -206,7 +209,7 @@ fn is_stopped(pidfd: &PidFd) -> bool {
 
 impl Drop for Half {
     fn drop(&mut self) {
-        if let Some((_, pidfd)) = self.held.take()
+        if let Some(pidfd) = self.pidfd.take()
             && pidfd.kill().is_ok()
         {
             // Reaped, so that a failed start leaves no zombie.
@@ -224,18 +227,10 @@ pub(super) fn run(
     wire: Wire,
 ) -> Result<(u32, OwnedFd), Trouble> {
     let map = settings.namespaces.id_map();
-    let made = settings.namespaces.flags();
-    let (first, then) = match settings.time_offsets {
-        // By the rights that a user namespace gives.
-        Some(_) => (made & NamespaceFlags::USER, made - NamespaceFlags::USER - NamespaceFlags::TIME),
-        None if way.entries().is_empty() => (made, NamespaceFlags::empty()),
-        None => (NamespaceFlags::empty(), made),
-    };
+    let (first, then) = in_two(settings, way);
     let joined_for_children = way.joined().contains(NamespaceFlags::PID);
     let numbered = !settings.pids.is_empty() && !way.entries().is_empty();
     let second = !then.is_empty() || joined_for_children || numbered || settings.time_offsets.is_some();
-    // The second one always: a program must not run of which the caller has no descriptor.
-    let waits = second || map.is_some();
     let stages = Stages {
         socket: wire.childs.as_fd(),
         callers_socket: wire.ours.as_fd(),
@@ -244,11 +239,13 @@ pub(super) fn run(
         first: first.bits(),
         clocks: settings.time_offsets.is_some(),
         second,
-        waits,
+        // The second one always: a program must not run of which the caller has no descriptor.
+        waits: second || map.is_some(),
         calls: table.calls(),
         then: then.bits(),
         extras: Extras { cgroup: settings.cgroup.as_ref().map(AsFd::as_fd), pids: &settings.pids },
     };
+    let waits = stages.waits;
     let (pid, pidfd) = stages.start().map_err(|errno| Trouble::Failure(Failure::of_clone(errno)))?;
     let mut child = Half::new(pid, pidfd);
     // Or the end of file would never come.
@@ -267,42 +264,56 @@ pub(super) fn run(
         }
         Report::Clocks(Ok(())) | Report::Second(..) | Report::Wire(_) => Trouble::Error(unheard()),
     };
+    let unexpected = |report: Option<Report>| report.map_or_else(|| Trouble::Error(unheard()), trouble);
     let ours = match receive(&first_wire, &child)? {
         Some(Report::Wire(socket)) => UnixStream::from(socket),
-        Some(report) => return Err(trouble(report)),
-        None => return Err(Trouble::Error(unheard())),
+        other => return Err(unexpected(other)),
     };
     drop(first_wire);
-    if let (Some(offsets), Some((pid, _))) = (settings.time_offsets, &child.held) {
-        match receive(&ours, &child)? {
-            Some(Report::Clocks(Ok(()))) => offsets.write_to(directory_of(*pid)?)?,
-            Some(report) => return Err(trouble(report)),
-            None => return Err(Trouble::Error(unheard())),
-        }
+    // Where nobody reads it, the child has ended meanwhile, which is found out below.
+    let go_on = || {
         let _sent = send(&ours, b"x", SendFlags::NOSIGNAL);
+    };
+    if let Some(offsets) = settings.time_offsets {
+        match receive(&ours, &child)? {
+            Some(Report::Clocks(Ok(()))) => offsets.write_to(directory_of(child.pid)?)?,
+            other => return Err(unexpected(other)),
+        }
+        go_on();
     }
     if second {
         let first = child;
         child = match receive(&ours, &first)? {
             Some(Report::Second(pid, pidfd)) => Half::new(pid, pidfd),
-            Some(report) => return Err(trouble(report)),
-            None => return Err(Trouble::Error(unheard())),
+            other => return Err(unexpected(other)),
         };
-        // It ends by itself.
-        if let Some((_, pidfd)) = first.done() {
+        if let Some(pidfd) = first.done() {
             pidfd.wait()?;
         }
     }
-    if let (Some(map), Some((pid, _))) = (map, &child.held) {
-        map.write_to(directory_of(*pid)?, *pid).map_err(|error| hidden(error, way))?;
+    if let Some(map) = map {
+        map.write_to(directory_of(child.pid)?, child.pid).map_err(|error| hidden(error, way))?;
     }
     if waits {
-        // A child that has ended meanwhile is found out below.
-        let _sent = send(&ours, b"x", SendFlags::NOSIGNAL);
+        go_on();
     }
     match receive(&ours, &child)? {
         Some(report) => Err(trouble(report)),
-        None => child.done().map(|(pid, pidfd)| (pid, pidfd.into())).ok_or_else(|| Trouble::Error(unheard())),
+        None => {
+            let pid = child.pid;
+            child.done().map(|pidfd| (pid, pidfd.into())).ok_or_else(|| Trouble::Error(unheard()))
+        }
+    }
+}
+
+/// What the first clone makes, and what the second one.
+fn in_two(settings: &Settings, way: &Way) -> (NamespaceFlags, NamespaceFlags) {
+    let made = settings.namespaces.flags();
+    match settings.time_offsets {
+        // By the rights that a user namespace gives.
+        Some(_) => (made & NamespaceFlags::USER, made - NamespaceFlags::USER - NamespaceFlags::TIME),
+        None if way.entries().is_empty() => (made, NamespaceFlags::empty()),
+        None => (NamespaceFlags::empty(), made),
     }
 }
 

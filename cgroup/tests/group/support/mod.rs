@@ -3,6 +3,8 @@
 
 pub(crate) mod said;
 
+pub(crate) mod disk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one call that rustix and nix lack: loading a seccomp filter.
+//! What is unsafe: the one call that rustix and nix lack, loading a seccomp filter; a heap.
 #![allow(unsafe_code, reason = "the only door to the kernel in this crate")]
+
+pub(crate) mod heap;
 
 use std::io;
 
