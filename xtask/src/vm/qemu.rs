@@ -2,16 +2,22 @@
 //! Qemu: one machine, from its start to its end, as a child of ours and of nobody else.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use guest::job::{self, Shape, System};
 
 use super::options::Options;
 use super::tools;
 use crate::failure::Failure;
+
+/// How long a machine that has hung may take to say where.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// What a machine is made of.
 #[derive(Debug)]
@@ -46,7 +52,7 @@ impl Machine {
         let mut child = command.spawn().map_err(|error| format!("cannot run qemu-system-x86_64: {error}"))?;
         let (sender, lines) = channel();
         if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 let mut reader = BufReader::new(stdout);
                 let mut line = Vec::new();
                 while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
@@ -65,6 +71,19 @@ impl Machine {
         // That it has ended already is no failure.
         let _ended = self.child.kill();
         Ok(self.child.wait()?)
+    }
+
+    /// Has the kernel of a machine that has hung print on its console where it is, and break.
+    pub(super) fn ask_where_it_is(&mut self) {
+        let start = Instant::now();
+        // A machine that does not answer is ended all the same. The socket stays open: a command is dropped with it.
+        let Ok(mut socket) = UnixStream::connect(monitor(&self.console)) else { return };
+        if socket.write_all(b"nmi\n").is_err() {
+            return;
+        }
+        while start.elapsed() < LAST_WORDS && matches!(self.child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// What its console and qemu itself have printed.
@@ -97,6 +116,15 @@ fn command(parts: &Parts<'_>) -> Command {
     command.arg("-chardev").arg(format!("file,id=console,path={}", escaped(&parts.console)));
     command.args(["-serial", "chardev:console"]);
     command
+        .arg("-chardev")
+        .arg(format!("socket,id=monitor,server=on,wait=off,path={}", escaped(&monitor(&parts.console))));
+    command.args(["-monitor", "chardev:monitor"]);
+    command
+}
+
+/// Where qemu takes commands, beside the console.
+fn monitor(console: &Path) -> PathBuf {
+    console.with_extension("monitor")
 }
 
 /// A comma ends a value of qemu's; two are one.
@@ -111,6 +139,9 @@ pub(super) fn parameters(nonce: &str, options: &Options) -> String {
         // Nobody waits for a machine that is broken: it ends at once, and qemu with it.
         "panic=-1",
         "oops=panic",
+        // One that hangs is asked by an interrupt where each processor is, and every task.
+        "unknown_nmi_panic",
+        "panic_print=0x41",
         "mitigations=off",
         // Without these the kernel reads the time from a device, and walks a fifth table: both are slow when emulated.
         "tsc=reliable",

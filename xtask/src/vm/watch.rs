@@ -57,6 +57,7 @@ pub(super) fn listen(
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 record.late = Some(limit.1);
+                machine.ask_where_it_is();
                 machine.end()?;
                 break;
             }
@@ -95,9 +96,10 @@ impl Record {
     /// Success if the command has ended with 0, and the kernel well; the error shows the console's last lines.
     pub(super) fn judge(&self, console: &str) -> Result<(), String> {
         let sentence = match (panic_of(console), &self.late, &self.failed, self.end) {
-            // First of all: whatever was said before it, a machine whose kernel broke proves nothing.
-            (Some(line), ..) => format!("the kernel of the machine has panicked: {line}"),
+            // It breaks when it is asked where it is.
             (_, Some(late), ..) => format!("{late}, and was killed"),
+            // Whatever was said before it, a machine whose kernel broke proves nothing.
+            (Some(line), ..) => format!("the kernel of the machine has panicked: {line}"),
             (_, _, Some(why), _) => why.clone(),
             (.., Some(End::Exit(0))) => return Ok(()),
             // A command that fails has said why on its own output.
@@ -110,7 +112,9 @@ impl Record {
             let lines: Vec<&str> = self.progress.iter().map(String::as_str).collect();
             text.push_str(&format!("\n--- the last lines of its command ---\n{}", lines.join("\n")));
         }
-        Err(format!("{text}\n--- the last lines of its console ---\n{}\n--- end ---", last_lines(console)))
+        // A machine that has hung was asked where it is: that is long, and all there is to find the reason by.
+        let most = if self.late.is_some() { usize::MAX } else { LAST_LINES };
+        Err(format!("{text}\n--- the last lines of its console ---\n{}\n--- end ---", last_lines(console, most)))
     }
 
     fn remember(&mut self, line: String) {
@@ -125,12 +129,12 @@ fn panic_of(console: &str) -> Option<&str> {
     console.lines().find_map(|line| line.split_once("Kernel panic - ").map(|(_, rest)| rest))
 }
 
-fn last_lines(console: &str) -> String {
+fn last_lines(console: &str, most: usize) -> String {
     let lines: Vec<&str> = console.lines().filter(|line| !line.trim().is_empty()).collect();
     if lines.is_empty() {
         return "(it has printed nothing; --verbose makes it talk)".to_owned();
     }
-    lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
+    lines.get(lines.len().saturating_sub(most)..).unwrap_or_default().join("\n")
 }
 
 #[cfg(test)]
@@ -176,12 +180,20 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_has_hung_shows_all_that_it_said_as_it_was_asked() {
+        let record = Record { late: Some("the machine has hung".into()), ..Record::default() };
+        let trace: String = (0..100).map(|number| format!("line {number}\n")).collect();
+        let text = record.judge(&format!("{trace}Kernel panic - not syncing: NMI\n")).unwrap_err();
+        assert!(text.starts_with("the machine has hung, and was killed") && text.contains("\nline 0\n"), "{text}");
+    }
+
+    #[test]
     fn the_last_lines_are_few() {
         let console: String = (0..100).map(|number| format!("line {number}\n")).collect();
-        let text = last_lines(&console);
+        let text = last_lines(&console, LAST_LINES);
         assert_eq!(text.lines().count(), LAST_LINES);
         assert!(text.ends_with("line 99"));
-        assert!(last_lines("\n").contains("printed nothing"));
+        assert!(last_lines("\n", LAST_LINES).contains("printed nothing"));
     }
 
     #[test]
