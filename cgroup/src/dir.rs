@@ -68,6 +68,11 @@ pub(crate) fn open_child(above: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd,
     open_within(above, name, OPEN)
 }
 
+/// Opens what has this name, in order to look at it or to go through it; what is another mount is EXDEV.
+pub(crate) fn open_to_pass(above: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
+    open_within(above, name, OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC))
+}
+
 fn open_within(above: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     match retry_on_intr(|| openat2(above, name, flags, Mode::empty(), WITHIN)) {
         // A seccomp profile may refuse the newer call.

@@ -62,7 +62,7 @@ pub use controller::Controller;
 pub use devices::{DeviceAccess, DeviceKind, DeviceProgram, DeviceRule, DeviceRules, DeviceVerdict, Devices};
 pub use error::{Error, ErrorKind, Object};
 pub use events::{Event, Events};
-pub use group::{Cgroup, Changes, GroupType, MemoryPressure, Watch};
+pub use group::{Cgroup, Changes, GroupType, MemoryPressure, Prepared, Watch};
 pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
 pub use limits::{
     CpuLimits, CpusetLimits, DeviceIoLimits, HugetlbLimits, IoLimits, Limits, MemoryLimits, NetLimits, PidsLimits,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Adding: a process into every directory, in one burst.
 //!
-//! The first write of a while waits for a grace period of the kernel's (10 ms and more); those right behind it do not.
+//! The first write of a while waits for a grace period of the kernel's (5 to 10 ms, more on a busy machine); those right
+//! behind it do not. What it waits for is one lock of the whole machine (`cgroup_threadgroup_rwsem`), so that several threads at
+//! once are no faster: there is no form of `add` for that. [`Prepared`](super::Prepared) has the way around.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -20,6 +22,12 @@ impl Cgroup {
     ///
     /// That the number still is the process that is meant is for the caller to know; a child that was not waited for keeps
     /// its number. After a failure the process may be in some of the directories.
+    ///
+    /// # Speed
+    /// The first call of a while takes 5 to 10 ms, however many directories there are: the kernel waits until no processor is in
+    /// the middle of a fork or an exit. Who starts programs has ways around it, see [`Prepared::apply`](super::Prepared::apply).
+    /// Who cannot take them hides it: add the process while it still has other work to do (`skep` does so while the
+    /// child of a container waits for its id maps), and not in a step of its own.
     ///
     /// # Errors
     /// `NotFound` if there is no such process, or the group was removed; `Denied` without the right; `Busy` if the group

@@ -10,12 +10,14 @@
 mod add;
 mod apply;
 mod changes;
+mod chown;
 mod create;
 mod directory;
 mod freeze;
 mod kill;
 mod members;
 mod open;
+mod prepared;
 mod remove;
 mod report;
 mod shape;
@@ -36,6 +38,7 @@ use crate::layout::Version;
 
 pub use changes::Changes;
 pub(crate) use directory::Directory;
+pub use prepared::Prepared;
 pub(crate) use report::Report;
 pub use shape::GroupType;
 pub use tell::MemoryPressure;

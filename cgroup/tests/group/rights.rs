@@ -34,7 +34,7 @@ fn an_ordinary_user_is_told_beforehand_what_cannot_be_had() {
 }
 
 /// As nobody, on this thread alone.
-fn as_nobody<T>(body: impl FnOnce() -> T) -> T {
+pub(crate) fn as_nobody<T>(body: impl FnOnce() -> T) -> T {
     let (uid, gid) = (Uid::from_raw(65534), Gid::from_raw(65534));
     set_thread_res_gid(None, Some(gid), None).unwrap();
     set_thread_res_uid(None, Some(uid), None).unwrap();
