@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Delegation: giving controllers of version 2 from group to group, downwards.
+//! Delegation: giving controllers of version 2 from group to group, downwards; and which files may be given to others.
 //!
 //! A group has the controllers that its parent lists in `cgroup.subtree_control`, and it can list only what it has itself.
 //! A group other than the root that has processes lists nothing ("no internal processes"). The kernel makes an exception
@@ -9,19 +9,57 @@
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "Controlling Controllers"; kernel/cgroup/cgroup.c,
 //! `cgroup_vet_subtree_control_enable`.
 
+use std::fs;
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, accessat};
+use rustix::fs::{AtFlags, accessat, fstatfs};
 use rustix::io::Errno;
 
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::group::Directory;
-use crate::layout::controllers;
+use crate::layout::{Version, controllers};
 use crate::{dir, file};
 
 const OP: &str = "enable controllers for the groups in";
+
+/// `SYSFS_MAGIC` of linux/magic.h.
+const SYSFS: u64 = 0x6265_6572;
+
+/// The kernel's list, where there is no such file.
+const V2: [&str; 3] = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
+
+/// What systemd gives away of a group of version 1.
+const V1: [&str; 3] = ["cgroup.procs", "tasks", "cgroup.clone_children"];
+
+/// The files of a group that may be given to whom one does not trust with its limits.
+pub(crate) fn files(version: Version) -> Vec<String> {
+    match version {
+        Version::V2 => listed().unwrap_or_else(|| V2.map(str::to_owned).to_vec()),
+        Version::V1 => V1.map(str::to_owned).to_vec(),
+    }
+}
+
+/// The files that the kernel lists; `None` where it does not.
+fn listed() -> Option<Vec<String>> {
+    let mut file = fs::File::open("/sys/kernel/cgroup/delegate").ok()?;
+    // What somebody else has put there is not to make us give away limits.
+    if fstatfs(&file).map(|found| u64::try_from(found.f_type)) != Ok(Ok(SYSFS)) {
+        return None;
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    Some(names(&text))
+}
+
+/// The names of a list, a line each; those that lead elsewhere are none.
+fn names(text: &str) -> Vec<String> {
+    let names = text.lines().map(str::trim);
+    let names = names.filter(|name| !name.is_empty() && !name.contains('/') && !name.starts_with('.'));
+    names.map(str::to_owned).collect()
+}
 
 /// Sees to it that the group has these controllers, by changing as few groups above it as can be.
 pub(crate) fn enable(group: &Directory, wanted: &[Controller]) -> Result<(), Error> {
@@ -99,4 +137,16 @@ pub(crate) fn has_own_processes(directory: BorrowedFd<'_>) -> Result<bool, Errno
         Ok(()) => {}
     }
     file::read_text(directory, "cgroup.procs").map(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_lists_are_names_of_files_and_nothing_else() {
+        let text = "cgroup.procs\ncgroup.threads\n\n../other\n.\n..\n/etc/passwd\nmemory.reclaim\n";
+        assert_eq!(names(text), ["cgroup.procs", "cgroup.threads", "memory.reclaim"]);
+        assert_eq!(names(""), [""; 0]);
+    }
 }

@@ -26,7 +26,7 @@
 //! [`Limits`] has those of every controller; any other control file is reached by its name ([`Cgroup::read`],
 //! [`Cgroup::write`]), under the name of either version. What it is not, yet: asking systemd for a scope. It does not mount
 //! hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
-//! alone (systemd's) are left alone.
+//! alone (systemd's) are left alone unless they are asked for ([`Layout::with_named`]).
 //!
 //! # Kernels
 //! Linux 5.10 and newer. `cgroup.kill` (5.14) is used where it is there, else freezing and signals.

@@ -26,8 +26,7 @@ impl Cgroup {
     /// # Speed
     /// The first call of a while takes 5 to 10 ms, however many directories there are: the kernel waits until no processor is in
     /// the middle of a fork or an exit. Who starts programs has ways around it, see [`Prepared::apply`](super::Prepared::apply).
-    /// Who cannot take them hides it: add the process while it still has other work to do (`skep` does so while the
-    /// child of a container waits for its id maps), and not in a step of its own.
+    /// Who cannot take them hides it: add the process while it still has other work to do, not when everybody waits for it.
     ///
     /// # Errors
     /// `NotFound` if there is no such process, or the group was removed; `Denied` without the right; `Busy` if the group

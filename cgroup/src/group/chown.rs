@@ -7,29 +7,17 @@
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "Delegation"; Documentation/ABI/stable/sysfs-kernel-cgroup. Systemd:
 //! CGROUP_DELEGATION.md.
 
-use std::fs;
-use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, Gid, Uid, chownat, fstat, fstatfs};
+use rustix::fs::{AtFlags, Gid, Uid, chownat, fstat};
 use rustix::io::Errno;
 
 use super::{Cgroup, Directory};
-use crate::dir;
 use crate::error::{Error, ErrorKind, Object};
-use crate::layout::Version;
+use crate::{delegate, dir};
 
 const OP: &str = "delegate";
-
-/// `SYSFS_MAGIC` of linux/magic.h.
-const SYSFS: u64 = 0x6265_6572;
-
-/// The kernel's list, where there is no such file.
-const V2: [&str; 3] = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
-
-/// What systemd gives away of a group of version 1.
-const V1: [&str; 3] = ["cgroup.procs", "tasks", "cgroup.clone_children"];
 
 impl Cgroup {
     /// Gives the group to a user: they may make groups below it, limit those, and move processes about between them. The
@@ -109,12 +97,8 @@ impl File {
 
 /// The files of a directory, and the directory last: before that nothing can be made below it.
 fn of(directory: &Directory) -> Result<Vec<File>, Error> {
-    let names = match directory.version() {
-        Version::V2 => listed().unwrap_or_else(|| V2.map(str::to_owned).to_vec()),
-        Version::V1 => V1.map(str::to_owned).to_vec(),
-    };
     let mut files = Vec::new();
-    for name in names {
+    for name in delegate::files(directory.version()) {
         match dir::open_to_pass(directory.fd(), name.as_ref()) {
             Ok(fd) => files.push(file(fd, directory.path().join(name))?),
             // Of a controller that it does not have.
@@ -131,29 +115,6 @@ fn of(directory: &Directory) -> Result<Vec<File>, Error> {
 fn file(fd: OwnedFd, path: PathBuf) -> Result<File, Error> {
     let owner = fstat(&fd).map_err(|errno| Error::os(OP, Object::Path(path.clone()), errno.raw_os_error()))?;
     Ok(File { fd, path, uid: owner.st_uid, gid: owner.st_gid })
-}
-
-/// The files that may be given away, as the kernel lists them; `None` where it does not.
-fn listed() -> Option<Vec<String>> {
-    let mut file = fs::File::open("/sys/kernel/cgroup/delegate").ok()?;
-    // What somebody else has put there is not to make us give away limits.
-    if !is_sysfs(file.as_fd()) {
-        return None;
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    Some(names(&text))
-}
-
-fn is_sysfs(file: BorrowedFd<'_>) -> bool {
-    fstatfs(file).is_ok_and(|found| u64::try_from(found.f_type) == Ok(SYSFS))
-}
-
-/// The names of a list, a line each; those that lead elsewhere are none.
-fn names(text: &str) -> Vec<String> {
-    let names =
-        text.lines().map(str::trim).filter(|name| !name.is_empty() && !name.contains('/') && !name.starts_with('.'));
-    names.map(str::to_owned).collect()
 }
 
 fn unopened(directory: &Directory, path: PathBuf, errno: Errno) -> Error {
@@ -184,17 +145,5 @@ fn explain(path: PathBuf, uid: u32, gid: u32, errno: Errno) -> Error {
         }
         Errno::ROFS => Error::explained(OP, object, ErrorKind::Denied, raw, "the hierarchy is mounted read-only"),
         _ => Error::os(OP, object, raw),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_kernel_lists_are_names_of_files_and_nothing_else() {
-        let text = "cgroup.procs\ncgroup.threads\n\n../other\n.\n..\n/etc/passwd\nmemory.reclaim\n";
-        assert_eq!(names(text), ["cgroup.procs", "cgroup.threads", "memory.reclaim"]);
-        assert_eq!(names(""), [""; 0]);
     }
 }

@@ -51,8 +51,8 @@ impl Cgroup {
     ///
     /// Where there is no version 2 the freezer's hierarchy is the one to keep track of processes by. That one must be had;
     /// of the others those are left out that this user may make no group in, and [`apply`](Self::apply) says so if a limit
-    /// needs one. Hierarchies of other controllers, and those with a name alone (systemd's), are left alone. What was made
-    /// before a failure is removed. See [`Cgroup`] for what a path means.
+    /// needs one. Hierarchies of other controllers, and those with a name alone (systemd's), are left alone unless
+    /// [`Layout::with_named`] asks for one, which then must be had. What was made before a failure is removed. See [`Cgroup`] for what a path means.
     ///
     /// # Errors
     /// `Invalid` for a path that names no group, with every problem; `Busy` if there is a group of this path already;
@@ -66,12 +66,13 @@ impl Cgroup {
         let tracking = tracking(layout, &path)?;
         let ordinary = |found: &&Hierarchy| {
             found.version() == Version::V1 && found.controllers().iter().any(|found| ORDINARY.contains(found))
+                || layout.asks_for(found)
         };
         let mut work = Work::default();
         work.make(tracking, &path)?;
         for hierarchy in layout.hierarchies().iter().filter(|found| *found != tracking).filter(ordinary) {
             match work.make(hierarchy, &path) {
-                Err(error) if may_be_left_out(&error) => {}
+                Err(error) if may_be_left_out(&error) && !layout.asks_for(hierarchy) => {}
                 made => made?,
             }
         }
@@ -79,7 +80,7 @@ impl Cgroup {
     }
 
     /// Makes a group with these controllers: a directory in the hierarchy to keep track of processes by, and in those of
-    /// version 1 that carry one of them. In version 2 they are enabled on the way down.
+    /// version 1 that carry one of them or that [`Layout::with_named`] asks for. In version 2 they are enabled on the way down.
     ///
     /// Every controller must be had, and no other is: fewer directories are made and joined sooner.
     ///
@@ -110,6 +111,7 @@ impl Cgroup {
                 hierarchies.push(hierarchy);
             }
         }
+        hierarchies.extend(layout.asked().filter(|found| *found != tracking));
         let mut work = Work::default();
         hierarchies.into_iter().try_for_each(|hierarchy| work.make(hierarchy, &path))?;
         let v2 = work.made.iter().find(|made| made.version() == Version::V2);

@@ -25,7 +25,7 @@ impl Cgroup {
     }
 
     /// Opens a group that exists, in every hierarchy that has one of this path; those with a name alone (systemd's) are
-    /// left alone, as by [`create_in`](Self::create_in).
+    /// left alone, as by [`create_in`](Self::create_in), unless [`Layout::with_named`] asks for them.
     ///
     /// # Errors
     /// `Invalid` for a path that names no group; `NotFound` if no hierarchy has one; `Denied` where a directory may not be
@@ -34,7 +34,7 @@ impl Cgroup {
         let path = GroupPath::new(OP, path.as_ref())?;
         let tracking = layout.tracking();
         let others = layout.hierarchies().iter().filter(|found| Some(*found) != tracking);
-        let others = others.filter(|found| !found.controllers().is_empty());
+        let others = others.filter(|found| !found.controllers().is_empty() || layout.asks_for(found));
         let mut directories = Vec::new();
         for hierarchy in tracking.into_iter().chain(others) {
             let Ok(place) = place(OP, hierarchy, &path) else { continue };

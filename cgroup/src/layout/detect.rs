@@ -3,17 +3,16 @@
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, accessat};
+use rustix::fs::{AtFlags, accessat, fgetxattr};
 use rustix::io::Errno;
 
 use super::text::{self, Mount};
 use super::{Access, Hierarchy, Layout, Version};
 use crate::controller::Controller;
-use crate::dir;
 use crate::error::{Error, Object};
-use crate::file;
+use crate::{delegate, dir, file};
 
 impl Layout {
     /// Looks at what is mounted, where we are, and what we may do there. Writes nothing.
@@ -34,7 +33,10 @@ impl Layout {
         let mounts: Vec<Mount> = text::mounts(&mountinfo).into_iter().filter(is_visible).collect();
         let mut hierarchies = text::hierarchies(&mounts, &cgroup);
         hierarchies.iter_mut().for_each(look);
-        Ok(Self { hierarchies })
+        let (present, disabled) = text::kernel(&fs::read_to_string("/proc/cgroups").unwrap_or_default());
+        let mut layout = Self { hierarchies, disabled, ..Self::default() };
+        layout.unmounted = layout.without_hierarchy(present);
+        Ok(layout)
     }
 }
 
@@ -52,14 +54,59 @@ fn is_visible(mount: &Mount) -> bool {
 /// Adds what the directories tell.
 fn look(hierarchy: &mut Hierarchy) {
     let Ok(root) = dir::open_absolute(&hierarchy.mount_point) else { return };
-    if hierarchy.version == Version::V2 {
-        let text = file::read_text(root.as_fd(), "cgroup.controllers").unwrap_or_default();
-        hierarchy.controllers = controllers(&text);
+    let v2 = hierarchy.version == Version::V2;
+    let listed = |group: BorrowedFd<'_>, name| controllers(&file::read_text(group, name).unwrap_or_default());
+    if v2 {
+        hierarchy.controllers = listed(root.as_fd(), "cgroup.controllers");
     }
-    let own = hierarchy.own.as_deref().and_then(|own| dir::descend(root.as_fd(), crate::path::parts(own)).ok());
-    if let Some(own) = own {
-        hierarchy.access = access(own.as_fd(), hierarchy.version);
+    let Some(own) = hierarchy.own.clone() else { return };
+    let names: Vec<_> = crate::path::parts(&own).collect();
+    let Ok(group) = dir::descend(root.as_fd(), names.iter()) else { return };
+    hierarchy.access = access(group.as_fd(), hierarchy.version);
+    hierarchy.withheld = withheld(group.as_fd(), hierarchy.version);
+    hierarchy.available = if v2 { listed(group.as_fd(), "cgroup.controllers") } else { hierarchy.controllers.clone() };
+    if v2 {
+        hierarchy.passed_on = listed(group.as_fd(), "cgroup.subtree_control");
+        let may = hierarchy.access == Access::Writable && delegate::has_own_processes(group.as_fd()) == Ok(false);
+        hierarchy.may_pass_on = if may { hierarchy.available.clone() } else { Vec::new() };
     }
+    // From our own group upwards, as long as what is there is ours.
+    let mut ours = true;
+    for count in (0..=names.len()).rev() {
+        let above: Vec<_> = names.iter().take(count).collect();
+        let Ok(group) = dir::descend(root.as_fd(), above.iter()) else { break };
+        let path = || Path::new("/").join(above.iter().collect::<PathBuf>());
+        ours = ours && access(group.as_fd(), hierarchy.version) == Access::Writable;
+        if ours {
+            hierarchy.delegated = Some(path());
+        }
+        if hierarchy.marked.is_none() && is_marked(group.as_fd()) {
+            hierarchy.marked = Some(path());
+        }
+        if !ours && hierarchy.marked.is_some() {
+            break;
+        }
+    }
+}
+
+/// Whether systemd has noted on the group that it leaves what is below to others.
+fn is_marked(group: BorrowedFd<'_>) -> bool {
+    // The first takes no right to read; the second only root of the first user namespace sees.
+    ["user.delegate", "trusted.delegate"].iter().any(|name| {
+        let mut value = [0; 8];
+        let length = fgetxattr(group, *name, &mut value[..]).unwrap_or_default();
+        value.get(..length) == Some(b"1".as_slice())
+    })
+}
+
+/// Which of the files that may be delegated we may not write to.
+fn withheld(group: BorrowedFd<'_>, version: Version) -> Vec<String> {
+    use rustix::fs::Access as Wish;
+    let refused = |name: &String| {
+        let answer = accessat(group, name.as_str(), Wish::WRITE_OK, AtFlags::EACCESS);
+        !matches!(answer, Ok(()) | Err(Errno::NOENT))
+    };
+    delegate::files(version).into_iter().filter(refused).collect()
 }
 
 /// The controllers that a file of version 2 lists.

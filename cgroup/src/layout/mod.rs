@@ -7,20 +7,25 @@
 //! Man: cgroups(7), cgroup_namespaces(7), proc_pid_mountinfo(5).
 
 mod assess;
+mod delegated;
 mod detect;
+mod hierarchy;
 mod lack;
+mod said;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::controller::Controller;
-use crate::path::{self, GroupPath};
+use crate::error::{Error, ErrorKind, Object};
+use crate::path::GroupPath;
+use crate::value::shown;
 
 pub(crate) use detect::controllers;
+pub use hierarchy::Hierarchy;
 pub use lack::{Lack, Reason};
 pub(crate) use text::groups;
 
@@ -40,6 +45,13 @@ pub(crate) use text::groups;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Layout {
     hierarchies: Vec<Hierarchy>,
+    /// The names of hierarchies that groups are to be made in too.
+    #[cfg_attr(feature = "serde", serde(default))]
+    named: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    unmounted: Vec<Controller>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    disabled: Vec<Controller>,
 }
 
 /// The sort of a [`Layout`].
@@ -58,17 +70,18 @@ pub enum LayoutKind {
 }
 
 /// A version of the kernel's interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Version {
     /// Version 1.
+    #[default]
     V1,
     /// Version 2, "unified".
     V2,
 }
 
 /// What we may do in our own group of a hierarchy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Access {
@@ -79,23 +92,8 @@ pub enum Access {
     /// Nothing: the hierarchy is mounted read-only.
     ReadOnly,
     /// Nothing by a relative path: our own group is not below the mount point.
+    #[default]
     OutOfView,
-}
-
-/// One mounted hierarchy.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Hierarchy {
-    version: Version,
-    /// "systemd" of "name=systemd".
-    name: Option<String>,
-    controllers: Vec<Controller>,
-    mount_point: PathBuf,
-    /// Which group the mount point is, as `/proc/self/cgroup` would name it.
-    mount_root: PathBuf,
-    /// Our own group, as seen from the mount point.
-    own: Option<PathBuf>,
-    access: Access,
 }
 
 impl Layout {
@@ -132,6 +130,48 @@ impl Layout {
         found.or_else(|| self.v2().filter(|_| controller.is_in_every_group()))
     }
 
+    /// The hierarchy of version 1 with this name, such as "systemd".
+    #[must_use]
+    #[doc(alias = "name=systemd")]
+    pub fn named(&self, name: &str) -> Option<&Hierarchy> {
+        self.hierarchies.iter().find(|found| found.name.as_deref() == Some(name))
+    }
+
+    /// The same layout, in which groups are made, opened and joined in the hierarchy of this name too: for processes that have
+    /// to be in one, such as a systemd of version 1 in a root of its own.
+    ///
+    /// Not for processes that the machine's own systemd looks after: it finds them by their place there.
+    ///
+    /// # Errors
+    /// `Unsupported` if no hierarchy in view has the name.
+    pub fn with_named(mut self, name: &str) -> Result<Self, Error> {
+        if self.named(name).is_none() {
+            let names: Vec<_> = self.hierarchies.iter().filter_map(|found| found.name.as_deref()).collect();
+            let there = if names.is_empty() { "none with a name".to_owned() } else { names.join(", ") };
+            let why = format!("no hierarchy here has the name {}: there is {there}", shown(name));
+            return Err(Error::because("take", Object::Named("a named hierarchy"), ErrorKind::Unsupported, why));
+        }
+        if !self.named.iter().any(|known| known == name) {
+            self.named.push(name.to_owned());
+        }
+        Ok(self)
+    }
+
+    /// The controllers that this kernel has and no hierarchy in view: those of version 1 alone that nobody mounted, and
+    /// those of version 2 that the visible part of it does not have.
+    #[must_use]
+    #[doc(alias = "/proc/cgroups")]
+    pub fn unmounted(&self) -> &[Controller] {
+        &self.unmounted
+    }
+
+    /// The controllers that were turned off when the machine was started (`cgroup_disable=`).
+    #[must_use]
+    #[doc(alias = "cgroup_disable")]
+    pub fn disabled(&self) -> &[Controller] {
+        &self.disabled
+    }
+
     /// The directories that a group of this path with these controllers has, or would have: see
     /// [`Cgroup::create_with`](crate::Cgroup::create_with). For who writes down what will be made before it is.
     ///
@@ -149,121 +189,38 @@ impl Layout {
                 hierarchies.push(hierarchy);
             }
         }
+        for hierarchy in self.asked() {
+            if !hierarchies.contains(&hierarchy) {
+                hierarchies.push(hierarchy);
+            }
+        }
         let place = |found: &&Hierarchy| Some(found.mount_point().join(found.place(&path)?.as_path()));
         hierarchies.iter().filter_map(place).collect()
+    }
+
+    /// The named hierarchies that groups are to be made in.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &Hierarchy> {
+        self.hierarchies.iter().filter(|found| self.asks_for(found))
+    }
+
+    /// Whether groups are to be made in this one for its name.
+    pub(crate) fn asks_for(&self, hierarchy: &Hierarchy) -> bool {
+        hierarchy.name.as_ref().is_some_and(|name| self.named.contains(name))
+    }
+
+    /// Of these controllers those that no hierarchy has.
+    fn without_hierarchy(&self, controllers: Vec<Controller>) -> Vec<Controller> {
+        // Counting for perf is in every group of version 2 too, without being listed.
+        let in_v2 =
+            |found: Controller| self.v2().is_some() && (found == Controller::PerfEvent || found.is_in_every_group());
+        controllers.into_iter().filter(|found| self.of(*found).is_none() && !in_v2(*found)).collect()
     }
 
     /// The hierarchy by which the processes of a group are kept track of, and killed: version 2; without it the freezer,
     /// which stops forks while we kill; without that the first that can be had.
     pub(crate) fn tracking(&self) -> Option<&Hierarchy> {
         let with = |controller| self.hierarchies.iter().find(|found| found.controllers.contains(&controller));
-        let any = || self.hierarchies.iter().find(|found| !found.controllers.is_empty());
+        let any = || self.hierarchies.iter().find(|found| !found.controllers.is_empty() || self.asks_for(found));
         self.v2().or_else(|| with(Controller::Freezer)).or_else(|| with(Controller::Pids)).or_else(any)
-    }
-}
-
-impl Hierarchy {
-    /// Its version.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.version
-    }
-
-    /// The name of a hierarchy of version 1 that has one, such as "systemd".
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// The controllers that live in it: in version 2 those that the group at the mount point has.
-    #[must_use]
-    pub fn controllers(&self) -> &[Controller] {
-        &self.controllers
-    }
-
-    /// Where it is mounted.
-    #[must_use]
-    pub fn mount_point(&self) -> &Path {
-        &self.mount_point
-    }
-
-    /// Our own group as an absolute path below the mount point, "/" if it is the mount point; `None` if it is not below.
-    #[must_use]
-    pub fn own_group(&self) -> Option<&Path> {
-        self.own.as_deref()
-    }
-
-    /// What we may do in our own group.
-    #[must_use]
-    pub fn access(&self) -> Access {
-        self.access
-    }
-
-    /// The names from the mount point down to the group that `path` means here; `None` if it is relative to a group of ours
-    /// that is not in view.
-    pub(crate) fn place(&self, path: &GroupPath) -> Option<GroupPath> {
-        if path.is_absolute() { Some(path.clone()) } else { Some(path.below(path::parts(self.own.as_deref()?))) }
-    }
-
-    /// Which group the mount point is.
-    pub(crate) fn mount_root(&self) -> &Path {
-        &self.mount_root
-    }
-
-    /// The controllers, or the name, as the kernel writes them in version 1.
-    fn title(&self) -> String {
-        let mut words: Vec<String> = self.controllers.iter().map(ToString::to_string).collect();
-        words.extend(self.name.iter().map(|name| format!("name={name}")));
-        if words.is_empty() { "no controllers".to_owned() } else { words.join(",") }
-    }
-}
-
-impl fmt::Display for LayoutKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::None => "none",
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-            Self::Hybrid => "hybrid",
-        })
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-        })
-    }
-}
-
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Writable => "writable",
-            Self::Denied => "not delegated to this user",
-            Self::ReadOnly => "mounted read-only",
-            Self::OutOfView => "out of view",
-        })
-    }
-}
-
-impl fmt::Display for Hierarchy {
-    /// "v1 cpu,cpuacct at "/sys/fs/cgroup/cpu,cpuacct", our group "/", writable".
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} at {:?}", self.version, self.title(), self.mount_point)?;
-        match &self.own {
-            Some(own) => write!(f, ", our group {own:?}, {}", self.access),
-            None => write!(f, ", our group out of view"),
-        }
-    }
-}
-
-impl fmt::Display for Layout {
-    /// The kind, then a line for each hierarchy.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cgroups: {}", self.kind())?;
-        self.hierarchies.iter().try_for_each(|hierarchy| write!(f, "\n  {hierarchy}"))
     }
 }

@@ -9,7 +9,7 @@ use crate::controller::Controller;
 use crate::path::GroupPath;
 
 fn layout(mountinfo: &str, cgroup: &str) -> Layout {
-    Layout { hierarchies: hierarchies(&mounts(mountinfo.as_bytes()), cgroup.as_bytes()) }
+    Layout { hierarchies: hierarchies(&mounts(mountinfo.as_bytes()), cgroup.as_bytes()), ..Layout::default() }
 }
 
 /// "v1 cpu,cpuacct /sys/fs/cgroup/cpu,cpuacct /user.slice", a line for each.
@@ -255,6 +255,8 @@ fn a_layout_is_said_in_lines() {
     let mut layout = layout(HYBRID.0, HYBRID.1);
     layout.hierarchies.truncate(2);
     layout.hierarchies[0].controllers = vec![Controller::Hugetlb];
+    layout.hierarchies[0].available = vec![Controller::Hugetlb];
+    layout.hierarchies[0].passed_on = vec![Controller::Hugetlb];
     layout.hierarchies[0].access = Access::Writable;
     layout.hierarchies[1].access = Access::Denied;
     assert_eq!(
@@ -263,6 +265,147 @@ fn a_layout_is_said_in_lines() {
          v2 hugetlb at \"/sys/fs/cgroup/unified\", our group \"/\", writable\n  \
          v1 cpu at \"/sys/fs/cgroup/cpu\", our group \"/\", not delegated to this user"
     );
+}
+
+#[test]
+fn how_it_is_mounted_is_kept_in_the_kernels_words() {
+    let one = layout(DEBIAN_12.0, DEBIAN_12.1);
+    let v2 = one.v2().unwrap();
+    assert_eq!(v2.options(), ["nsdelegate", "memory_recursiveprot"]);
+    assert!(v2.has_option("nsdelegate") && !v2.has_option("memory_localevents") && !v2.has_option("rw"));
+    let legacy = layout(LEGACY.0, LEGACY.1);
+    let options = |controller| legacy.of(controller).unwrap().options();
+    assert_eq!((options(Controller::Cpuset), options(Controller::Cpu)), (&["clone_children".to_owned()][..], &[][..]));
+    let systemd = legacy.named("systemd").unwrap();
+    assert_eq!(systemd.options(), ["xattr", "release_agent=/lib/systemd/systemd-cgroups-agent"]);
+    assert_eq!(legacy.named("elogind"), None);
+}
+
+#[test]
+fn a_mount_that_can_be_written_to_counts_before_a_wider_one_that_cannot() {
+    let mountinfo = "\
+32 31 0:29 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup2 rw
+33 31 0:29 /a /mnt/a rw - cgroup2 cgroup2 ro
+34 31 0:29 /a /mnt/writable rw - cgroup2 cgroup2 rw
+35 31 0:29 /b /mnt/elsewhere rw - cgroup2 cgroup2 rw
+";
+    assert_eq!(said(&layout(mountinfo, "0::/a/b\n")), ["v2 no controllers /mnt/writable /b"]);
+}
+
+#[test]
+fn a_named_hierarchy_is_taken_when_it_is_asked_for() {
+    let place = |layout: &Layout| layout.directories("/web", [Controller::Pids]);
+    let at = |paths: &[&str]| paths.iter().map(std::path::PathBuf::from).collect::<Vec<_>>();
+    let legacy = layout(LEGACY.0, LEGACY.1);
+    assert_eq!(place(&legacy), at(&["/sys/fs/cgroup/freezer/web", "/sys/fs/cgroup/pids/web"]));
+    let error = legacy.clone().with_named("elogind\n").unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
+    let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert_eq!(why, "no hierarchy here has the name \"elogind\\n\": there is systemd");
+    let asked = legacy.with_named("systemd").unwrap().with_named("systemd").unwrap();
+    assert_eq!(
+        place(&asked),
+        at(&["/sys/fs/cgroup/freezer/web", "/sys/fs/cgroup/pids/web", "/sys/fs/cgroup/systemd/web"])
+    );
+    // Where there is nothing else, it is also what processes are kept track of by.
+    let alone = layout("40 22 0:37 / /mnt rw - cgroup cgroup rw,name=own\n", "1:name=own:/\n");
+    assert_eq!(alone.tracking(), None);
+    assert_eq!(place(&alone.with_named("own").unwrap()), at(&["/mnt/web"]));
+}
+
+#[test]
+fn what_the_kernel_has_and_nobody_mounted_is_told() {
+    let cgroups = "#subsys_name\thierarchy\tnum_cgroups\tenabled
+cpuset\t3\t1\t1
+memory\t0\t33\t0
+devices\t0\t1\t1
+net_cls\t0\t1\t1
+perf_event\t0\t1\t1
+rdma\t0\t1\t1
+debug\t0\t1\t1
+nonsense
+";
+    let (present, disabled) = super::text::kernel(cgroups);
+    assert_eq!(disabled, [Controller::Memory]);
+    // Version 2 has devices and perf in every group; rdma it could have, and the mounted part of it does not.
+    let one = layout(DEBIAN_12.0, DEBIAN_12.1);
+    assert_eq!(one.without_hierarchy(present.clone()), [Controller::Cpuset, Controller::NetCls, Controller::Rdma]);
+    let legacy = layout(LEGACY.0, LEGACY.1);
+    assert_eq!(legacy.without_hierarchy(present), [Controller::Devices, Controller::PerfEvent, Controller::Rdma]);
+}
+
+/// A hierarchy of version 2 in which a user's own systemd has started us.
+fn session() -> Layout {
+    let mut layout = layout(
+        "31 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n",
+        "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope\n",
+    );
+    let v2 = &mut layout.hierarchies[0];
+    v2.controllers = vec![Controller::Cpu, Controller::Memory, Controller::Pids];
+    v2.available = vec![Controller::Memory, Controller::Pids];
+    v2.access = Access::Writable;
+    v2.withheld = vec!["cgroup.threads".into()];
+    v2.delegated = Some("/user.slice/user-1000.slice/user@1000.service".into());
+    v2.marked = v2.delegated.clone();
+    layout.unmounted = vec![Controller::NetCls, Controller::NetPrio];
+    layout.disabled = vec![Controller::Io];
+    layout
+}
+
+#[test]
+fn what_is_special_about_our_place_is_said_below_it() {
+    assert_eq!(
+        session().to_string(),
+        "cgroups: v2\n  \
+         v2 cpu,memory,pids at \"/sys/fs/cgroup\" (nsdelegate), \
+         our group \"/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope\", writable but for cgroup.threads\n    \
+         our group has memory, pids\n    \
+         it passes on nothing\n    \
+         ours from \"/user.slice/user-1000.slice/user@1000.service\" down\n    \
+         left to others by systemd from \"/user.slice/user-1000.slice/user@1000.service\" down\n  \
+         in no hierarchy here: net_cls, net_prio\n  \
+         turned off at boot: io"
+    );
+    let mut free = session();
+    free.hierarchies[0].may_pass_on = vec![Controller::Memory, Controller::Pids];
+    free.hierarchies[0].passed_on = vec![Controller::Pids];
+    assert!(free.to_string().contains("it passes on pids, and may pass on memory, pids"));
+    assert_eq!(free.delegated_group().unwrap().file_name().unwrap(), "user@1000.service");
+}
+
+/// Others store and parse it: a key that is renamed is somebody's broken program.
+#[cfg(feature = "serde")]
+#[test]
+fn the_keys_in_json_stay_as_they_are() {
+    let json = serde_json::to_value(session()).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "hierarchies": [{
+                "version": "v2",
+                "name": null,
+                "controllers": ["cpu", "memory", "pids"],
+                "mount_point": "/sys/fs/cgroup",
+                "mount_root": "/",
+                "own": "/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope",
+                "access": "writable",
+                "options": ["nsdelegate"],
+                "available": ["memory", "pids"],
+                "passed_on": [],
+                "may_pass_on": [],
+                "withheld": ["cgroup.threads"],
+                "delegated": "/user.slice/user-1000.slice/user@1000.service",
+                "marked": "/user.slice/user-1000.slice/user@1000.service",
+            }],
+            "named": [],
+            "unmounted": ["net_cls", "net_prio"],
+            "disabled": ["io"],
+        })
+    );
+    assert_eq!(serde_json::from_value::<Layout>(json).unwrap(), session());
+    // As it was written before there was more to tell.
+    let old = r#"{"hierarchies":[{"version":"v1","name":"systemd","controllers":[],"mount_point":"/m","mount_root":"/","own":null,"access":"denied"}]}"#;
+    assert_eq!(serde_json::from_str::<Layout>(old).unwrap().named("systemd").unwrap().access(), Access::Denied);
 }
 
 #[cfg(feature = "serde")]

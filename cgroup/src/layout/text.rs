@@ -19,6 +19,8 @@ pub(super) struct Mount {
     pub(super) version: Version,
     pub(super) root: PathBuf,
     pub(super) point: PathBuf,
+    /// Whether nothing can be written by this mount.
+    read_only: bool,
     /// The options of the hierarchy: controllers, "name=…" and others.
     options: Vec<String>,
 }
@@ -36,37 +38,37 @@ pub(super) fn mounts(mountinfo: &[u8]) -> Vec<Mount> {
 
 /// The hierarchies of these mounts, with our own group in each; that of version 2 first.
 ///
-/// Of several mounts of one hierarchy that one counts in which our group is seen; if that does not decide, the one with
-/// the widest view, then the first. What version 2 offers, and what we may do, is not in these texts.
+/// Of several mounts of one hierarchy that one counts in which our group is seen; if that does not decide, one that can be
+/// written to, then the one with the widest view, by which most can be reached, then the first, which others will name too.
+/// What version 2 offers, and what we may do, is not in these texts.
 pub(super) fn hierarchies(mounts: &[Mount], cgroup: &[u8]) -> Vec<Hierarchy> {
     let memberships: Vec<Membership> = lines(cgroup).filter_map(membership).collect();
-    let mut found: Vec<(Vec<String>, Hierarchy)> = Vec::new();
+    let mut found: Vec<(Vec<String>, Rank, Hierarchy)> = Vec::new();
     for mount in mounts {
         let (names, new) = hierarchy(mount, &memberships);
         if mount.version == Version::V1 && names.is_empty() {
             continue;
         }
-        match found.iter_mut().find(|(known, _)| *known == names) {
-            Some((_, old)) if rank(&new) < rank(old) => *old = new,
+        let rank = (new.own.is_none(), mount.read_only, path::parts(&mount.root).count());
+        match found.iter_mut().find(|(known, ..)| *known == names) {
+            Some((_, old_rank, old)) if rank < *old_rank => (*old_rank, *old) = (rank, new),
             Some(_) => {}
-            None => found.push((names, new)),
+            None => found.push((names, rank, new)),
         }
     }
-    let mut hierarchies: Vec<Hierarchy> = found.into_iter().map(|(_, hierarchy)| hierarchy).collect();
+    let mut hierarchies: Vec<Hierarchy> = found.into_iter().map(|(_, _, hierarchy)| hierarchy).collect();
     hierarchies.sort_by_key(|hierarchy| hierarchy.version != Version::V2);
     hierarchies
 }
 
-/// Less is better.
-fn rank(hierarchy: &Hierarchy) -> (bool, usize) {
-    (hierarchy.own.is_none(), path::parts(&hierarchy.mount_root).count())
-}
+/// How good a mount is; less is better.
+type Rank = (bool, bool, usize);
 
 /// The hierarchy of a mount, and the names by which the kernel knows it, which are none in version 2.
 fn hierarchy(mount: &Mount, memberships: &[Membership]) -> (Vec<String>, Hierarchy) {
     let v2 = mount.version == Version::V2;
-    let is_name = |option: &&String| option.starts_with("name=") || Controller::of_word(option).is_some();
-    let names: Vec<String> = mount.options.iter().filter(|_| !v2).filter(is_name).cloned().collect();
+    let is_name = |option: &String| !v2 && (option.starts_with("name=") || Controller::of_word(option).is_some());
+    let (names, options): (Vec<String>, Vec<String>) = mount.options.iter().cloned().partition(is_name);
     let ours = memberships.iter().find(|membership| match v2 {
         true => membership.names.is_empty(),
         false => membership.names.iter().any(|name| names.contains(name)),
@@ -79,6 +81,8 @@ fn hierarchy(mount: &Mount, memberships: &[Membership]) -> (Vec<String>, Hierarc
         mount_root: mount.root.clone(),
         own: ours.and_then(|ours| below(&mount.root, &ours.group)),
         access: Access::OutOfView,
+        options: options.into_iter().filter(|option| !matches!(option.as_str(), "" | "rw" | "ro")).collect(),
+        ..Hierarchy::default()
     };
     (names, hierarchy)
 }
@@ -108,6 +112,8 @@ fn mount(line: &[u8]) -> Option<Mount> {
     let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
     let root = unescape(fields.nth(2)?);
     let point = unescape(fields.next()?);
+    let is_ro = |options: &[u8]| options.split(|byte| *byte == b',').any(|option| option == b"ro");
+    let mut read_only = is_ro(fields.next()?);
     // Behind the mount's options come tags, as many as there are, and a hyphen.
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let version = match fields.next()? {
@@ -115,9 +121,10 @@ fn mount(line: &[u8]) -> Option<Mount> {
         b"cgroup" => Version::V1,
         _ => return None,
     };
-    let options = String::from_utf8_lossy(fields.nth(1).unwrap_or_default()).into_owned();
-    let options = options.split(',').map(str::to_owned).collect();
-    Some(Mount { id, version, root, point, options })
+    let options = fields.nth(1).unwrap_or_default();
+    read_only |= is_ro(options);
+    let options = String::from_utf8_lossy(options).split(',').map(str::to_owned).collect();
+    Some(Mount { id, version, root, point, read_only, options })
 }
 
 /// "4:cpu,cpuacct:/user.slice"; the path is the rest of the line, colons included.
@@ -151,4 +158,18 @@ fn unescape(field: &[u8]) -> PathBuf {
 /// The groups that `/proc/PID/cgroup` names, with the names of the hierarchy of each; none for version 2.
 pub(crate) fn groups(cgroup: &[u8]) -> Vec<(Vec<String>, PathBuf)> {
     lines(cgroup).filter_map(membership).map(|ours| (ours.names, ours.group)).collect()
+}
+
+/// The controllers that `/proc/cgroups` has: those that are there, and those that were turned off at boot.
+pub(super) fn kernel(cgroups: &str) -> (Vec<Controller>, Vec<Controller>) {
+    let mut there = (Vec::new(), Vec::new());
+    for line in cgroups.lines().filter(|line| !line.starts_with('#')) {
+        let mut fields = line.split_ascii_whitespace();
+        match (fields.next().and_then(Controller::of_word), fields.nth(2)) {
+            (Some(controller), Some("1")) => there.0.push(controller),
+            (Some(controller), Some("0")) => there.1.push(controller),
+            _ => {}
+        }
+    }
+    there
 }

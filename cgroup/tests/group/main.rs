@@ -22,6 +22,7 @@ mod devices;
 mod freeze;
 mod gone;
 mod kill;
+mod layout;
 mod life;
 mod limits;
 mod mounts;

@@ -85,6 +85,15 @@ fn unshare_and_nsenter_are_sixty_lines_each() {
 }
 
 #[test]
+fn the_layout_is_told_to_whoever_asks() {
+    let out = Command::new(env!("CARGO_BIN_EXE_19_layout")).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.starts_with("cgroups: "), "{said}");
+    // There is a group to make others below, or the reason and a remedy.
+    assert!(said.contains("\nnew groups may be made below \"/") || said.contains("hint: "), "{said}");
+}
+
+#[test]
 fn the_top_shows_groups_and_what_they_wait_for() {
     needs!(root);
     isolated(|| {
