@@ -93,9 +93,9 @@ impl Controller {
         }
     }
 
-    /// Whether version 2 has it in every group: it is no controller there, and need not be enabled.
+    /// Whether version 2 has it in every group: it is no controller there, or none that is listed, and need not be enabled.
     pub(crate) const fn is_in_every_group(self) -> bool {
-        matches!(self, Self::Cpuacct | Self::Freezer | Self::Devices)
+        matches!(self, Self::Cpuacct | Self::Freezer | Self::Devices | Self::PerfEvent)
     }
 
     /// The controller of this name, in either version.

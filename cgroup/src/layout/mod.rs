@@ -122,8 +122,8 @@ impl Layout {
         self.hierarchies.iter().find(|found| found.version == Version::V2)
     }
 
-    /// The hierarchy that a controller lives in. In version 2 the count of processor time, freezing and devices have no
-    /// controllers of their own and are in every group; where version 1 has none, that is their hierarchy.
+    /// The hierarchy that a controller lives in. In version 2 the count of processor time, freezing, devices and perf's
+    /// counting are in every group without being listed; where version 1 has none, that is their hierarchy.
     #[must_use]
     pub fn of(&self, controller: Controller) -> Option<&Hierarchy> {
         let found = self.hierarchies.iter().find(|found| found.controllers.contains(&controller));
@@ -210,10 +210,7 @@ impl Layout {
 
     /// Of these controllers those that no hierarchy has.
     fn without_hierarchy(&self, controllers: Vec<Controller>) -> Vec<Controller> {
-        // Counting for perf is in every group of version 2 too, without being listed.
-        let in_v2 =
-            |found: Controller| self.v2().is_some() && (found == Controller::PerfEvent || found.is_in_every_group());
-        controllers.into_iter().filter(|found| self.of(*found).is_none() && !in_v2(*found)).collect()
+        controllers.into_iter().filter(|found| self.of(*found).is_none()).collect()
     }
 
     /// The hierarchy by which the processes of a group are kept track of, and killed: version 2; without it the freezer,
