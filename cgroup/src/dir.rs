@@ -51,16 +51,16 @@ fn walk_absolute(path: &Path) -> Result<OwnedFd, Errno> {
 /// Opens a directory below another, name by name; one that is behind another mount is EXDEV.
 pub(crate) fn descend(from: BorrowedFd<'_>, names: impl Iterator<Item: AsRef<OsStr>>) -> Result<OwnedFd, Errno> {
     let mut here: Option<OwnedFd> = None;
-    for name in names {
+    let mut names = names.peekable();
+    while let Some(name) = names.next() {
         let name = name.as_ref();
         if name == ".." {
             return Err(Errno::INVAL);
         }
         let above = here.as_ref().map_or(from, |here| here.as_fd());
-        here = Some(open_within(above, name, PASS)?);
+        here = Some(open_within(above, name, if names.peek().is_some() { PASS } else { OPEN })?);
     }
-    let above = here.as_ref().map_or(from, |here| here.as_fd());
-    open_child(above, OsStr::new("."))
+    here.map_or_else(|| open_child(from, OsStr::new(".")), Ok)
 }
 
 /// Opens the directory of this name; one that is another mount is EXDEV.
@@ -128,8 +128,8 @@ pub(crate) fn os(name: &CString) -> &OsStr {
     OsStr::from_bytes(name.as_bytes())
 }
 
-/// Goes through a group and all groups below it, however deep, with one open directory at a time: the payload of a group
-/// may have made thousands.
+/// Goes through a group and all groups below it, however deep, with two more open directories at most: the payload of a
+/// group may have made thousands.
 ///
 /// `enter` is called with each group, a parent before its children; `leave` with a parent and the name of each child
 /// whose own children have all been left. What disappears meanwhile is passed over.
@@ -138,26 +138,34 @@ pub(crate) fn walk(
     enter: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), Errno>,
     leave: &mut dyn FnMut(BorrowedFd<'_>, &OsStr) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
-    let mut here = open_child(top, OsStr::new("."))?;
-    enter(here.as_fd())?;
-    let mut to_do = vec![present(children(here.as_fd()))?];
+    enter(top)?;
+    let mut to_do = vec![present(children(top))?];
+    // None at the top, which is open already.
+    let mut here: Option<OwnedFd> = None;
     // The names from the top down to here, one less than there are lists.
     let mut names: Vec<CString> = Vec::new();
     while let Some(list) = to_do.last_mut() {
+        let at = here.as_ref().map_or(top, |here| here.as_fd());
         if let Some(name) = list.pop() {
-            match open_child(here.as_fd(), os(&name)) {
-                Ok(below) => here = below,
+            let below = match open_child(at, os(&name)) {
                 Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(errno),
+                below => below?,
+            };
+            enter(below.as_fd())?;
+            let list = present(children(below.as_fd()))?;
+            if list.is_empty() {
+                // As most have none: who stays here need not open the way back.
+                leave(at, os(&name))?;
+                continue;
             }
+            here = Some(below);
             names.push(name);
-            enter(here.as_fd())?;
-            to_do.push(present(children(here.as_fd()))?);
+            to_do.push(list);
         } else {
             to_do.pop();
             let Some(name) = names.pop() else { break };
-            here = open_above(here.as_fd())?;
-            leave(here.as_fd(), os(&name))?;
+            here = if names.is_empty() { None } else { Some(open_above(at)?) };
+            leave(here.as_ref().map_or(top, |here| here.as_fd()), os(&name))?;
         }
     }
     Ok(())

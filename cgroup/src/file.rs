@@ -25,16 +25,20 @@ pub(crate) fn read_text(group: BorrowedFd<'_>, name: &str) -> Result<String, Err
     read_all(open(group, name)?.as_fd())
 }
 
-/// Reads an open file from where it stands to its end.
+/// Reads an open control file from where it stands to its end.
 pub(crate) fn read_all(file: BorrowedFd<'_>) -> Result<String, Errno> {
     let mut text = Vec::new();
     let mut part = [0; 4096];
     loop {
-        match retry_on_intr(|| read(file, &mut part))? {
-            0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
-            count => text.extend_from_slice(part.get(..count).unwrap_or_default()),
+        let count = retry_on_intr(|| read(file, &mut part))?;
+        text.extend_from_slice(part.get(..count).unwrap_or_default());
+        // The kernel stops short at the end, or at a line that does not fit into the rest of a page; none is that long but
+        // where it makes the whole text at once. So the end need not be asked for.
+        if count < part.len() / 2 {
+            break;
         }
     }
+    Ok(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// Opens a control file for writing, which is never made by that.

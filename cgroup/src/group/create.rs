@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, mkdirat};
-use rustix::io::{Errno, fcntl_dupfd_cloexec, retry_on_intr};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::undo::Undo;
 use super::{Cgroup, Directory};
@@ -151,46 +151,56 @@ impl Work {
     fn make(&mut self, hierarchy: &Hierarchy, path: &GroupPath) -> Result<(), Error> {
         let place = place(OP, hierarchy, path)?;
         let mut at = hierarchy.mount_point().to_owned();
-        let failed = |at: &Path, errno: Errno| failure(at, errno);
-        let root = open_root(OP, hierarchy)?;
+        let mut here = open_root(OP, hierarchy)?;
         let count = place.parts().count();
         // Of a relative path the groups down to our own are there.
         let own = count - path.parts().count();
         at.extend(place.parts().take(own));
-        let mut here = dir::descend(root.as_fd(), place.parts().take(own)).map_err(|errno| failed(&at, errno))?;
+        if own > 0 {
+            here = dir::descend(here.as_fd(), place.parts().take(own)).map_err(|errno| failure(&at, errno))?;
+        }
         for (number, name) in place.parts().enumerate().skip(own) {
             at.push(name);
             let last = number + 1 == count;
-            let below = self.step(&here, name, last).map_err(|errno| failed(&at, errno))?;
-            if hierarchy.version() == Version::V1 {
-                inherit(hierarchy, here.as_fd(), below.as_fd()).map_err(|errno| failed(&at, errno))?;
-            }
-            here = below;
+            here = self.step(hierarchy, here, name, last).map_err(|errno| failure(&at, errno))?;
         }
         self.made.push(Directory::new(here, hierarchy, &place));
         Ok(())
     }
 
     /// One group downwards: made, or on the way found.
-    fn step(&mut self, above: &OwnedFd, name: &OsStr, last: bool) -> Result<OwnedFd, Errno> {
-        let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
-        for _ in 0..TRIES {
-            // Before it is made: without it the group could not be undone.
-            let undo = retry_on_intr(|| fcntl_dupfd_cloexec(above, 0))?;
-            let made = retry_on_intr(|| mkdirat(above, name, mode));
-            match made {
-                Ok(()) => self.undo.push(undo, name.to_owned()),
-                Err(Errno::EXIST) if !last => {}
-                Err(errno) => return Err(errno),
+    fn step(&mut self, hierarchy: &Hierarchy, above: OwnedFd, name: &OsStr, last: bool) -> Result<OwnedFd, Errno> {
+        let mut made = false;
+        let below = enter(above.as_fd(), name, last, &mut made).and_then(|below| {
+            if hierarchy.version() == Version::V1 {
+                inherit(hierarchy, above.as_fd(), below.as_fd())?;
             }
-            match dir::open_child(above.as_fd(), name) {
-                // Somebody removes empty groups behind us.
-                Err(Errno::NOENT) if !last => {}
-                opened => return opened,
-            }
+            Ok(below)
+        });
+        // Whatever else has failed: by the directory that it was made in it can be undone.
+        if made {
+            self.undo.push(above, name.to_owned());
         }
-        Err(Errno::NOENT)
+        below
     }
+}
+
+/// Opens a group below, which is made if it is not there; the last one must not be there.
+fn enter(above: BorrowedFd<'_>, name: &OsStr, last: bool, made: &mut bool) -> Result<OwnedFd, Errno> {
+    let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
+    for _ in 0..TRIES {
+        match retry_on_intr(|| mkdirat(above, name, mode)) {
+            Ok(()) => *made = true,
+            Err(Errno::EXIST) if !last => {}
+            Err(errno) => return Err(errno),
+        }
+        match dir::open_child(above, name) {
+            // Somebody removes empty groups behind us.
+            Err(Errno::NOENT) if !last => {}
+            opened => return opened,
+        }
+    }
+    Err(Errno::NOENT)
 }
 
 /// Where the path leads in a hierarchy.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Removing: the group, and the groups below it that its processes have made.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::ffi::{OsStr, OsString};
+use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,16 +70,15 @@ impl Directory {
     }
 
     fn try_remove(&self) -> Result<(), Errno> {
-        let mut leave = |above: BorrowedFd<'_>, name: &std::ffi::OsStr| gone_is_fine(rmdir(above, name));
+        let mut leave = |above: BorrowedFd<'_>, name: &OsStr| gone_is_fine(rmdir(above, name));
         gone_is_fine(dir::walk(self.fd(), &mut |_| Ok(()), &mut leave))?;
         let Some(name) = self.path().file_name() else { return Ok(()) };
-        let above = match dir::open_above(self.fd()) {
-            Err(Errno::NOENT) => return Ok(()),
-            above => above?,
-        };
+        // Groups do not move to other parents: the one above is the one that was passed on the way down.
+        let mut from_here = OsString::from("../");
+        from_here.push(name);
         // Under our name there may be a group of somebody else's by now.
-        match statat(&above, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if found.st_ino == fstat(self.fd())?.st_ino => gone_is_fine(rmdir(above.as_fd(), name)),
+        match statat(self.fd(), &from_here, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) if found.st_ino == fstat(self.fd())?.st_ino => gone_is_fine(rmdir(self.fd(), &from_here)),
             // Or a mount is on top of ours.
             Ok(_) if !self.is_gone() => Err(Errno::BUSY),
             Ok(_) | Err(Errno::NOENT) => Ok(()),
@@ -103,7 +103,7 @@ impl Directory {
     }
 }
 
-fn rmdir(above: BorrowedFd<'_>, name: &std::ffi::OsStr) -> Result<(), Errno> {
+fn rmdir(above: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
     unlinkat(above, name, AtFlags::REMOVEDIR)
 }
 

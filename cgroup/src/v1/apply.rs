@@ -64,9 +64,12 @@ pub(crate) fn memory_and_swap(
     let read = |file| {
         Ok::<_, Error>(group.read_if_there(file)?.map(|text| convert::limit_in(&text).unwrap_or(Max::Unlimited)))
     };
-    let old_memory = read(names::MEMORY)?.unwrap_or(Max::Unlimited);
+    let old_sum = read(names::MEMORY_AND_SWAP)?;
+    // Without a word about memory it stays; and the share of swap is told by both, but where their sum is unlimited.
+    let is_told = memory.is_none() || (swap.is_none() && matches!(old_sum, Some(Max::Limit(_))));
+    let old_memory = if is_told { read(names::MEMORY)?.unwrap_or(Max::Unlimited) } else { Max::Unlimited };
     let new_memory = memory.unwrap_or(old_memory);
-    let Some(old_sum) = read(names::MEMORY_AND_SWAP)? else {
+    let Some(old_sum) = old_sum else {
         if swap.is_some() {
             let object = Object::Path(group.path().join(names::MEMORY_AND_SWAP));
             let why = "this kernel does not count swap (swapaccount=0 at boot, or built so)";
