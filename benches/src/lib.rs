@@ -5,6 +5,7 @@
 //! the tenth percentile, which is what a start costs when nobody disturbs it, and the median of the differences within a
 //! round.
 
+pub mod cgroup;
 pub mod paired;
 pub mod sys;
 

@@ -70,6 +70,12 @@ impl Rounds {
         at.and_then(|at| self.times.get(at)).map_or(&[], Vec::as_slice)
     }
 
+    /// Who has run, in the order of the table.
+    #[must_use]
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
     /// A table of times: the tenth percentile and the median of each, and the median of its differences to `base` within a
     /// round.
     #[must_use]
