@@ -168,6 +168,17 @@ impl Key {
         }
     }
 
+    /// What the version that does not have the limit has instead.
+    pub(crate) const fn instead(self) -> Option<&'static str> {
+        match self {
+            Self::CpuExclusive => Some("a group has processors for itself as a partition (cpuset.partition)"),
+            Self::LoadBalance => Some("a partition without it is isolated (cpuset.partition)"),
+            Self::MemoryMigrate => Some("memory always moves along there"),
+            Self::CpusExclusive | Self::Partition => Some("cpuset.cpu_exclusive is nearest to it"),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn controller(self) -> Controller {
         self.row().controller
     }

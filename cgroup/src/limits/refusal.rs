@@ -91,7 +91,14 @@ fn of_cpuset(file: &str, errno: Errno) -> Option<Refusal> {
             "the list has a number that this machine does not have, or one that another group has for itself",
             Some("/sys/devices/system/cpu/online and /sys/devices/system/node/online say what there is"),
         )),
-        Errno::ACCESS if list || file.ends_with("_exclusive") => Some((
+        Errno::ACCESS if file.ends_with("_exclusive") => Some((
+            ErrorKind::Invalid,
+            "the group above is not exclusive itself",
+            Some(
+                "it takes the processors or memory nodes from all groups beside: make the group above exclusive first",
+            ),
+        )),
+        Errno::ACCESS if list => Some((
             ErrorKind::Invalid,
             "the group above does not have all of that",
             Some("a group of version 1 has no more than the group above: set that first"),

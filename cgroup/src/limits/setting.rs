@@ -63,7 +63,15 @@ impl Setting {
             // A program takes no file.
             (Value::Devices(_), Version::V2) => None,
             _ if self.file(version).is_some() => None,
-            _ => Some(Lack::of(self, Reason::no_such_limit(version), None)),
+            _ => {
+                let lack = Lack::of(self, Reason::no_such_limit(version), None);
+                let number = if version == Version::V1 { 1 } else { 2 };
+                let detail = |instead| format!("cgroup version {number} has no such limit: {instead}");
+                Some(match self.key.instead() {
+                    Some(instead) => lack.with_detail(detail(instead)),
+                    None => lack,
+                })
+            }
         }
     }
 

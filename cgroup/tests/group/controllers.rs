@@ -158,6 +158,22 @@ fn cpuset_limits_are_read_back() {
             let at = directory(&group, Some(Controller::Cpuset));
             said::check("a processor for one group alone that another has", &error, &[(text(&at), "GROUP")]);
             assert_eq!(read(at.join("cpuset.cpu_exclusive")), "0");
+            // What is exclusive is so among the groups of one that is.
+            let below = directory(&group, Some(Controller::Cpuset)).join("below");
+            let path = format!("/{}/below", at.file_name().unwrap().to_str().unwrap());
+            let inner = Cgroup::create_with(&Layout::detect().unwrap(), path, [Controller::Cpuset]).unwrap();
+            for flag in [(|l, on| l.cpuset.cpu_exclusive = Some(on)) as Flag, |l, on| l.cpuset.mem_exclusive = Some(on)]
+            {
+                assert_eq!(inner.apply(&set(|l| flag(l, true))).unwrap_err().kind(), ErrorKind::Invalid);
+            }
+            let error = inner.apply(&set(|l| l.cpuset.cpu_exclusive = Some(true))).unwrap_err();
+            said::check(
+                "processors for one group alone below one that shares them",
+                &error,
+                &[(text(&below), "GROUP")],
+            );
+            inner.remove().unwrap();
+            assert_eq!(group.read("cpuset.memory_pressure").unwrap().trim(), "0");
             // An exclusive group would take the processors from all others of the machine: that much is not tried.
             check(&set(|l| l.cpuset.cpu_exclusive = Some(false)), &[("cpuset.cpu_exclusive", "0")], &[]);
             check(&set(|l| l.cpuset.mem_exclusive = Some(false)), &[("cpuset.mem_exclusive", "0")], &[]);
