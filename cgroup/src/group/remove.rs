@@ -70,8 +70,19 @@ impl Directory {
     }
 
     fn try_remove(&self) -> Result<(), Errno> {
-        let mut leave = |above: BorrowedFd<'_>, name: &OsStr| gone_is_fine(rmdir(above, name));
-        gone_is_fine(dir::walk(self.fd(), &mut |_| Ok(()), &mut leave))?;
+        match self.remove_alone() {
+            // It may be for groups below; most have none.
+            Err(Errno::BUSY | Errno::NOTEMPTY) => {
+                let mut leave = |above: BorrowedFd<'_>, name: &OsStr| gone_is_fine(rmdir(above, name));
+                gone_is_fine(dir::walk(self.fd(), &mut |_| Ok(()), &mut leave))?;
+                self.remove_alone()
+            }
+            done => done,
+        }
+    }
+
+    /// Removes the directory if no group is below it.
+    fn remove_alone(&self) -> Result<(), Errno> {
         let Some(name) = self.path().file_name() else { return Ok(()) };
         // Groups do not move to other parents: the one above is the one that was passed on the way down.
         let mut from_here = OsString::from("../");
