@@ -28,6 +28,15 @@
 //! hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
 //! alone (systemd's) are left alone unless they are asked for ([`Layout::with_named`]).
 //!
+//! # Cost
+//! A group is a directory in each hierarchy, and the kernel's work on it is nearly all that its life costs: on a hybrid
+//! machine made, limited, joined, left and removed in three of them it takes 180 µs, of which 150 are the same calls without
+//! this crate. Who names the controllers ([`Cgroup::create_with`]) has fewer hierarchies made and joined. A process that is
+//! cloned into a group of version 2 ([`Cgroup::v2_fd`]) needs no joining; the first joining in a while waits for the kernel
+//! (10 ms and more), those right behind it do not. [`StatReader`] takes one system call a file and no memory, a quarter of
+//! what [`Cgroup::stat`] takes with its opening and closing; who needs one controller alone asks for that
+//! ([`Cgroup::stat_of`]). Listing looks into each group for others: six system calls a group.
+//!
 //! # Kernels
 //! Linux 5.10 and newer. `cgroup.kill` (5.14) is used where it is there, else freezing and signals.
 //!
@@ -45,6 +54,9 @@ mod dir;
 mod error;
 mod events;
 mod file;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod group;
 mod layout;
 mod limits;

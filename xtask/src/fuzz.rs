@@ -2,7 +2,8 @@
 //! `cargo xtask fuzz`: the fuzz targets of the leaves, each for a while.
 //!
 //! They are workspaces of their own, in the `fuzz/` folder of a package, since they take a nightly toolchain and
-//! cargo-fuzz. What a target finds stays in that folder, under `artifacts/`, and is a test's input from then on.
+//! cargo-fuzz. They begin with what is kept in `seeds/` of that folder for each. What a target finds stays there too, under
+//! `artifacts/`, and is a test's input from then on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,10 @@ fn targets(workspace: &Workspace) -> Result<Vec<(PathBuf, String)>, Failure> {
 fn fuzz(folder: &Path, target: &str, seconds: u32) -> Result<(), Failure> {
     let mut command = Command::new("cargo");
     command.args(["+nightly", "fuzz", "run", "--fuzz-dir"]).arg(folder).arg(target);
+    // The first folder is the one that is written to.
+    let (corpus, seeds) = (folder.join("corpus").join(target), folder.join("seeds").join(target));
+    fs::create_dir_all(&corpus)?;
+    command.arg(corpus).args(seeds.is_dir().then_some(seeds));
     // Told to the fuzzer itself. The toolchain that runs us is not the one that is wanted.
     command.args(["--", &format!("-max_total_time={seconds}")]).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
     let status = command.status().map_err(|error| format!("cannot run `{}`: {error}", cargo::sentence(&command)))?;

@@ -40,6 +40,14 @@ impl Layout {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Layout {
+    /// Of the texts alone, as if all that they name were in view.
+    pub(crate) fn of_texts(mountinfo: &[u8], cgroup: &[u8]) -> Self {
+        Self { hierarchies: text::hierarchies(&text::mounts(mountinfo), cgroup), ..Self::default() }
+    }
+}
+
 fn read(path: &str) -> Result<Vec<u8>, Error> {
     fs::read(path)
         .map_err(|error| Error::os("read", Object::Path(path.into()), error.raw_os_error().unwrap_or_default()))

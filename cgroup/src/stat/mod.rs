@@ -9,6 +9,8 @@
 
 mod counted;
 mod cpu;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod hugetlb;
 mod io;
 mod memory;
