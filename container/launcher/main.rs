@@ -3,8 +3,9 @@
 //!
 //! Floor: a program of its own, without heap, libc, formatting or panics. skep's `build.rs` compiles it together with the
 //! floors of the leaves and embeds it; the parent executes it from a sealed memfd with two descriptors beside the
-//! program's own: the wire (`argv[1]` is its number) and the plan (`argv[2]`); a pidfd of the caller and a cgroup to be
-//! born in may follow, `-` where there is none. `src/wire.rs` has the chart of what is said.
+//! program's own, the wire and the plan; a pidfd of the caller, a cgroup to be born in and files to join cgroups of
+//! version 1 by may be there too. Its environment has their numbers: `wire=3`, `join=7,8`. `src/wire.rs` has the chart of
+//! what is said.
 #![no_std]
 #![no_main]
 #![deny(
@@ -39,7 +40,7 @@ use ns_floor::Errno;
 use ns_floor::process;
 use step::Flat;
 use sys::{Variables, Wire};
-use wire::{AT_CLONE, AT_PLAN, Frame};
+use wire::{AT_CLONE, AT_JOIN, AT_PLAN, Frame};
 
 /// What the launcher does; `_start` in `sys/mod.rs` calls it.
 fn main(variables: &Variables) -> ! {
@@ -50,7 +51,7 @@ fn main(variables: &Variables) -> ! {
     };
     let wire = Wire::new(wire, number(b"caller="));
     match prepare(&wire, plan) {
-        Ok(plan) => launch(&wire, &plan, number(b"cgroup=")),
+        Ok(plan) => launch(&wire, &plan, number(b"cgroup="), variables.after(b"join=").unwrap_or_default()),
         Err(errno) => wire.fail(AT_PLAN, errno),
     }
 }
@@ -73,7 +74,7 @@ fn prepare(wire: &Wire, plan: i32) -> Result<Flat<'static>, Errno> {
 ///
 /// The child has a wire of its own, made here: no copy of the caller, which another thread may make at any moment, can hold
 /// its end. So end of file on it means what it says.
-fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>) -> ! {
+fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>, ways: &[u8]) -> ! {
     run::fail_on_purpose(wire, plan, AT_CLONE);
     let (parents, childs) = match sys::socket_pair() {
         Ok(pair) => pair,
@@ -85,7 +86,11 @@ fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>) -> ! {
             if let Some(cgroup) = cgroup {
                 ns_floor::sys::close(cgroup);
             }
-            run::child(&wire.replaced_by(childs), plan, late_flags)
+            let wire = wire.replaced_by(childs);
+            if let Err(errno) = join(ways) {
+                wire.fail(AT_JOIN, errno)
+            }
+            run::child(&wire, plan, late_flags)
         }
         Ok(clone::Side::Launcher { pid, pidfd, in_cgroup }) => {
             // If the parent is gone, the child finds its wire closed, and ends by itself.
@@ -94,4 +99,15 @@ fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>) -> ! {
         }
         Err(errno) => wire.fail(AT_CLONE, errno),
     }
+}
+
+/// Joins the calling process, which has one thread, to cgroups by their files, whose numbers these are. The parent could do
+/// it as well, but a thread that moves itself alone is spared the wait for a grace period of the kernel's.
+fn join(ways: &[u8]) -> Result<(), Errno> {
+    for way in ways.split(|byte| *byte == b',') {
+        let Some(file) = process::number(way).map(u32::cast_signed) else { continue };
+        ns_floor::sys::write(file, b"0")?;
+        ns_floor::sys::close(file);
+    }
+    Ok(())
 }

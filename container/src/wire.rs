@@ -6,9 +6,9 @@
 //!    │  Spawn, execveat            │
 //!    ├────────────────────────────►│  reads the plan
 //!    │                             │  clone3 (CLONE_PARENT) ───────►│
-//!    │◄──── Born(pid) + pidfd ─────┤                                │ waits
+//!    │◄──── Born(pid) + pidfd ─────┤                                │ joins cgroups of version 1, waits
 //!    │                             ╵ exits                          │
-//!    │  joins it to its cgroups, writes id maps                     │
+//!    │  joins it to cgroups that are left, writes id maps           │
 //!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
 //!    │                                                              │ performs its steps; from some of them:
 //!    │◄──────────────── Handed(step) + a descriptor ────────────────┤
@@ -37,8 +37,10 @@ pub const AT_EXEC: u16 = u16::MAX;
 pub const AT_CLONE: u16 = u16::MAX - 1;
 /// The place in a [`Frame::Failed`] that stands for reading the plan.
 pub const AT_PLAN: u16 = u16::MAX - 2;
+/// The place in a [`Frame::Failed`] that stands for joining cgroups of version 1.
+pub const AT_JOIN: u16 = u16::MAX - 3;
 /// How many steps a plan may hold at most.
-pub const STEPS_MAX: u16 = AT_PLAN;
+pub const STEPS_MAX: u16 = AT_JOIN;
 
 /// One message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! The way into a group as a list of open files, for a child that somebody else makes.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::io::{Errno, retry_on_intr, write};
@@ -111,6 +111,11 @@ impl Prepared {
     pub fn without_v2(mut self) -> Self {
         self.0.retain(|(version, _)| *version == Version::V1);
         self
+    }
+
+    /// The open files, for a child that is made by other means: it writes "0" to each, as [`apply`](Self::apply) does.
+    pub fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.0.iter().map(|(_, file)| file.as_fd())
     }
 
     /// Joins, on the **calling thread**: for the closure of `CommandExt::pre_exec`, which runs in the child, where the thread

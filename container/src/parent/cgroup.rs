@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The cgroup of a container: made and limited before there is a process, joined by the child before it does anything.
 
+use std::os::fd::OwnedFd;
+
 use skep_cgroup::Cgroup;
 
 use super::launch::perform;
@@ -27,10 +29,21 @@ pub(super) fn make(plan: &Plan, wanted: &CgroupPlan, undo: &mut Undo) -> Result<
     Ok(cgroup)
 }
 
-/// Joins the child, wherever it was not born in the cgroup: the hierarchies of version 1, and that of version 2 where the
-/// kernel refused to clone into it.
-pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32, was_born_in_it: bool) -> Result<(), Error> {
-    if was_born_in_it && !cgroup.has_v1() {
+/// The files by which the child joins the hierarchies of version 1 by itself; none where that cannot be, for whatever
+/// reason: then [`join`] does it, and has the sentence for it.
+pub(super) fn ways(cgroup: &Cgroup) -> Vec<OwnedFd> {
+    if !cgroup.has_v1() {
+        return Vec::new();
+    }
+    let Ok(prepared) = cgroup.prepare() else { return Vec::new() };
+    prepared.without_v2().files().map(|file| file.try_clone_to_owned()).collect::<Result<_, _>>().unwrap_or_default()
+}
+
+/// Joins the child, wherever it was not born in the cgroup and does not go by itself: version 2 where the kernel refused
+/// to clone into it.
+pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32, was_born_in_it: bool, goes: bool) -> Result<(), Error> {
+    let is_in_v2 = was_born_in_it || cgroup.v2_fd().is_none();
+    if is_in_v2 && (goes || !cgroup.has_v1()) {
         return Ok(());
     }
     cgroup.add(pid).map_err(|error| Error::of_leaf("create", plan.object(), error))

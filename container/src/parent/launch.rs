@@ -112,7 +112,9 @@ impl Launch {
             None => None,
         };
         let (wire, far_end) = ParentWire::new().map_err(|errno| descriptors(errno, "make a socket pair for"))?;
-        let mut launcher = perform(&plan, ParentStep::Launch, || self.start(&plan, far_end, cgroup.as_ref()))?;
+        let ways = cgroup.as_ref().map(cgroup::ways).unwrap_or_default();
+        let goes = !ways.is_empty();
+        let mut launcher = perform(&plan, ParentStep::Launch, || self.start(&plan, far_end, cgroup.as_ref(), ways))?;
         let (mut launched, in_cgroup) = match born(wire, &launcher) {
             Ok(Born { wire, pid, child, in_cgroup }) => {
                 let pipes = launcher.take_pipes();
@@ -141,13 +143,13 @@ impl Launch {
                 return Err(sentence(&plan, &spec, broken, "launcher", status));
             }
         };
-        let prepared = launched.prepare(cgroup.as_ref(), in_cgroup);
+        let prepared = launched.prepare(cgroup.as_ref(), in_cgroup, goes);
         // The launcher has said all that it had to say, and has ended by itself meanwhile; its status tells nothing more.
         let _ended = launcher.pidfd().wait();
         prepared.map(|()| launched)
     }
 
-    fn start(self, plan: &Plan, far_end: OwnedFd, cgroup: Option<&Cgroup>) -> Result<Child, Error> {
+    fn start(self, plan: &Plan, far_end: OwnedFd, cgroup: Option<&Cgroup>, ways: Vec<OwnedFd>) -> Result<Child, Error> {
         let plan_file = plan_file(plan.bytes())?;
         // So that the child knows of the caller's death even if a copy of the caller lives on. It does without where this
         // is refused.
@@ -162,13 +164,19 @@ impl Launch {
         });
         spawn.env_clear();
         let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
-        let free = (3..).filter(|number| !taken.contains(number));
+        let mut free = (3..).filter(|number| !taken.contains(number));
         let ours = [("wire", Some(far_end)), ("plan", Some(plan_file)), ("caller", caller), ("cgroup", cgroup)];
-        for (number, (name, fd)) in free.zip(ours) {
+        for (number, (name, fd)) in free.by_ref().zip(ours) {
             if let Some(fd) = fd {
                 spawn.env(name, number.to_string()).fd(number, fd);
             }
         }
+        let mut join = Vec::new();
+        for (number, fd) in free.zip(ways) {
+            join.push(number.to_string());
+            spawn.fd(number, fd);
+        }
+        spawn.env("join", join.join(","));
         let [stdin, stdout, stderr] = self.stdio;
         spawn.stdin(stdin.unwrap_or(Stdio::Inherit));
         spawn.stdout(stdout.unwrap_or(Stdio::Inherit));
@@ -282,9 +290,9 @@ impl Launched {
     }
 
     /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
-    fn prepare(&mut self, cgroup: Option<&Cgroup>, in_cgroup: bool) -> Result<(), Error> {
+    fn prepare(&mut self, cgroup: Option<&Cgroup>, in_cgroup: bool, goes: bool) -> Result<(), Error> {
         if let Some(cgroup) = cgroup {
-            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup))?;
+            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes))?;
         }
         let setgroups_denied = match self.plan.id_map() {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child))?,

@@ -7,9 +7,9 @@ use skep_ns::ExitStatus;
 
 use crate::error::{Cause, Error, ErrorKind, Object};
 use crate::plan::step::Step;
-use crate::plan::{Plan, Stage};
+use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::Spec;
-use crate::wire::{AT_CLONE, AT_EXEC, AT_PLAN, Broken, Detail, TerminalPart};
+use crate::wire::{AT_CLONE, AT_EXEC, AT_JOIN, AT_PLAN, Broken, Detail, TerminalPart};
 
 const EMFILE: i32 = 24;
 const DESCRIPTORS: &str = "the limit on open descriptors of this process is reached (ulimit -n)";
@@ -21,6 +21,12 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, stat
             execute_error(Path::new(&spec.process.program), errno, Detail::of(detail))
         }
         Broken::Failed { at: AT_CLONE, errno, .. } => clone_error(plan, i32::from(errno)),
+        Broken::Failed { at: AT_JOIN, errno, .. } => {
+            let errno = i32::from(errno);
+            let part = Cause::Part { part: "entering the cgroup's hierarchies of version 1".to_owned(), errno };
+            let cause = Cause::Step { place: plan.place(Stage::Parent(ParentStep::Join)), source: Box::new(part) };
+            Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause)
+        }
         Broken::Failed { at: AT_PLAN, errno, .. } => Error::os("prepare", plan.object(), i32::from(errno)),
         Broken::Failed { at, errno, detail } => step_error(plan, at, i32::from(errno), detail),
         Broken::Died => {
@@ -131,4 +137,22 @@ fn execute_error(program: &Path, errno: u16, detail: Detail) -> Error {
         _ => return Error::os("execute", Object::Program(program.into()), errno),
     };
     Error::new("execute", Object::Program(program.into()), kind, Cause::Explained(errno, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Report;
+    use crate::handle::Container;
+    use crate::host::Host;
+
+    #[test]
+    fn a_child_that_cannot_enter_its_cgroup_says_that_it_was_that() {
+        let plan = Container::builder("web").command("/bin/true", [""; 0]).plan_for(&Host::default()).unwrap();
+        let broken = Broken::Failed { at: AT_JOIN, errno: 28, detail: 0 };
+        let error = sentence(&plan, &Spec::default(), broken, "child", ExitStatus::UNKNOWN);
+        let said = Report(&error).to_string();
+        assert!(said.contains("cannot create container \"web\"") && said.contains("ENOSPC"), "{said}");
+        assert!(said.contains("entering the cgroup's hierarchies of version 1"), "{said}");
+    }
 }
