@@ -27,6 +27,7 @@
 //! | `userns` | user namespaces that this account can make and be root in (tried in a child) |
 //! | `subids` | `/etc/subuid` and `/etc/subgid` ranges for this account, and newuidmap and newgidmap that work |
 //! | `cgroup("memory")`, `cgroup2("memory")`, `cgroup1("memory")` | a controller that this account may use |
+//! | `systemd` | systemd as its process 1; the test is `isolated_unboxed`, for there numbers of processes are its own |
 //! | `capability("SYS_RESOURCE")` | a capability in the bounding set |
 //! | `syscall("clone3")` | a call that the run does not deny (`cargo xtask test --deny-syscall`) |
 //!

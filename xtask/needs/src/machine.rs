@@ -190,6 +190,16 @@ fn writable(group: &Path) -> Result<(), String> {
         .map_err(|errno| format!("the group {} is not delegated to {}: {errno}", group.display(), account()))
 }
 
+/// Whether process 1 is systemd.
+pub(crate) fn systemd() -> Result<(), String> {
+    let first = read("/proc/1/comm")?;
+    if first.trim() != "systemd" {
+        return Err(format!("process 1 is {:?}", first.trim()));
+    }
+    let runs = Path::new("/run/systemd/system").is_dir();
+    if runs { Ok(()) } else { Err("there is no /run/systemd/system".to_owned()) }
+}
+
 /// The number of a capability by its name without `CAP_`.
 pub(crate) fn capability_number(name: &str) -> Option<usize> {
     CAPABILITIES.iter().position(|known| *known == name)

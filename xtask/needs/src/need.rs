@@ -124,6 +124,11 @@ pub fn cgroup1(controller: &str) -> Need {
     Need::privileged(format!("the cgroup v1 controller {controller}"), || machine::cgroup1(controller).err())
 }
 
+/// systemd as process 1: the manager of the whole machine.
+pub fn systemd() -> Need {
+    Need::privileged("systemd as process 1", || machine::systemd().err())
+}
+
 /// A capability in the bounding set; its name with or without `CAP_`.
 ///
 /// # Panics
