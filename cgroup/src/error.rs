@@ -95,6 +95,8 @@ pub enum Object {
         /// The group's directory.
         group: PathBuf,
     },
+    /// A unit of systemd's, by its name.
+    Unit(String),
     /// Something with a fixed name, such as "limits".
     Named(&'static str),
 }
@@ -107,6 +109,7 @@ impl fmt::Display for Object {
             Object::Value { text, file } => write!(f, "{text:?} to {file:?}"),
             Object::Descriptor(fd) => write!(f, "descriptor {fd}"),
             Object::Member { pid, group } => write!(f, "process {pid} to the group {group:?}"),
+            Object::Unit(name) => write!(f, "the unit {name:?}"),
             Object::Named(name) => f.write_str(name),
         }
     }

@@ -24,9 +24,9 @@
 //!
 //! # Limits
 //! [`Limits`] has those of every controller; any other control file is reached by its name ([`Cgroup::read`],
-//! [`Cgroup::write`]), under the name of either version. What it is not, yet: asking systemd for a scope. It does not mount
-//! hierarchies, and moves no process but the one it is told to. Hierarchies of version 1 that have a name
-//! alone (systemd's) are left alone unless they are asked for ([`Layout::with_named`]).
+//! [`Cgroup::write`]), under the name of either version. It does not mount hierarchies, and
+//! moves no process but the one it is told to. Hierarchies of version 1 that have a name alone (systemd's) are left alone
+//! unless they are asked for ([`Layout::with_named`]).
 //!
 //! # Cost
 //! A group is a directory in each hierarchy, and the kernel's work on it is nearly all that its life costs: on a hybrid
@@ -45,7 +45,10 @@
 //! `CAP_SYS_ADMIN` of the first user namespace: no delegation gives them away.
 //!
 //! # Features
-//! `serde`: descriptions ([`Limits`], [`Layout`] and the values in them) and statistics ([`Stat`]) can be serialised.
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `systemd` | yes | the module `systemd`: scopes and slices, asked for by a D-Bus client of our own; no dependency |
+//! | `serde` | no | descriptions ([`Limits`], [`Layout`] and the values in them) and statistics ([`Stat`]) can be serialised |
 
 mod controller;
 mod delegate;
@@ -66,6 +69,8 @@ mod programs;
 mod raw;
 mod stat;
 mod sys;
+#[cfg(feature = "systemd")]
+pub mod systemd;
 mod text;
 mod v1;
 mod value;

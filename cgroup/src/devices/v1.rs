@@ -27,9 +27,9 @@ const LIST: &str = "devices.list";
 
 /// What a group of version 1 has: a default, and what is otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) default: DeviceVerdict,
-    pub(super) exceptions: BTreeMap<Place, DeviceAccess>,
+pub(crate) struct Plan {
+    pub(crate) default: DeviceVerdict,
+    pub(crate) exceptions: BTreeMap<Place, DeviceAccess>,
 }
 
 /// A line to be written: whether it allows, and what.
@@ -41,7 +41,7 @@ pub(crate) fn lack(rules: &DeviceRules) -> Option<String> {
 }
 
 /// The default and the exceptions that mean the same.
-pub(super) fn plan(rules: &DeviceRules) -> Result<Plan, String> {
+pub(crate) fn plan(rules: &DeviceRules) -> Result<Plan, String> {
     let table = Table::of(rules);
     let all = |access| table.iter().all(|(_, allowed)| allowed == access);
     if all(DeviceAccess::ALL) {

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The connection: a socket that is never waited for beyond a deadline.
+//!
+//! Specification: "Authentication Protocol".
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+};
+
+use super::address::Address;
+use super::message::{Message, PREFIX};
+use super::trouble::Trouble;
+
+/// How much is read at a time.
+const CHUNK: usize = 16 << 10;
+/// The longest line of the introduction.
+const LINE: usize = 4096;
+/// How long to wait where the kernel does not tell when it is worth trying again: a listener whose queue is full.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// When an operation has to be over.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::systemd) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// So long from now on; what no clock reaches is no deadline.
+    pub(in crate::systemd) fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    /// What is left of the time.
+    pub(in crate::systemd) fn left(self) -> Result<Duration, Trouble> {
+        const LONG: Duration = Duration::from_hours(24);
+        let Some(end) = self.0 else { return Ok(LONG) };
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(Trouble::Late) } else { Ok(left.min(LONG)) }
+    }
+}
+
+/// A connection to a bus, or to a manager itself, that has been let in.
+#[derive(Debug)]
+pub(in crate::systemd) struct Connection {
+    socket: OwnedFd,
+    /// What has come and is not read yet.
+    read: Vec<u8>,
+    serial: u32,
+}
+
+impl Connection {
+    /// Goes there, and is let in.
+    pub(in crate::systemd) fn open(address: &Address, deadline: Deadline) -> Result<Self, Trouble> {
+        let address = match address {
+            Address::Path(path) => SocketAddrUnix::new(path.as_path())?,
+            Address::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
+        };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        loop {
+            match connect(&socket, &address) {
+                Ok(()) | Err(Errno::ISCONN) => break,
+                Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(PAUSE.min(deadline.left()?)),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Self::over(socket, deadline)
+    }
+
+    /// Is let in by who is at the other end.
+    pub(super) fn over(socket: OwnedFd, deadline: Deadline) -> Result<Self, Trouble> {
+        let mut connection = Self { socket, read: Vec::new(), serial: 0 };
+        connection.introduce(deadline)?;
+        Ok(connection)
+    }
+
+    /// Says who we are. Without a name, the other side takes whom the kernel tells it of: in a user namespace that is
+    /// another number than ours. Who wants to be told a number is told.
+    fn introduce(&mut self, deadline: Deadline) -> Result<(), Trouble> {
+        self.write(b"\0AUTH EXTERNAL\r\n", deadline)?;
+        let mut answer = self.line(deadline)?;
+        if answer == "DATA" || answer == "DATA " {
+            self.write(b"DATA\r\n", deadline)?;
+            answer = self.line(deadline)?;
+        }
+        if word(&answer) == "REJECTED" {
+            let number = rustix::process::geteuid().as_raw().to_string();
+            let digits: String = number.bytes().map(|digit| format!("{digit:02x}")).collect();
+            self.write(format!("AUTH EXTERNAL {digits}\r\n").as_bytes(), deadline)?;
+            answer = self.line(deadline)?;
+        }
+        match word(&answer) {
+            "OK" => self.write(b"BEGIN\r\n", deadline),
+            "REJECTED" | "ERROR" => Err(Trouble::Rejected),
+            _ => Err(Trouble::Malformed("the answer to our introduction is none")),
+        }
+    }
+
+    /// Sends a message; the answer is its serial number.
+    pub(in crate::systemd) fn send(&mut self, message: &Message, deadline: Deadline) -> Result<u32, Trouble> {
+        self.serial = self.serial.checked_add(1).unwrap_or(1);
+        self.write(&message.encode(self.serial), deadline)?;
+        Ok(self.serial)
+    }
+
+    /// The next message, whatever it is about.
+    pub(in crate::systemd) fn next(&mut self, deadline: Deadline) -> Result<Message, Trouble> {
+        loop {
+            // Also where there is always something to read.
+            deadline.left()?;
+            if let Some(prefix) = self.read.first_chunk::<PREFIX>() {
+                let length = Message::length(prefix)?;
+                if let Some(bytes) = self.read.get(..length) {
+                    let message = Message::decode(bytes);
+                    self.read.drain(..length);
+                    return Ok(message?);
+                }
+            }
+            self.fill(deadline)?;
+        }
+    }
+
+    /// A line of the introduction, without its end.
+    fn line(&mut self, deadline: Deadline) -> Result<String, Trouble> {
+        loop {
+            if let Some(end) = self.read.windows(2).position(|pair| pair == b"\r\n") {
+                let line: Vec<u8> = self.read.drain(..end + 2).take(end).collect();
+                return String::from_utf8(line).map_err(|_| Trouble::Malformed("a line is not text"));
+            }
+            if self.read.len() > LINE {
+                return Err(Trouble::Malformed("a line does not end"));
+            }
+            self.fill(deadline)?;
+        }
+    }
+
+    /// Reads what there is, once there is something.
+    fn fill(&mut self, deadline: Deadline) -> Result<(), Trouble> {
+        let mut chunk = [0; CHUNK];
+        loop {
+            match recv(&self.socket, &mut chunk[..], RecvFlags::empty()) {
+                Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE) => return Err(Trouble::Closed),
+                Ok((count, _)) => {
+                    self.read.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                    return Ok(());
+                }
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN, deadline)?,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    fn write(&mut self, mut bytes: &[u8], deadline: Deadline) -> Result<(), Trouble> {
+        while !bytes.is_empty() {
+            match send(&self.socket, bytes, SendFlags::NOSIGNAL) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline)?,
+                Err(Errno::INTR) => {}
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(Trouble::Closed),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until it can be done, or is too late.
+    fn wait(&self, what: PollFlags, deadline: Deadline) -> Result<(), Trouble> {
+        loop {
+            let time = Timespec::try_from(deadline.left()?).map_err(|_| Errno::INVAL)?;
+            match poll(&mut [PollFd::from_borrowed_fd(self.socket.as_fd(), what)], Some(&time)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+fn word(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The manager: a conversation with systemd, over a bus or face to face.
+
+use super::dbus::{Addresses, Connection, Deadline, Kind, Message, Trouble, Value};
+
+pub(super) const NAME: &str = "org.freedesktop.systemd1";
+pub(super) const PATH: &str = "/org/freedesktop/systemd1";
+pub(super) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
+
+/// A bus tells whoever asks of the end of jobs.
+const RULE: &str = "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',\
+                    interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
+
+/// The most ends of jobs that are remembered: one of them is ours, and comes near the answer to our request.
+const REMEMBERED: usize = 4096;
+
+/// Who is at the other end of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Peer {
+    /// A bus, and systemd is one of those on it.
+    Bus,
+    /// systemd itself.
+    Manager,
+}
+
+/// A job that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Removed {
+    job: String,
+    result: String,
+}
+
+/// A conversation.
+#[derive(Debug)]
+pub(super) struct Manager {
+    connection: Connection,
+    peer: Peer,
+    /// Who on the bus has answered as systemd: nobody else's signals count.
+    owner: Option<String>,
+    removed: Vec<Removed>,
+}
+
+impl Manager {
+    /// Goes to the first of the addresses where somebody is; or says of each why not.
+    pub(super) fn open(places: &[(Peer, Addresses)], deadline: Deadline) -> Result<Self, Vec<(String, Trouble)>> {
+        let mut refusals = Vec::new();
+        for (peer, addresses) in places {
+            for address in &addresses.0 {
+                match Self::open_one(*peer, Connection::open(address, deadline), deadline) {
+                    Ok(manager) => return Ok(manager),
+                    Err(trouble) => refusals.push((address.to_string(), trouble)),
+                }
+            }
+        }
+        Err(refusals)
+    }
+
+    fn open_one(peer: Peer, opened: Result<Connection, Trouble>, deadline: Deadline) -> Result<Self, Trouble> {
+        let mut manager = Self { connection: opened?, peer, owner: None, removed: Vec::new() };
+        if peer == Peer::Bus {
+            manager.ask(&Message::call(BUS, BUS_PATH, BUS, "Hello", &[]), deadline)?;
+        }
+        Ok(manager)
+    }
+
+    /// Sees to it that the end of no job is missed from here on. systemd sends face to face in any case.
+    pub(super) fn listen(&mut self, deadline: Deadline) -> Result<(), Trouble> {
+        if self.peer == Peer::Bus {
+            self.ask(&Message::call(BUS, BUS_PATH, BUS, "AddMatch", &[Value::text(RULE)]), deadline)?;
+            let answer = self.ask(&Message::call(NAME, PATH, MANAGER, "Subscribe", &[]), deadline)?;
+            self.owner = answer.sender;
+        }
+        Ok(())
+    }
+
+    /// Asks something of systemd.
+    pub(super) fn call(&mut self, member: &str, body: &[Value], deadline: Deadline) -> Result<Vec<Value>, Trouble> {
+        Ok(self.ask(&Message::call(NAME, PATH, MANAGER, member, body), deadline)?.values()?)
+    }
+
+    /// Asks for something that is a job, and waits for its end; the answer is its result.
+    pub(super) fn job(&mut self, member: &str, body: &[Value], deadline: Deadline) -> Result<String, Trouble> {
+        self.listen(deadline)?;
+        self.removed.clear();
+        let answer = self.call(member, body, deadline)?;
+        let [Value::Path(job)] = answer.as_slice() else {
+            return Err(Trouble::Malformed("the answer is not the path of a job"));
+        };
+        loop {
+            if let Some(found) = self.removed.iter().find(|removed| removed.job == *job) {
+                return Ok(found.result.clone());
+            }
+            let message = self.connection.next(deadline)?;
+            self.hear(&message);
+        }
+    }
+
+    /// A property of an object.
+    pub(super) fn property(
+        &mut self,
+        path: &str,
+        interface: &str,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Value, Trouble> {
+        let body = [Value::text(interface), Value::text(name)];
+        let mut answer = self.ask(&Message::call(NAME, path, PROPERTIES, "Get", &body), deadline)?.values()?;
+        match (answer.pop(), answer.is_empty()) {
+            (Some(Value::Variant(value)), true) => Ok(*value),
+            _ => Err(Trouble::Malformed("the answer is not a property")),
+        }
+    }
+
+    /// Every property of an interface of an object.
+    pub(super) fn properties(
+        &mut self,
+        path: &str,
+        interface: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<(String, Value)>, Trouble> {
+        let call = Message::call(NAME, path, PROPERTIES, "GetAll", &[Value::text(interface)]);
+        let mut answer = self.ask(&call, deadline)?.values()?;
+        let Some(Value::Array(_, entries)) = answer.pop() else {
+            return Err(Trouble::Malformed("the answer is not properties"));
+        };
+        let entry = |entry| match entry {
+            Value::Entry(entry) => match *entry {
+                (Value::Text(name), Value::Variant(value)) => Some((name, *value)),
+                _ => None,
+            },
+            _ => None,
+        };
+        Ok(entries.into_iter().filter_map(entry).collect())
+    }
+
+    /// Sends a call, and waits for the answer to it.
+    fn ask(&mut self, call: &Message, deadline: Deadline) -> Result<Message, Trouble> {
+        let serial = self.connection.send(call, deadline)?;
+        loop {
+            let message = self.connection.next(deadline)?;
+            match message.kind {
+                Kind::Return if message.answers == Some(serial) => return Ok(message),
+                Kind::Error if message.answers == Some(serial) => {
+                    // The text is the first value, if it has one.
+                    let text = message.values().ok().and_then(|values| values.first()?.as_text().map(str::to_owned));
+                    return Err(Trouble::Refused(message.error.unwrap_or_default(), text.unwrap_or_default()));
+                }
+                _ => self.hear(&message),
+            }
+        }
+    }
+
+    /// Remembers the end of a job; nothing else that is said to all is of interest.
+    fn hear(&mut self, message: &Message) {
+        let is_it = message.kind == Kind::Signal
+            && message.interface.as_deref() == Some(MANAGER)
+            && message.member.as_deref() == Some("JobRemoved")
+            && message.path.as_deref() == Some(PATH)
+            && (self.peer == Peer::Manager || (self.owner.is_some() && self.owner == message.sender));
+        let Some(values) = is_it.then(|| message.values().ok()).flatten() else { return };
+        if let [Value::U32(_), Value::Path(job), Value::Text(_), Value::Text(result)] = values.as_slice() {
+            if self.removed.len() >= REMEMBERED {
+                self.removed.remove(0);
+            }
+            self.removed.push(Removed { job: job.clone(), result: result.clone() });
+        }
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The start of a unit: planned, asked for, waited for, and looked at.
+
+use std::time::Duration;
+
+use super::dbus::{Deadline, Value};
+use super::error::{object, of_unit};
+use super::name::Sort;
+use super::place::{Systemd, version};
+use super::properties::{self, Properties};
+use super::spec::UnitSpec;
+use super::unit::Unit;
+use crate::controller::Controller;
+use crate::error::{Error, ErrorKind};
+use crate::group::Cgroup;
+use crate::layout::{Lack, Layout, Reason, Version};
+use crate::limits::{Limits, Setting};
+
+const OP: &str = "start";
+
+impl Systemd {
+    /// Has systemd make the unit, with its processes in it, and waits until that is done. Every limit is had, or it is an
+    /// error.
+    ///
+    /// What can be known to fail is an error before anything is asked for. Should a limit fail afterwards, the unit is
+    /// stopped again, which ends its processes, unless the caller is one of them.
+    ///
+    /// # Errors
+    /// Those of [all verbs](Unit); `Invalid`, with every problem, for a description that makes no sense, and for what
+    /// systemd does not take; `Busy` if there is a unit of this name; `Unsupported` for a limit that cannot be had here;
+    /// `WrongState`, with what systemd says of the unit, if the start fails; `TimedOut` at the deadline: systemd goes on.
+    /// # Privileges
+    /// Root for the manager of the machine; none for a user's own, which takes processes of this user alone.
+    #[doc(alias = "StartTransientUnit")]
+    pub fn start(&self, spec: &UnitSpec, deadline: Duration) -> Result<Unit, Error> {
+        self.begin(spec, false, deadline).map(|(unit, _)| unit)
+    }
+
+    /// [`start`](Self::start), with those of the limits that can be had; the answer is the unit, and what could not.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), but for a limit that cannot be had.
+    /// # Privileges
+    /// Those of [`start`](Self::start).
+    pub fn start_possible(&self, spec: &UnitSpec, deadline: Duration) -> Result<(Unit, Vec<Lack>), Error> {
+        self.begin(spec, true, deadline)
+    }
+
+    fn begin(&self, spec: &UnitSpec, lenient: bool, time: Duration) -> Result<(Unit, Vec<Lack>), Error> {
+        spec.check()?;
+        let deadline = Deadline::after(time);
+        let failed = |trouble| of_unit(OP, &spec.name, trouble);
+        let mut manager = self.open(deadline)?;
+        let version = version(&mut manager, deadline).map_err(failed)?;
+        let layout = Layout::detect()?;
+        let planned = Planned::of(&spec.limits, &layout, version, spec.delegate, self.is_system);
+        planned.check(OP, &spec.name, lenient)?;
+
+        let mut properties = planned.properties.clone();
+        spec.own_properties().into_iter().for_each(|(name, value)| properties.push(&name, value));
+        let nothing_else = Value::Array("(sa(sv))".to_owned(), Vec::new());
+        let body = [Value::text(&spec.name), Value::text("fail"), properties.value(), nothing_else];
+        let result = manager.job("StartTransientUnit", &body, deadline).map_err(failed)?;
+        let unit = Unit::new(self.clone(), spec.name.clone());
+        unit.done(OP, &result, &mut manager, deadline)?;
+
+        let state = unit.look(&mut manager, deadline)?;
+        if !state.is_active() {
+            if Sort::of(&spec.name) == Some(Sort::Scope) && state.load == "not-found" {
+                // The processes have ended meanwhile, and the scope with them: it was what it was asked to be.
+                return Ok((unit, planned.lacks));
+            }
+            let why = format!("it was started, and has ended: {state}");
+            return Err(Error::because(OP, object(&spec.name), ErrorKind::WrongState, why));
+        }
+        match unit.finish(&layout, &planned, &state, lenient) {
+            Ok(lacks) => Ok((unit, lacks)),
+            // Its processes have ended while we looked.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok((unit, planned.lacks)),
+            Err(error) => {
+                if !spec.processes.contains(&std::process::id()) {
+                    let _reported = unit.stop(time);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What becomes of limits: some are properties, some are set by us, and some cannot be had.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Planned {
+    pub(super) properties: Properties,
+    /// The limits that are properties.
+    pub(super) told: Vec<Setting>,
+    /// Those that are set in the group.
+    pub(super) rest: Limits,
+    pub(super) lacks: Vec<Lack>,
+}
+
+impl Planned {
+    pub(super) fn of(limits: &Limits, layout: &Layout, systemd: u32, delegated: bool, is_system: bool) -> Self {
+        let mut planned = Self::default();
+        let mut by_others = Vec::new();
+        for setting in limits.settings() {
+            let controller = setting.key.controller();
+            let Some(hierarchy) = layout.of(controller).map(crate::layout::Hierarchy::version) else {
+                planned.lacks.push(Lack::of(&setting, Reason::NotMounted, None));
+                continue;
+            };
+            if let Some(lack) = setting.lack(hierarchy) {
+                planned.lacks.push(lack);
+            } else if controller == Controller::Devices && !is_system {
+                // The manager of a user takes them and does nothing.
+                planned.lacks.push(Lack::of(&setting, Reason::NotPermitted, None));
+            } else if let Some(found) = properties::of(&setting, hierarchy, systemd) {
+                found.into_iter().for_each(|(name, value)| planned.properties.push(name, value));
+                planned.told.push(setting);
+            } else if delegated {
+                by_others.push(setting);
+            } else {
+                let why = format!("systemd {systemd} does not set it here, and the group is not delegated to us");
+                planned.lacks.push(Lack::of(&setting, Reason::NotDelegated, None).with_detail(why));
+            }
+        }
+        // What is left when all others are taken away.
+        let others = planned.told.iter().map(|told| Lack::of(told, Reason::NotOffered, None));
+        let others: Vec<Lack> = others.chain(planned.lacks.iter().cloned()).collect();
+        planned.rest = limits.without(&others);
+        planned
+    }
+
+    /// An error for what cannot be had, unless one can do without.
+    pub(super) fn check(&self, op: &'static str, name: &str, lenient: bool) -> Result<(), Error> {
+        if lenient || self.lacks.is_empty() { Ok(()) } else { Err(join(op, name, &self.lacks)) }
+    }
+
+    /// What systemd was told and has not done: it says nothing if it has no controller to give.
+    pub(super) fn missing(&self, group: &Cgroup) -> Vec<Lack> {
+        let lack = |setting: &Setting| {
+            let Some(directory) = group.of(setting.key.controller()) else {
+                return Some(Lack::of(setting, Reason::NotJoined, None));
+            };
+            // A program takes no file.
+            let file = setting
+                .file(directory.version())
+                .filter(|_| setting.key.controller() != Controller::Devices || directory.version() == Version::V1)?;
+            let there = directory.open_if_there(&file).is_ok_and(|found| found.is_some());
+            (!there).then(|| Lack::of(setting, Reason::NotOffered, Some(directory.path().to_owned())))
+        };
+        self.told.iter().filter_map(lack).collect()
+    }
+}
+
+/// The error of limits that cannot be had.
+pub(super) fn join(op: &'static str, name: &str, lacks: &[Lack]) -> Error {
+    let each: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+    Error::because(op, object(name), ErrorKind::Unsupported, each.join("\n"))
+}

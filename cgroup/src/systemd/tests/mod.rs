@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The conversation with a manager of our own making, and the plan of what it is told.
+
+mod fake;
+mod play;
+mod told;
