@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use needs::{isolated, needs};
+use needs::{isolated, isolated_unboxed, needs};
 
 #[test]
 fn a_container_is_forty_lines() {
@@ -113,5 +113,24 @@ fn the_watch_tells_of_the_kill() {
         for words in ["a process was killed for want of memory\n", "its last process is gone\n", "killed: Some(1)"] {
             assert!(said.contains(words), "{words:?} is not in\n{said}");
         }
+    });
+}
+
+#[test]
+fn a_command_runs_in_a_scope_where_there_is_systemd() {
+    let run = |arguments: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_22_scope")).args(arguments).output().unwrap();
+        (
+            out.status.success(),
+            String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
+        )
+    };
+    assert!(include_str!("../src/bin/22_scope.rs").lines().count() < 60);
+    assert!(run(&[]).1.contains("usage"));
+    needs!(root, systemd);
+    // systemd knows processes by their numbers outside of any box.
+    isolated_unboxed(|| {
+        let (done, said) = run(&["cat", "/proc/self/cgroup"]);
+        assert!(done && said.contains(".scope\n") && said.contains("exit status: 0"), "{said}");
     });
 }
