@@ -5,7 +5,8 @@
 //! touched; [`Cgroup`] is a group held open, under version 2 one directory, under version 1 and on hybrid machines one in
 //! each hierarchy that it takes, all of one name. It is made whole or not at all, kills what is in it whatever that does,
 //! and is removed with what was made below it. [`Stat`] is what it uses, read once ([`Cgroup::stat`]) or again and again
-//! ([`StatReader`]); [`Changes`] and [`Watch`] tell what happens to it.
+//! ([`StatReader`]); [`Changes`] and [`Watch`] tell what happens to it. Where systemd owns the tree, the module `systemd`
+//! asks it for a group.
 //!
 //! ```
 //! use skep_cgroup::{Layout, Limits, MIB, Quota};

@@ -149,8 +149,12 @@ fn a_scope_that_lives_too_long_has_failed_and_is_forgotten_when_asked() {
         let spec = UnitSpec::new(name("brief.scope")).process(child.id()).runtime_max(Duration::from_millis(300));
         let scope = systemd.start(&spec, LONG).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(15));
-        let state = std::iter::repeat_with(|| scope.state(LONG).unwrap())
-            .find(|state| !matches!(state.active.as_str(), "active" | "deactivating"));
+        let mut states = std::iter::repeat_with(|| {
+            // systemd runs its jobs when nobody asks anything.
+            std::thread::sleep(Duration::from_millis(50));
+            scope.state(LONG).unwrap()
+        });
+        let state = states.find(|state| !matches!(state.active.as_str(), "active" | "deactivating"));
         let state = state.unwrap();
         assert!(state.has_failed() && state.result == "timeout", "{state:?}");
         scope.reset_failed(LONG).unwrap();
