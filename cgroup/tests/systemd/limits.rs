@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Limits that systemd sets, those that we set for it, and those that cannot be had.
 
-use needs::{isolated_unboxed, needs};
+use needs::needs;
 use skep_cgroup::systemd::Systemd;
 use skep_cgroup::{DeviceRules, ErrorKind, Layout, Limits, MIB, Quota, Version};
 
-use crate::support::{LONG, go, said, sh, spec, start};
+use crate::support::{LONG, asking, go, said, sh, spec, start};
 
 #[test]
 fn limits_of_a_description_are_in_the_files_and_can_be_changed() {
     needs!(root, systemd, cgroup("memory"), cgroup("pids"), cgroup("cpu"));
-    isolated_unboxed(|| {
+    asking(|| {
         let mut child = sh("exec sleep 600");
         let limits = Limits::new().memory_max(32 * MIB).pids_max(20).cpu(Quota::millicpus(500));
         let scope = start(&Systemd::system().unwrap(), &spec("limits.scope", &child).limits(limits));
@@ -28,7 +28,7 @@ fn limits_of_a_description_are_in_the_files_and_can_be_changed() {
 #[test]
 fn a_fork_beyond_the_limit_is_refused() {
     needs!(root, systemd, cgroup("pids"));
-    isolated_unboxed(|| {
+    asking(|| {
         let mut child = sh("sleep 600 & sleep 600 & sleep 600 & sleep 600 & kill $(jobs -p); exit 0");
         let spec = spec("few.scope", &child).limits(Limits::new().pids_max(3));
         let scope = start(&Systemd::system().unwrap(), &spec);
@@ -41,7 +41,7 @@ fn a_fork_beyond_the_limit_is_refused() {
 #[test]
 fn devices_that_are_not_allowed_are_refused() {
     needs!(root, systemd, file("/dev/kmsg"));
-    isolated_unboxed(|| {
+    asking(|| {
         let mut child = sh("cat /dev/null || exit 4; (: </dev/kmsg) 2>/dev/null && exit 5; exit 6");
         let spec = spec("devices.scope", &child).limits(Limits::new().devices(DeviceRules::standard()));
         let scope = start(&Systemd::system().unwrap(), &spec);
@@ -54,7 +54,7 @@ fn devices_that_are_not_allowed_are_refused() {
 #[test]
 fn what_systemd_has_no_property_for_is_set_by_us_where_it_is_delegated() {
     needs!(root, systemd, cgroup("memory"));
-    isolated_unboxed(|| {
+    asking(|| {
         let systemd = Systemd::system().unwrap();
         let is_v2 = Layout::detect().unwrap().of(skep_cgroup::Controller::Memory).unwrap().version() == Version::V2;
         let mut limits = Limits::new().memory_max(32 * MIB);
@@ -81,7 +81,7 @@ fn what_systemd_has_no_property_for_is_set_by_us_where_it_is_delegated() {
 #[test]
 fn a_limit_that_cannot_be_had_is_an_error_before_anything_is_made_or_told() {
     needs!(root, systemd, cgroup("memory"));
-    isolated_unboxed(|| {
+    asking(|| {
         let systemd = Systemd::system().unwrap();
         let is_v2 = Layout::detect().unwrap().of(skep_cgroup::Controller::Memory).unwrap().version() == Version::V2;
         let limits = Limits::new().pids_max(30);

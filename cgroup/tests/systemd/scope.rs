@@ -6,11 +6,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use needs::{isolated_unboxed, needs};
+use needs::needs;
 use skep_cgroup::systemd::{Dependency, Systemd, UnitSpec};
 use skep_cgroup::{ErrorKind, Layout, Limits};
 
-use crate::support::{LONG, go, name, said, sh, spec, start};
+use crate::support::{LONG, asking, go, name, said, sh, spec, start};
 
 /// The machine's manager, face to face and over the bus.
 fn both() -> [Systemd; 2] {
@@ -20,7 +20,7 @@ fn both() -> [Systemd; 2] {
 #[test]
 fn a_scope_has_its_process_and_a_stop_ends_it_by_either_way() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
         assert!(Systemd::runs() && Systemd::manages(&Layout::detect().unwrap()));
         for systemd in both() {
             assert!(systemd.version(LONG).unwrap() > 236);
@@ -43,7 +43,7 @@ fn a_scope_has_its_process_and_a_stop_ends_it_by_either_way() {
 #[test]
 fn who_does_not_hear_the_stop_is_killed() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
         let script = "trap '' TERM; echo; while :; do sleep 1; done";
         let mut child = Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
         // It has its trap when it has written the line.
@@ -58,7 +58,7 @@ fn who_does_not_hear_the_stop_is_killed() {
 #[test]
 fn a_name_is_taken_once_and_a_process_must_be_there() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
         for systemd in both() {
             let mut child = sh("exec sleep 600");
             let spec = spec("taken.scope", &child);
@@ -79,7 +79,7 @@ fn a_name_is_taken_once_and_a_process_must_be_there() {
 #[test]
 fn processes_come_later_into_what_is_delegated() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
         let systemd = Systemd::system().unwrap();
         let (mut first, mut second) = (sh("exec sleep 600"), sh("exec sleep 600"));
         let scope = start(&systemd, &spec("attached.scope", &first).delegate());
@@ -98,7 +98,7 @@ fn processes_come_later_into_what_is_delegated() {
 #[test]
 fn a_scope_stands_still_and_goes_on() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
         let mut child = sh("exec sleep 600");
         let scope = start(&Systemd::system().unwrap(), &spec("frozen.scope", &child));
         if Layout::detect().unwrap().kind() == skep_cgroup::LayoutKind::V2 {
@@ -117,20 +117,19 @@ fn a_scope_stands_still_and_goes_on() {
 #[test]
 fn a_job_that_fails_for_another_unit_is_an_error_that_says_so() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
+        let systemd = Systemd::system().unwrap();
         let failing = name("failing.service");
         let file = format!("/run/systemd/system/{failing}");
         fs::write(&file, "[Service]\nType=oneshot\nExecStart=/bin/false\n").unwrap();
-        let run = |words: &[&str]| Command::new("systemctl").args(words).output().unwrap();
-        run(&["daemon-reload"]);
         let mut child = sh("exec sleep 600");
         let spec = spec("dependent.scope", &child)
             .dependency(Dependency::Requires, &failing)
             .dependency(Dependency::After, &failing);
-        let error = Systemd::system().unwrap().start(&spec, LONG).unwrap_err();
+        let error = systemd.start(&spec, LONG).unwrap_err();
         fs::remove_file(&file).unwrap();
-        run(&["reset-failed", &failing]);
-        run(&["daemon-reload"]);
+        // It forgets the file too then, without reading all others again.
+        systemd.unit(&failing).unwrap().reset_failed(LONG).unwrap();
         assert_eq!(error.kind(), ErrorKind::WrongState, "{}", said(&error));
         assert!(said(&error).contains("job is not done (dependency)"), "{}", said(&error));
         assert!(said(&error).contains("systemctl status"), "{}", said(&error));
@@ -143,7 +142,7 @@ fn a_job_that_fails_for_another_unit_is_an_error_that_says_so() {
 #[test]
 fn a_scope_that_lives_too_long_has_failed_and_is_forgotten_when_asked() {
     needs!(root, systemd);
-    isolated_unboxed(|| {
+    asking(|| {
         let systemd = Systemd::system().unwrap();
         let mut child = sh("exec sleep 600");
         let spec = UnitSpec::new(name("brief.scope")).process(child.id()).runtime_max(Duration::from_millis(300));
@@ -165,7 +164,7 @@ fn a_scope_that_lives_too_long_has_failed_and_is_forgotten_when_asked() {
 #[test]
 fn a_slice_has_limits_and_scopes_and_its_stop_is_theirs() {
     needs!(root, systemd, cgroup("pids"));
-    isolated_unboxed(|| {
+    asking(|| {
         let systemd = Systemd::system().unwrap();
         // A dash would nest it.
         let slice = name("group.slice").replace('-', "_");

@@ -4,14 +4,23 @@
 use std::error::Error as _;
 use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use needs::token;
+use needs::{isolated_unboxed_for, token};
 use skep_cgroup::systemd::{CollectMode, Systemd, Unit, UnitSpec};
 use skep_cgroup::{Error, ErrorKind};
 
-/// Long enough for anything that works.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// Long enough for anything that works, on any machine: what hangs is told before [`asking`] gives up.
+pub(crate) const LONG: Duration = Duration::from_mins(3);
+
+/// Runs a test that asks systemd: outside of any box, and one at a time, for systemd does one thing at a time too.
+pub(crate) fn asking(block: impl FnOnce()) {
+    static ONE: Mutex<()> = Mutex::new(());
+    // One that has failed has not spoilt anything for the others.
+    let _turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    isolated_unboxed_for(LONG * 2, block);
+}
 
 /// A name that nobody else has.
 pub(crate) fn name(word: &str) -> String {

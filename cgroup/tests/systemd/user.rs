@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use needs::{isolated_unboxed, needs};
+use needs::needs;
 use skep_cgroup::systemd::Systemd;
 use skep_cgroup::{DeviceRules, ErrorKind, Limits};
 
-use crate::support::{LONG, said, spec, start};
+use crate::support::{LONG, asking, said, spec, start};
 
 /// What the other test runs as the user; alone it is nothing.
 #[test]
@@ -39,7 +39,7 @@ fn the_users_side() {
 #[test]
 fn a_users_manager_makes_scopes_of_the_users_processes() {
     needs!(root, systemd, program("loginctl"), cgroup2("pids"));
-    isolated_unboxed(|| {
+    asking(|| {
         let id = Command::new("id").args(["-u", "skep-test"]).output().unwrap();
         let uid: u32 = String::from_utf8_lossy(&id.stdout).trim().parse().unwrap();
         let linger = |word: &str| Command::new("loginctl").args([word, "skep-test"]).status().unwrap().success();

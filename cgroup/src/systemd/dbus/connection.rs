@@ -53,7 +53,21 @@ pub(in crate::systemd) struct Connection {
 
 impl Connection {
     /// Goes there, and is let in.
+    ///
+    /// Without a name, the other side takes whom the kernel tells it of: in a user namespace that is another number than
+    /// ours. Who will not have that is told a number, on a new connection: some hang up on who was not let in.
     pub(in crate::systemd) fn open(address: &Address, deadline: Deadline) -> Result<Self, Trouble> {
+        match Self::reach(address, deadline)?.introduced(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n", deadline) {
+            Err(Trouble::Rejected) => {}
+            answer => return answer,
+        }
+        let number = rustix::process::geteuid().as_raw().to_string();
+        let digits: String = number.bytes().map(|digit| format!("{digit:02x}")).collect();
+        let named = format!("\0AUTH EXTERNAL {digits}\r\nBEGIN\r\n");
+        Self::reach(address, deadline)?.introduced(named.as_bytes(), deadline)
+    }
+
+    fn reach(address: &Address, deadline: Deadline) -> Result<Self, Trouble> {
         let address = match address {
             Address::Path(path) => SocketAddrUnix::new(path.as_path())?,
             Address::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
@@ -62,41 +76,33 @@ impl Connection {
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         loop {
             match connect(&socket, &address) {
-                Ok(()) | Err(Errno::ISCONN) => break,
+                Ok(()) | Err(Errno::ISCONN) => return Ok(Self { socket, read: Vec::new(), serial: 0 }),
                 Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(PAUSE.min(deadline.left()?)),
                 Err(errno) => return Err(errno.into()),
             }
         }
-        Self::over(socket, deadline)
     }
 
-    /// Is let in by who is at the other end.
-    pub(super) fn over(socket: OwnedFd, deadline: Deadline) -> Result<Self, Trouble> {
-        let mut connection = Self { socket, read: Vec::new(), serial: 0 };
-        connection.introduce(deadline)?;
-        Ok(connection)
-    }
-
-    /// Says who we are. Without a name, the other side takes whom the kernel tells it of: in a user namespace that is
-    /// another number than ours. Who wants to be told a number is told.
-    fn introduce(&mut self, deadline: Deadline) -> Result<(), Trouble> {
-        self.write(b"\0AUTH EXTERNAL\r\n", deadline)?;
-        let mut answer = self.line(deadline)?;
-        if answer == "DATA" || answer == "DATA " {
-            self.write(b"DATA\r\n", deadline)?;
-            answer = self.line(deadline)?;
+    /// Says who we are, with what ends the introduction, and hears the answers: one for each line but that.
+    ///
+    /// The end goes out with the rest, as in libsystemd. systemd's own end of a connection reads as much as there is; a
+    /// message that comes in the same breath as the end stays in its buffer, and is answered when the next one comes. So
+    /// the end must have been read before the first message is sent, and it has been where it came with what is answered.
+    fn introduced(mut self, lines: &[u8], deadline: Deadline) -> Result<Self, Trouble> {
+        self.write(lines, deadline)?;
+        let mut is_in = false;
+        for _ in 1..lines.iter().filter(|byte| **byte == b'\n').count() {
+            let answer = self.line(deadline)?;
+            match answer.split(' ').next().unwrap_or_default() {
+                "OK" => is_in = true,
+                "DATA" => {}
+                // Who has let us in at the first line does not know what the second is for.
+                "ERROR" if is_in => {}
+                "REJECTED" | "ERROR" => return Err(Trouble::Rejected),
+                _ => return Err(Trouble::Malformed("the answer to our introduction is none")),
+            }
         }
-        if word(&answer) == "REJECTED" {
-            let number = rustix::process::geteuid().as_raw().to_string();
-            let digits: String = number.bytes().map(|digit| format!("{digit:02x}")).collect();
-            self.write(format!("AUTH EXTERNAL {digits}\r\n").as_bytes(), deadline)?;
-            answer = self.line(deadline)?;
-        }
-        match word(&answer) {
-            "OK" => self.write(b"BEGIN\r\n", deadline),
-            "REJECTED" | "ERROR" => Err(Trouble::Rejected),
-            _ => Err(Trouble::Malformed("the answer to our introduction is none")),
-        }
+        if is_in { Ok(self) } else { Err(Trouble::Malformed("the answer to our introduction is none")) }
     }
 
     /// Sends a message; the answer is its serial number.
@@ -178,8 +184,4 @@ impl Connection {
             }
         }
     }
-}
-
-fn word(line: &str) -> &str {
-    line.split(' ').next().unwrap_or_default()
 }

@@ -202,13 +202,21 @@ fn garbage_and_lies_about_lengths_are_errors() {
 fn who_wants_our_number_gets_it_and_who_refuses_it_too_is_believed() {
     let uid: String = rustix::process::geteuid().as_raw().to_string();
     assert!(uid.bytes().all(|digit| digit.is_ascii_digit()));
-    let lets_in: &[_] = &[("AUTH EXTERNAL", "DATA"), ("DATA", "REJECTED EXTERNAL"), ("AUTH EXTERNAL 3", "OK 5cef")];
+    let lets_in: &[&[_]] =
+        &[&[("AUTH EXTERNAL", "DATA"), ("DATA", "REJECTED EXTERNAL")], &[("AUTH EXTERNAL 3", "OK 5cef")]];
     assert_eq!(Fake::introduced(lets_in, |_| None).systemd().version(LONG).unwrap(), 252);
-    let at_once: &[_] = &[("AUTH EXTERNAL", "OK 5cef")];
-    assert_eq!(Fake::introduced(at_once, |_| None).systemd().version(LONG).unwrap(), 252);
-    let refuses: &[_] = &[("AUTH EXTERNAL", "REJECTED EXTERNAL"), ("AUTH EXTERNAL 3", "REJECTED EXTERNAL")];
+    // Who lets us in at the first line says so twice, or does not know the second.
+    let (twice, once): (&[&[_]], &[&[_]]) = (
+        &[&[("AUTH EXTERNAL", "OK 5cef"), ("DATA", "OK 5cef")]],
+        &[&[("AUTH EXTERNAL", "OK 5cef"), ("DATA", "ERROR")]],
+    );
+    for at_once in [twice, once] {
+        assert_eq!(Fake::introduced(at_once, |_| None).systemd().version(LONG).unwrap(), 252);
+    }
+    let refuses: &[&[_]] =
+        &[&[("AUTH EXTERNAL", "REJECTED EXTERNAL"), ("DATA", "ERROR")], &[("AUTH EXTERNAL 3", "REJECTED EXTERNAL")]];
     let fake = Fake::introduced(refuses, |_| None);
-    let error = fake.systemd().version(SHORT).unwrap_err();
+    let error = fake.systemd().version(LONG).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(all(&error).contains("does not let this user in"));
 }

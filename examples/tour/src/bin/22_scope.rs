@@ -14,7 +14,7 @@ use std::{env, error::Error, time::Duration};
 use skep::cgroup::systemd::{CollectMode, Systemd, UnitSpec};
 use skep::cgroup::{Limits, MIB, Quota};
 
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words: Vec<_> = env::args_os().skip(1).collect();
