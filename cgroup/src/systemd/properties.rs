@@ -6,14 +6,15 @@
 //!
 //! | limit | property | systemd | version 1 |
 //! |---|---|---|---|
-//! | cpu.quota | CPUQuotaPerSecUSec, CPUQuotaPeriodUSec (242) | 213 | yes |
+//! | cpu.quota, of one percent or more | CPUQuotaPerSecUSec, CPUQuotaPeriodUSec (242) | 213 | yes |
 //! | cpu.weight, cpu.shares | CPUWeight; CPUShares in version 1 | 232 | yes |
 //! | cpu.idle | CPUWeight 0 | 252 | |
 //! | cpuset.cpus, cpuset.mems | AllowedCPUs, AllowedMemoryNodes | 244 | |
 //! | memory.max | MemoryMax | 231 | yes |
-//! | memory.high, low, swap; min | MemoryHigh, MemoryLow, MemorySwapMax; MemoryMin (240) | 232 | |
+//! | memory.high, low; min | MemoryHigh, MemoryLow; MemoryMin (240) | 231 | |
+//! | memory.swap | MemorySwapMax | 232 | |
 //! | `memory.zswap_max`, `zswap_writeback` | MemoryZSwapMax, MemoryZSwapWriteback (256) | 253 | |
-//! | io.weight, of all and by device | IOWeight, IODeviceWeight | 230 | yes |
+//! | io.weight, of all and by device | IOWeight, IODeviceWeight | 230 | |
 //! | io by device: bytes; requests | IOReadBandwidthMax, … ; IOReadIOPSMax, … | 230 | bytes |
 //! | io by device: latency | IODeviceLatencyTargetUSec | 240 | |
 //! | pids.max | TasksMax | 227 | yes |
@@ -33,6 +34,8 @@ const INFINITY: u64 = u64::MAX;
 /// A period that systemd takes without being told.
 const PERIOD: Micros = Micros::from_millis(100);
 const SECOND: u128 = 1_000_000;
+/// The least that systemd keeps, in microseconds each second.
+const PERCENT: u64 = 10_000;
 
 /// Properties that a description has other places for.
 pub(super) const NAMES: [&str; 42] = [
@@ -130,9 +133,10 @@ pub(super) fn of(setting: &Setting, hierarchy: Version, systemd: u32) -> Option<
         (Limit::Amount(max), Key::ZswapMax) => on_v2("MemoryZSwapMax", amount(*max), 253),
         (Limit::Flag(flag), Key::ZswapWriteback) => on_v2("MemoryZSwapWriteback", Value::Flag(*flag), 256),
         (Limit::Count(max), Key::Pids) => one("TasksMax", Value::U64(max.limit().unwrap_or(INFINITY)), 227),
-        (Limit::Weight(weight), Key::IoWeight) => one("IOWeight", number(*weight), 230),
+        // In version 1 systemd converts it as nobody else does, for a file that no kernel has any more.
+        (Limit::Weight(weight), Key::IoWeight) => on_v2("IOWeight", number(*weight), 230),
         (Limit::Weight(weight), Key::DeviceWeight) => {
-            one("IODeviceWeight", of_device(setting, weight.as_u32().into()), 230)
+            on_v2("IODeviceWeight", of_device(setting, weight.as_u32().into()), 230)
         }
         (Limit::Amount(max), Key::ReadBytes | Key::WriteBytes) => {
             let name = if setting.key == Key::ReadBytes { "IOReadBandwidthMax" } else { "IOWriteBandwidthMax" };
@@ -155,13 +159,15 @@ fn number(weight: Weight) -> Value {
 }
 
 /// systemd counts in time for each second: what the division leaves is given rather than taken.
+///
+/// It keeps whole percents: a reload of all units takes what is beyond them, and makes less than one none at all.
 fn of_quota(quota: Quota, systemd: u32) -> Option<Vec<(&'static str, Value)>> {
     let (time, period) = (quota.time().limit(), quota.period());
     let each_second = match time {
         None => INFINITY,
         Some(time) => {
             let each_second = (u128::from(time.as_u64()) * SECOND).div_ceil(u128::from(period.as_u64()).max(1));
-            u64::try_from(each_second).ok()?
+            u64::try_from(each_second).ok().filter(|each_second| *each_second >= PERCENT)?
         }
     };
     let mut both = vec![("CPUQuotaPerSecUSec", Value::U64(each_second))];

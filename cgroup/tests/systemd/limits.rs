@@ -3,7 +3,7 @@
 
 use needs::needs;
 use skep_cgroup::systemd::Systemd;
-use skep_cgroup::{DeviceRules, ErrorKind, Layout, Limits, MIB, Quota, Version};
+use skep_cgroup::{DeviceNumber, DeviceRules, ErrorKind, Layout, Limits, MIB, Quota, Version};
 
 use crate::support::{LONG, asking, go, said, sh, spec, start};
 
@@ -97,6 +97,34 @@ fn a_limit_that_cannot_be_had_is_an_error_before_anything_is_made_or_told() {
         let (scope, lacks) = systemd.start_possible(&spec, LONG).unwrap();
         assert_eq!(lacks.len(), 1, "{lacks:?}");
         assert_eq!(scope.cgroup(LONG).unwrap().read("pids.max").unwrap().trim(), "30");
+        scope.stop(LONG).unwrap();
+        child.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_limit_of_a_device_that_is_not_there_is_told() {
+    needs!(root, systemd);
+    asking(|| {
+        let disk =
+            |major| Limits::new().device(DeviceNumber::new(major, 99), |disk| disk.read_bytes = Some(MIB.into()));
+        let mut child = sh("exec sleep 600");
+        let systemd = Systemd::system().unwrap();
+        // 8:99 is a partition at the most, and those have no limits.
+        let spec = spec("disk.scope", &child).limits(disk(8));
+        let (scope, lacks) = systemd.start_possible(&spec, LONG).unwrap();
+        assert!(lacks[0].to_string().contains("says nothing of the device 8:99"), "{lacks:?}");
+        let error = scope.apply(&disk(8), LONG).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", said(&error));
+        // One that is there.
+        let disks = std::fs::read_to_string("/proc/partitions").unwrap();
+        let number = |line: &str| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+        };
+        let (major, minor) = disks.lines().find_map(number).unwrap();
+        let real = Limits::new().device(DeviceNumber::new(major, minor), |disk| disk.read_bytes = Some(MIB.into()));
+        scope.apply(&real, LONG).unwrap();
         scope.stop(LONG).unwrap();
         child.wait().unwrap();
     });

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use needs::needs;
-use skep_cgroup::systemd::{Dependency, Systemd, UnitSpec};
+use skep_cgroup::systemd::{Dependency, KillMode, Systemd, UnitSpec};
 use skep_cgroup::{ErrorKind, Layout, Limits};
 
 use crate::support::{LONG, asking, go, name, said, sh, spec, start};
@@ -49,6 +49,7 @@ fn who_does_not_hear_the_stop_is_killed() {
         // It has its trap when it has written the line.
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         let spec = spec("deaf.scope", &child).stop_timeout(Duration::from_secs(1));
+        let spec = spec.kill_mode(KillMode::ControlGroup).send_sigkill(true);
         let scope = start(&Systemd::system().unwrap(), &spec);
         scope.stop(LONG).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(9));

@@ -88,7 +88,7 @@ fn an_older_systemd_and_version_1_have_fewer() {
     }
     let v1 = told(&most(), Version::V1, 252);
     assert!(v1.contains(&format!("CPUShares t {}", Weight::new(50).shares())), "{v1:?}");
-    for missing in ["cpuset.cpus", "memory.low", "memory.swap", "io.devices.8:0.writes"] {
+    for missing in ["cpuset.cpus", "memory.low", "memory.swap", "io.weight", "io.devices.8:0.writes"] {
         assert!(v1.contains(&format!("not {missing}")), "{missing}: {v1:?}");
     }
     assert_eq!(
@@ -96,6 +96,8 @@ fn an_older_systemd_and_version_1_have_fewer() {
         ["CPUQuotaPerSecUSec t 18446744073709551615"]
     );
     assert_eq!(told(&Limits::new().cpu(Quota::millicpus(1500)), Version::V2, 230), ["CPUQuotaPerSecUSec t 1500000"]);
+    assert_eq!(told(&Limits::new().cpu(Quota::millicpus(10)), Version::V2, 252), ["CPUQuotaPerSecUSec t 10000"]);
+    assert_eq!(told(&Limits::new().cpu(Quota::millicpus(9)), Version::V2, 252), ["not cpu.quota"]);
 }
 
 #[test]
