@@ -102,6 +102,9 @@ impl Tree {
             let known = fs::read_to_string(base.join("etc").join(name)).unwrap_or_default();
             tree.write(&format!("/etc/{name}"), format!("{known}{lines}").as_bytes(), 0o644)?;
         }
+        // PAM lets nobody in who is not here: without it the user has no manager of systemd's.
+        let known = fs::read_to_string(base.join("etc/shadow")).unwrap_or_default();
+        tree.write("/etc/shadow", format!("{known}skep-test:!:1::::::\n").as_bytes(), 0o600)?;
         for (name, text) in ETC_DEBIAN {
             tree.write(&format!("/etc/{name}"), text.as_bytes(), 0o644)?;
         }
