@@ -60,6 +60,8 @@ fn a_users_manager_makes_scopes_of_the_users_processes() {
         assert!(scope.state(LONG).unwrap().is_active());
         scope.stop(LONG).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(15));
+        // As long as there is somebody to ask: the manager ends with the lingering.
+        drop(scope);
         // By the user.
         let own = Command::new(std::env::current_exe().unwrap())
             .args(["user::the_users_side", "--exact", "--nocapture", "--test-threads=1"])
