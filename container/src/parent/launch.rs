@@ -291,14 +291,21 @@ impl Launched {
 
     /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
     fn prepare(&mut self, cgroup: Option<&Cgroup>, in_cgroup: bool, goes: bool) -> Result<(), Error> {
-        if let Some(cgroup) = cgroup {
-            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes))?;
+        let joined = cgroup.map_or(Ok(()), |cgroup| {
+            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes))
+        });
+        let mapped = joined.and_then(|()| match self.plan.id_map() {
+            Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
+            None => Ok(false),
+        });
+        match (mapped, self.wire.reported()) {
+            // It has ended, and what was tried with it meanwhile could only fail.
+            (_, Some(broken)) => {
+                let status = self.end();
+                Err(sentence(&self.plan, &self.spec, broken, "child", status))
+            }
+            (mapped, None) => self.advance(Frame::Go { setgroups_denied: mapped? }),
         }
-        let setgroups_denied = match self.plan.id_map() {
-            Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child))?,
-            None => false,
-        };
-        self.advance(Frame::Go { setgroups_denied })
     }
 
     /// Has the child execute the program. Answers its process once that has succeeded.

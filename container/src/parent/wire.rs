@@ -65,6 +65,16 @@ impl ParentWire {
         Err(Broken::Died)
     }
 
+    /// The failure that the other end has reported already, while something else was done. Waits for nothing.
+    pub(crate) fn reported(&mut self) -> Option<Broken> {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        if rustix::event::poll(&mut fds, Some(&now)) != Ok(1) {
+            return None;
+        }
+        self.receive().err().filter(|broken| matches!(broken, Broken::Failed { .. }))
+    }
+
     /// Says `frame` and moves on.
     ///
     /// Where nobody listens any more the phase stays: the end of file that follows is then a death, not an exec.

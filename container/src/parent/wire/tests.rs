@@ -162,3 +162,22 @@ fn a_child_that_died_before_it_was_started_or_read_the_start_is_not_running() {
         assert_eq!(wire.receive().unwrap_err(), Broken::Died, "sent: {was_sent}");
     }
 }
+
+#[test]
+fn what_the_other_end_has_died_of_is_heard_before_anything_is_asked_of_it() {
+    let born = || {
+        let (mut wire, far) = ParentWire::new().unwrap();
+        say(&far, &Frame::Born { pid: 9, in_cgroup: true }.encode());
+        wire.receive().unwrap();
+        (wire, far)
+    };
+    let (mut waits, far) = born();
+    assert_eq!(waits.reported(), None);
+    say(&far, &FAILED.encode());
+    drop(far);
+    assert_eq!(waits.reported(), Some(BROKEN));
+    // An end without a word is told where the next word is due.
+    let (mut gone, far) = born();
+    drop(far);
+    assert_eq!(gone.reported(), None);
+}
