@@ -82,6 +82,10 @@ impl CpusetLimits {
         if self.mems.as_ref().is_some_and(IdList::is_empty) {
             problems.push("cpuset.mems is empty: nothing could have memory".to_owned());
         }
+        for (place, list) in [("cpus", &self.cpus), ("mems", &self.mems), ("cpus_exclusive", &self.cpus_exclusive)] {
+            let problem = list.as_ref().and_then(IdList::problem);
+            problems.extend(problem.map(|problem| format!("cpuset.{place} {problem}")));
+        }
         if let Some(level) = self.sched_relax_domain_level.filter(|level| !(-1..=5).contains(level)) {
             problems.push(format!("cpuset.sched_relax_domain_level {level} is not from -1 to 5"));
         }

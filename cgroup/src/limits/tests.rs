@@ -37,6 +37,26 @@ fn every_problem_is_told_at_once_with_its_place() {
 }
 
 #[test]
+fn a_number_that_no_kernel_has_is_a_problem_and_costs_nothing() {
+    let limits = Limits::new().cpus(IdList::new([0..=u32::MAX])).mems(IdList::from_iter([1, 8192]));
+    let mut more = limits.clone();
+    more.cpuset.cpus_exclusive = Some(IdList::from_iter([u32::MAX]));
+    let expected = [
+        "cpuset.cpus has the number 4294967295, and no kernel goes beyond 8191",
+        "cpuset.mems has the number 8192, and no kernel goes beyond 8191",
+        "cpuset.cpus_exclusive has the number 4294967295, and no kernel goes beyond 8191",
+    ];
+    assert_eq!(more.problems(), expected);
+    assert_eq!(Limits::new().cpus(IdList::new([0..=8191])).problems(), [""; 0]);
+    // Properties are made even of what has problems.
+    #[cfg(feature = "systemd")]
+    {
+        let spec = crate::systemd::UnitSpec::new("web.scope").process(1).limits(limits);
+        assert_eq!(spec.problems(), expected[..2].iter().map(|line| format!("limits.{line}")).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn the_bounds_themselves_are_good() {
     let good = [
         Limits::new(),

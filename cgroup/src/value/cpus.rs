@@ -9,7 +9,7 @@ use super::{digits, shown, unreadable};
 use crate::error::Error;
 
 /// The most that a kernel can be built for (`CONFIG_NR_CPUS`, x86).
-const MOST: u32 = 8192;
+pub(super) const MOST: u32 = 8192;
 
 /// A set of processors or of memory nodes: "0-3,7".
 ///
@@ -43,6 +43,18 @@ impl IdList {
     #[must_use]
     pub fn contains(&self, number: u32) -> bool {
         self.ranges().any(|range| range.contains(&number))
+    }
+
+    /// Those of its numbers that a kernel may have, however many others there are.
+    #[cfg(feature = "systemd")]
+    pub(crate) fn possible(&self) -> impl Iterator<Item = u32> {
+        self.ranges().flatten().take_while(|number| *number < MOST)
+    }
+
+    /// What is wrong with it for every kernel.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let (_, last) = self.0.last().filter(|(_, last)| *last >= MOST)?;
+        Some(format!("has the number {last}, and no kernel goes beyond {}", MOST - 1))
     }
 
     /// Whether it holds nothing.

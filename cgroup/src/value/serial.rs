@@ -10,6 +10,7 @@ use serde::de::value::{F64Deserializer, StrDeserializer, U64Deserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use super::cpus::MOST;
 use super::{Bytes, DeviceNumber, IdList, Max, Micros, Percent, Quota, Weight};
 use crate::devices::{DeviceRule, Devices};
 use crate::error::Error;
@@ -56,7 +57,9 @@ written!(Bytes, "a number of bytes, or a text such as \"512M\"", |number| Some(S
 written!(Micros, "a number of microseconds", |number| Some(Self::new(number)));
 written!(Weight, "a number from 1 to 10000", |number| u32::try_from(number).ok().map(Self::new));
 written!(Quota, "a text such as \"1.5\" or \"150000 100000\"", |_| None);
-written!(IdList, "a text such as \"0-3,7\"", |number| u32::try_from(number).ok().map(|n| Self::from_iter([n])));
+written!(IdList, "a number below 8192, or a text such as \"0-3,7\"", |number| {
+    u32::try_from(number).ok().filter(|number| *number < MOST).map(|number| Self::from_iter([number]))
+});
 
 written!(Devices, "devices such as \"c 1:3 rwm\"", |_| None);
 written!(DeviceRule, "a rule such as \"allow c 1:3 rwm\"", |_| None);

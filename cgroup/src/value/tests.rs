@@ -193,4 +193,8 @@ fn serde_writes_numbers_and_reads_texts_too() {
     assert!(error.contains("\"much\" is not an amount of memory"), "{error}");
     assert!(from_value::<Quota>(json!(1.5)).is_err());
     assert!(from_value::<Bytes>(json!(-1)).is_err());
+    // A number is no more than a text of it.
+    assert_eq!(from_value::<IdList>(json!(8191)).unwrap(), IdList::from_iter([8191]));
+    let error = from_value::<IdList>(json!(u32::MAX)).unwrap_err().to_string();
+    assert!(error.contains("a number below 8192"), "{error}");
 }
