@@ -2,11 +2,12 @@
 //! Removing: the group, and the groups below it that its processes have made.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, fstat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, fstat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::{Cgroup, Directory};
@@ -35,7 +36,8 @@ impl Cgroup {
     /// Removes the group and all groups below it, waiting at most for `deadline` until no process is left. It kills
     /// nothing: [`kill`](Self::kill) does.
     ///
-    /// What is gone already is no error. Nothing is removed while a process is left. Groups above it stay.
+    /// What is gone already is no error. Nothing is removed while a process is left. Groups above it stay. One that its owner
+    /// has renamed, as version 1 lets them, is removed by its new name.
     ///
     /// # Errors
     /// `Busy`, naming who is left; `Denied` without the right.
@@ -84,17 +86,35 @@ impl Directory {
     /// Removes the directory if no group is below it.
     fn remove_alone(&self) -> Result<(), Errno> {
         let Some(name) = self.path().file_name() else { return Ok(()) };
+        let own = fstat(self.fd())?.st_ino;
         // Groups do not move to other parents: the one above is the one that was passed on the way down.
         let mut from_here = OsString::from("../");
         from_here.push(name);
-        // Under our name there may be a group of somebody else's by now.
-        match statat(self.fd(), &from_here, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if found.st_ino == fstat(self.fd())?.st_ino => gone_is_fine(rmdir(self.fd(), &from_here)),
-            // Or a mount is on top of ours.
-            Ok(_) if !self.is_gone() => Err(Errno::BUSY),
-            Ok(_) | Err(Errno::NOENT) => Ok(()),
+        let removed = match statat(self.fd(), &from_here, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) if found.st_ino == own => rmdir(self.fd(), &from_here),
+            // Under our name there may be a group of somebody else's by now, or none.
+            Ok(_) | Err(Errno::NOENT) if self.is_gone() => return Ok(()),
+            // Or a mount is on top of ours; or its owner has given it another name, as version 1 lets them.
+            Ok(_) | Err(Errno::NOENT) => self.remove_by_number(own),
             Err(errno) => Err(errno),
+        };
+        match removed {
+            // It is the name that is not there, and the group under another.
+            Err(Errno::NOENT) if !self.is_gone() => Err(Errno::BUSY),
+            removed => gone_is_fine(removed),
         }
+    }
+
+    /// Removes the directory by the name that it has now, found by its number.
+    fn remove_by_number(&self, own: u64) -> Result<(), Errno> {
+        let above = dir::open_above(self.fd())?;
+        for entry in Dir::read_from(&above)? {
+            let entry = entry?;
+            if entry.ino() == own && entry.file_name() != c"." && entry.file_name() != c".." {
+                return rmdir(above.as_fd(), OsStr::from_bytes(entry.file_name().to_bytes()));
+            }
+        }
+        Err(Errno::NOENT)
     }
 
     fn remove_error(&self, errno: Errno) -> Error {

@@ -2,12 +2,13 @@
 //! Removing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use needs::{isolated, needs};
-use skep_cgroup::{Cgroup, ErrorKind};
+use skep_cgroup::{Cgroup, ErrorKind, Layout, Version};
 
-use crate::support::{LONG, create, end, name, said, sh_in, signal_of, sleeper};
+use crate::support::{LONG, create, end, has_version, name, said, sh_in, signal_of, sleeper};
 
 #[test]
 fn groups_that_the_payload_has_made_are_killed_and_removed_with_it() {
@@ -94,5 +95,34 @@ fn the_groups_above_stay() {
             fs::remove_dir(&directory).unwrap();
             fs::remove_dir(directory.parent().unwrap()).unwrap();
         }
+    });
+}
+
+#[test]
+fn a_group_that_its_owner_has_renamed_is_removed_all_the_same() {
+    needs!(root);
+    if !has_version(Version::V1) {
+        return;
+    }
+    isolated(|| {
+        let group = create("renamed");
+        let layout = Layout::detect().unwrap();
+        let v1 = |path: &&Path| {
+            layout
+                .hierarchies()
+                .iter()
+                .any(|found| found.version() == Version::V1 && path.starts_with(found.mount_point()))
+        };
+        let was: Vec<PathBuf> = group.directories().filter(v1).map(Path::to_owned).collect();
+        let now = |path: &PathBuf| path.with_file_name(format!("{}-now", path.file_name().unwrap().to_str().unwrap()));
+        was.iter().for_each(|path| fs::rename(path, now(path)).unwrap());
+        // In one of them somebody else has its name by now, and keeps it.
+        let other = was.first().unwrap();
+        fs::create_dir(other).unwrap();
+        group.remove().unwrap();
+        let left: Vec<PathBuf> = was.iter().map(now).filter(|path| path.exists()).collect();
+        let taken = other.exists();
+        left.iter().chain([other]).for_each(|path| fs::remove_dir(path).unwrap());
+        assert_eq!((left, taken), (Vec::new(), true));
     });
 }
