@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use needs::{Need, Scratch, isolated, needs, token};
 use rustix::fs::{XattrFlags, setxattr};
@@ -11,23 +13,55 @@ use skep_cgroup::{Access, Cgroup, ErrorKind, Layout, Version};
 use crate::rights::as_nobody;
 use crate::support::{Swept, create, end, has_version, name, only, read, run, sleeper, text};
 
-/// A hierarchy of version 1 with a name alone, mounted for as long as this is held. `None`, and noted, where the kernel
-/// has no version 1.
-fn named(name: &str) -> Option<Scratch> {
-    let scratch = Scratch::new();
-    let options = format!("none,name={name}");
-    let mount = std::process::Command::new("mount")
-        .args(["-t", "cgroup", "-o", &options, "cgroup", text(scratch.path())])
-        .status();
-    let unmet = (!mount.unwrap().success()).then(|| "it cannot be mounted".to_owned());
-    (!Need::new("a named cgroup hierarchy", unmet).skip()).then_some(scratch)
+/// A hierarchy of version 1 with a name alone, there for as long as this is held.
+struct Named {
+    name: &'static str,
+    point: Scratch,
+}
+
+impl Named {
+    /// `None`, and noted, where the kernel has no version 1.
+    fn mounted(name: &'static str) -> Option<Self> {
+        let named = Self { name, point: Scratch::new() };
+        let unmet = (!named.mount()).then(|| "it cannot be mounted".to_owned());
+        (!Need::new("a named cgroup hierarchy", unmet).skip()).then_some(named)
+    }
+
+    fn mount(&self) -> bool {
+        let options = format!("none,name={}", self.name);
+        let mut command = std::process::Command::new("mount");
+        command.args(["-t", "cgroup", "-o", &options, "cgroup", text(self.point.path())]).status().unwrap().success()
+    }
+
+    fn is_there(&self) -> bool {
+        read("/proc/self/cgroup").lines().any(|line| line.contains(&format!(":name={}:", self.name)))
+    }
+}
+
+impl Drop for Named {
+    /// Groups that were removed go a little later. If one is left at the unmount, the hierarchy stays without a mount, and the
+    /// next unmount without one takes it along.
+    fn drop(&mut self) {
+        for _ in 0..100 {
+            let _not_mounted =
+                std::process::Command::new("umount").arg(self.point.path()).stderr(Stdio::null()).status();
+            for _ in 0..10 {
+                if !self.is_there() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            self.mount();
+        }
+    }
 }
 
 #[test]
 fn a_named_hierarchy_is_joined_when_it_is_asked_for_and_else_left_alone() {
     needs!(root);
     isolated(|| {
-        let Some(point) = named(token()) else { return };
+        let Some(mounted) = Named::mounted(token()) else { return };
+        let point = mounted.point.path();
         let plain = Layout::detect().unwrap();
         let found = plain.named(token()).unwrap();
         assert_eq!(
@@ -36,7 +70,7 @@ fn a_named_hierarchy_is_joined_when_it_is_asked_for_and_else_left_alone() {
         );
         assert!(found.controllers().is_empty());
         let without = create("without");
-        assert!(without.directories().all(|at| !at.starts_with(point.path())));
+        assert!(without.directories().all(|at| !at.starts_with(point)));
 
         let layout = plain.clone().with_named(token()).unwrap();
         let at = point.join(name("with").trim_start_matches('/'));
@@ -56,11 +90,11 @@ fn a_named_hierarchy_is_joined_when_it_is_asked_for_and_else_left_alone() {
         assert!(!at.exists());
 
         // What was asked for must be had.
-        run("mount", &["-o", "remount,bind,ro", text(point.path())]);
+        run("mount", &["-o", "remount,bind,ro", text(point)]);
         let error = Cgroup::create_in(&layout, name("read-only")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied);
         assert!(layout.directories(name("read-only"), []).iter().all(|at| !at.exists()));
-        run("umount", &[text(point.path())]);
+        run("umount", &[text(point)]);
     });
 }
 

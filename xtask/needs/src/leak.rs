@@ -24,6 +24,7 @@ pub(crate) struct Baseline {
     mounts: Vec<String>,
     links: Vec<String>,
     paths: Vec<PathBuf>,
+    hierarchies: Vec<String>,
 }
 
 impl Baseline {
@@ -36,6 +37,7 @@ impl Baseline {
             mounts: mounts(),
             links: links(),
             paths: paths(),
+            hierarchies: hierarchies(token()),
         }
     }
 
@@ -65,6 +67,8 @@ impl Baseline {
         }
         let new = paths().into_iter().filter(|path| !self.paths.contains(path));
         leaks.extend(new.map(|path| format!("{} is there", path.display())));
+        let new = hierarchies(token()).into_iter().filter(|name| !self.hierarchies.contains(name));
+        leaks.extend(new.map(|name| format!("the cgroup hierarchy {name} is there, mounted or not")));
         leaks
     }
 
@@ -116,6 +120,14 @@ fn paths() -> Vec<PathBuf> {
     let mut paths = scratch::left(token());
     paths.extend(cgroups(Path::new("/sys/fs/cgroup"), token()));
     paths
+}
+
+/// Cgroup hierarchies whose name carries `token`: one that is unmounted before the last of its groups is wholly gone stays
+/// until the machine ends, or until it is mounted and unmounted again.
+fn hierarchies(token: &str) -> Vec<String> {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.split(':').nth(1)?.strip_prefix("name="));
+    names.filter(|name| name.contains(token)).map(str::to_owned).collect()
 }
 
 /// Cgroup directories whose name carries `token`.
