@@ -29,6 +29,8 @@ impl Cgroup {
     /// ([`create_with`](Self::create_with), [`apply`](Self::apply)). After a failure everything has the owner of before; what could not
     /// be given back is named ([`Error::applied`]).
     ///
+    /// Groups that are below it already keep their owner: each is given by itself, or made by the user.
+    ///
     /// # Who may move what
     /// Under version 2 a process moves only if the mover may write `cgroup.procs` of the group it goes to *and* of the nearest
     /// group above both: within what was given all is free, and nothing gets out or in. To start with, somebody with

@@ -79,11 +79,9 @@ fn look(hierarchy: &mut Hierarchy) {
         hierarchy.may_pass_on = if may { hierarchy.available.clone() } else { Vec::new() };
     }
     // From our own group upwards, as long as what is there is ours.
-    let mut ours = true;
+    let (mut ours, mut group) = (true, group);
     for count in (0..=names.len()).rev() {
-        let above: Vec<_> = names.iter().take(count).collect();
-        let Ok(group) = dir::descend(root.as_fd(), above.iter()) else { break };
-        let path = || Path::new("/").join(above.iter().collect::<PathBuf>());
+        let path = || Path::new("/").join(names.iter().take(count).collect::<PathBuf>());
         ours = ours && access(group.as_fd(), hierarchy.version) == Access::Writable;
         if ours {
             hierarchy.delegated = Some(path());
@@ -91,9 +89,11 @@ fn look(hierarchy: &mut Hierarchy) {
         if hierarchy.marked.is_none() && is_marked(group.as_fd()) {
             hierarchy.marked = Some(path());
         }
-        if !ours && hierarchy.marked.is_some() {
+        if count == 0 || !ours && hierarchy.marked.is_some() {
             break;
         }
+        let Ok(above) = dir::open_above(group.as_fd()) else { break };
+        group = above;
     }
 }
 
