@@ -5,7 +5,7 @@
 //! behind it do not. What it waits for is one lock of the whole machine (`cgroup_threadgroup_rwsem`), so that several threads at
 //! once are no faster: there is no form of `add` for that. [`Prepared`](super::Prepared) has the way around.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::{Errno, retry_on_intr};
@@ -37,6 +37,28 @@ impl Cgroup {
     /// process' own.
     #[doc(alias = "cgroup.procs")]
     pub fn add(&self, pid: u32) -> Result<(), Error> {
+        self.add_by(pid, |_| "cgroup.procs")
+    }
+
+    /// Moves a single thread into the group, and no other of its process: `cgroup.threads` in version 2, `tasks` in version 1.
+    /// What the thread starts from then on is in the group too. [`Prepared::apply`](super::Prepared::apply) of
+    /// [`prepare_thread`](Self::prepare_thread) has the calling thread do it by itself.
+    ///
+    /// Version 2 takes a thread into a group of threads alone ([`make_threaded`](Self::make_threaded)), or into the one above
+    /// those that its process is in. After a failure the thread may be in some of the directories.
+    ///
+    /// # Errors
+    /// `WrongState` if the group of version 2 takes no single threads, or not those of this process; those of
+    /// [`add`](Self::add).
+    /// # Privileges
+    /// Those of [`add`](Self::add), with these files.
+    #[doc(alias = "cgroup.threads")]
+    #[doc(alias = "tasks")]
+    pub fn add_thread(&self, tid: u32) -> Result<(), Error> {
+        self.add_by(tid, threads_file)
+    }
+
+    fn add_by(&self, pid: u32, name: fn(&Directory) -> &'static str) -> Result<(), Error> {
         let held = self.held(OP)?;
         if pid == 0 {
             let object = Object::Member { pid, group: held.path().to_owned() };
@@ -44,7 +66,8 @@ impl Cgroup {
         }
         let text = pid.to_string();
         self.directories.iter().try_for_each(|directory| {
-            file::write_text(directory.fd(), "cgroup.procs", &text).map_err(|errno| explain(directory, pid, errno))
+            let name = name(directory);
+            file::write_text(directory.fd(), name, &text).map_err(|errno| explain(directory, name, pid, errno))
         })
     }
 
@@ -60,7 +83,22 @@ impl Cgroup {
     /// Linux 5.3 for pidfds.
     #[doc(alias = "pidfd")]
     pub fn add_pidfd(&self, pidfd: impl AsFd) -> Result<(), Error> {
-        let pidfd = pidfd.as_fd();
+        self.add_held(pidfd.as_fd(), Self::add)
+    }
+
+    /// Moves the thread of a pidfd into the group, as [`add_thread`](Self::add_thread) does; of the pidfd of a process that is its
+    /// first thread.
+    ///
+    /// # Errors
+    /// Those of [`add_thread`](Self::add_thread) and [`add_pidfd`](Self::add_pidfd).
+    /// # Kernel
+    /// Linux 6.9 for pidfds of threads (`PIDFD_THREAD`).
+    #[doc(alias = "PIDFD_THREAD")]
+    pub fn add_thread_pidfd(&self, pidfd: impl AsFd) -> Result<(), Error> {
+        self.add_held(pidfd.as_fd(), Self::add_thread)
+    }
+
+    fn add_held(&self, pidfd: BorrowedFd<'_>, add: fn(&Self, u32) -> Result<(), Error>) -> Result<(), Error> {
         let object = || Object::Descriptor(pidfd.as_raw_fd());
         // The numbers in /proc are those of the pid namespace that it was mounted for.
         if std::fs::read_link("/proc/self").ok() != Some(std::process::id().to_string().into()) {
@@ -76,7 +114,7 @@ impl Cgroup {
             // -1 if it has ended, 0 if our pid namespace has no number for it.
             Some(_) => return Err(gone(object())),
         };
-        self.add(pid)?;
+        add(self, pid)?;
         let mut fds = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         match retry_on_intr(|| rustix::event::poll(&mut fds, Some(&at_once))) {
@@ -92,7 +130,15 @@ fn gone(object: Object) -> Error {
     Error::explained(OP, object, ErrorKind::NotFound, 0, why)
 }
 
-fn explain(directory: &Directory, pid: u32, errno: Errno) -> Error {
+/// The file that lists single threads, and takes them.
+pub(super) fn threads_file(directory: &Directory) -> &'static str {
+    match directory.version() {
+        Version::V2 => "cgroup.threads",
+        Version::V1 => "tasks",
+    }
+}
+
+fn explain(directory: &Directory, name: &str, pid: u32, errno: Errno) -> Error {
     let object = Object::Member { pid, group: directory.path().to_owned() };
     let raw = errno.raw_os_error();
     let v2 = directory.version() == Version::V2;
@@ -108,6 +154,11 @@ fn explain(directory: &Directory, pid: u32, errno: Errno) -> Error {
             let why = "the group gives controllers to groups below it, and so may have no processes of its own";
             Error::explained(OP, object, ErrorKind::Busy, raw, why).with_hint("add it to a group below")
         }
+        Errno::OPNOTSUPP if name == "cgroup.threads" => {
+            let why = "it takes no single threads, or none of this process";
+            Error::explained(OP, object, ErrorKind::WrongState, raw, why)
+                .with_hint("make it a group of threads, below the group that the process is in")
+        }
         Errno::OPNOTSUPP if v2 => {
             let why =
                 "the group is below one that has processes and gives controllers, and so is good for threads alone";
@@ -117,7 +168,7 @@ fn explain(directory: &Directory, pid: u32, errno: Errno) -> Error {
             let why = "cpuset.cpus or cpuset.mems of the group is empty";
             Error::explained(OP, object, ErrorKind::WrongState, raw, why)
         }
-        Errno::ACCESS if v2 && may_write(directory) => Error::os(OP, object, raw).with_hint(
+        Errno::ACCESS if v2 && may_write(directory, name) => Error::os(OP, object, raw).with_hint(
             "cgroup.procs of the nearest group above both the process' own and this one must be writable too",
         ),
         _ => Error::os(OP, object, raw),
@@ -125,7 +176,7 @@ fn explain(directory: &Directory, pid: u32, errno: Errno) -> Error {
 }
 
 /// Whether the file itself may be written: then it was the way between the groups that was refused.
-fn may_write(directory: &Directory) -> bool {
+fn may_write(directory: &Directory, name: &str) -> bool {
     use rustix::fs::{Access, AtFlags, accessat};
-    accessat(directory.fd(), "cgroup.procs", Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+    accessat(directory.fd(), name, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The directory of a group in one hierarchy, and its control files.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -31,15 +32,21 @@ pub(crate) struct Directory {
 impl Directory {
     /// An open directory of a hierarchy.
     pub(super) fn new(fd: OwnedFd, hierarchy: &Hierarchy, place: &GroupPath) -> Self {
+        Self::at(fd, hierarchy, &place.parts().collect::<Vec<_>>())
+    }
+
+    /// The same by the names from the mount point down to it; none is the mount point itself.
+    pub(super) fn at(fd: OwnedFd, hierarchy: &Hierarchy, names: &[&OsStr]) -> Self {
         let v1 = hierarchy.version() == Version::V1;
+        let below = |above: &Path| [above].into_iter().chain(names.iter().map(Path::new)).collect();
         Self {
             fd,
             version: hierarchy.version(),
             controllers: if v1 { hierarchy.controllers().to_vec() } else { Vec::new() },
             name: hierarchy.name().map(str::to_owned),
-            path: hierarchy.mount_point().join(place.as_path()),
-            depth: place.parts().count(),
-            group: hierarchy.mount_root().join(place.as_path()),
+            path: below(hierarchy.mount_point()),
+            depth: names.len(),
+            group: below(hierarchy.mount_root()),
         }
     }
 
@@ -59,7 +66,7 @@ impl Directory {
         &self.path
     }
 
-    /// How many groups below the mount point it is, at least 1.
+    /// How many groups below the mount point it is.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }

@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
+use super::add::threads_file;
 use super::{Cgroup, Directory};
 use crate::error::{Error, Object};
 use crate::{dir, file};
@@ -27,6 +28,34 @@ impl Cgroup {
         let mut all = BTreeSet::new();
         for directory in &self.directories {
             all.extend(directory.members()?.pids);
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    /// The threads of the group and of all groups below it, in the order of their numbers; otherwise as
+    /// [`procs`](Self::procs). A process whose threads are in several groups has some in each.
+    ///
+    /// # Errors
+    /// What the kernel has against reading `cgroup.threads` or `tasks`.
+    #[doc(alias = "cgroup.threads")]
+    #[doc(alias = "tasks")]
+    pub fn threads(&self) -> Result<Vec<u32>, Error> {
+        let mut all = BTreeSet::new();
+        for directory in &self.directories {
+            let name = threads_file(directory);
+            let mut enter = |group: BorrowedFd<'_>| match file::read_text(group, name) {
+                Ok(text) => {
+                    // 0 is what our pid namespace has no number for.
+                    all.extend(text.lines().filter_map(|line| line.trim().parse().ok()).filter(|tid: &u32| *tid > 0));
+                    Ok(())
+                }
+                Err(Errno::NOENT | Errno::NODEV) => Ok(()),
+                Err(errno) => Err(errno),
+            };
+            match dir::walk(directory.fd(), &mut enter, &mut |_, _| Ok(())) {
+                Err(Errno::NOENT | Errno::NODEV) if directory.is_gone() => {}
+                done => done.map_err(|errno| directory.read_error(name, errno))?,
+            }
         }
         Ok(all.into_iter().collect())
     }

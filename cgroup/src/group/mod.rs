@@ -22,6 +22,7 @@ mod remove;
 mod report;
 mod shape;
 mod tell;
+mod tree;
 mod undo;
 mod wait;
 mod watch;

@@ -32,11 +32,8 @@ impl Cgroup {
     /// searched.
     pub fn open_in(layout: &Layout, path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = GroupPath::new(OP, path.as_ref())?;
-        let tracking = layout.tracking();
-        let others = layout.hierarchies().iter().filter(|found| Some(*found) != tracking);
-        let others = others.filter(|found| !found.controllers().is_empty() || layout.asks_for(found));
         let mut directories = Vec::new();
-        for hierarchy in tracking.into_iter().chain(others) {
+        for hierarchy in layout.opens() {
             let Ok(place) = place(OP, hierarchy, &path) else { continue };
             let root = open_root(OP, hierarchy)?;
             match dir::descend(root.as_fd(), place.parts()) {

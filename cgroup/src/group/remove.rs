@@ -40,10 +40,16 @@ impl Cgroup {
     /// has renamed, as version 1 lets them, is removed by its new name.
     ///
     /// # Errors
-    /// `Busy`, naming who is left; `Denied` without the right.
+    /// `Busy`, naming who is left; `Denied` without the right; `WrongState` for the root of a hierarchy
+    /// ([`current`](Self::current) may be one).
     /// # Privileges
     /// Write access to the directory above, and to those of the groups below.
     pub fn remove_within(&self, deadline: Duration) -> Result<(), Error> {
+        if let Some(root) = self.directories.iter().find(|found| found.depth() == 0) {
+            let object = Object::Group(root.path().to_owned());
+            let why = "it is the root of a hierarchy, which is never removed";
+            return Err(Error::explained(OP, object, ErrorKind::WrongState, 0, why));
+        }
         let end = Instant::now().checked_add(deadline);
         for directory in &self.directories {
             let left = directory.wait_empty(end)?;

@@ -208,6 +208,13 @@ impl Layout {
         hierarchy.name.as_ref().is_some_and(|name| self.named.contains(name))
     }
 
+    /// The hierarchies that groups are opened in, that to keep track of processes by first.
+    pub(crate) fn opens(&self) -> impl Iterator<Item = &Hierarchy> {
+        let tracking = self.tracking();
+        let others = self.hierarchies.iter().filter(move |found| Some(*found) != tracking);
+        tracking.into_iter().chain(others.filter(|found| !found.controllers.is_empty() || self.asks_for(found)))
+    }
+
     /// Of these controllers those that no hierarchy has.
     fn without_hierarchy(&self, controllers: Vec<Controller>) -> Vec<Controller> {
         controllers.into_iter().filter(|found| self.of(*found).is_none()).collect()

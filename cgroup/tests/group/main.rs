@@ -39,4 +39,6 @@ mod shape;
 mod stat;
 mod stored;
 mod support;
+mod threads;
+mod tree;
 mod watch;
