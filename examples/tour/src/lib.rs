@@ -4,4 +4,7 @@
 //! ```sh
 //! cargo run -p skep-tour --bin 10_container
 //! ```
-#![forbid(unsafe_code)]
+
+mod sys;
+
+pub use sys::join;

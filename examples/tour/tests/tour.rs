@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use needs::{isolated, isolated_unboxed, needs};
+use skep::cgroup::Cgroup;
 
 #[test]
 fn a_container_is_forty_lines() {
@@ -97,9 +98,34 @@ fn the_layout_is_told_to_whoever_asks() {
 fn the_top_shows_groups_and_what_they_wait_for() {
     needs!(root);
     isolated(|| {
+        let deep = format!("/{}/below", needs::token());
+        let group = Cgroup::create(&deep).unwrap();
         let out = Command::new(env!("CARGO_BIN_EXE_20_top")).arg("1").output().unwrap();
         let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success() && said.starts_with("group "), "{said}");
+        assert!(out.status.success() && said.starts_with("group ") && said.contains(&deep), "{said}");
+        group.remove().unwrap();
+        Cgroup::open(format!("/{}", needs::token())).unwrap().remove().unwrap();
+    });
+}
+
+#[test]
+fn a_command_is_in_its_group_from_its_first_moment() {
+    needs!(root, cgroup("pids"));
+    assert!(include_str!("../src/bin/23_limit.rs").lines().count() < 60);
+    isolated(|| {
+        let run = |arguments: &[&str]| {
+            let out = Command::new(env!("CARGO_BIN_EXE_23_limit")).args(arguments).output().unwrap();
+            (
+                out.status.success(),
+                String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
+            )
+        };
+        assert!(run(&[]).1.contains("usage"));
+        let (done, said) = run(&["cat", "/proc/self/cgroup"]);
+        assert!(done && said.contains("/skep-tour-") && said.contains("exit status: 0"), "{said}");
+        // What it starts and leaves behind is gone with it.
+        let (done, said) = run(&["sh", "-c", "sleep 600 > /dev/null 2>&1 & exit 3"]);
+        assert!(done && said.contains("exit status: 3"), "{said}");
     });
 }
 

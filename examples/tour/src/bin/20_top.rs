@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use std::{env, error::Error, fs, thread};
+use std::{env, error::Error, thread};
 
 use skep::cgroup::{Bytes, Cgroup, Layout, Percent, StatReader};
 
@@ -13,12 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rounds = env::args().nth(1).map_or(Ok(u32::MAX), |seconds| seconds.parse())?;
     let layout = Layout::detect()?;
     let mut groups: Vec<(PathBuf, StatReader)> = Vec::new();
-    for entry in layout.hierarchies().iter().flat_map(|found| fs::read_dir(found.mount_point())).flatten().flatten() {
-        let path = PathBuf::from("/").join(entry.file_name());
-        if !entry.file_type()?.is_dir() || groups.iter().any(|(known, _)| *known == path) {
-            continue;
-        }
-        // Some are removed while we look.
+    // Some may not be looked at, some are removed while we look.
+    for path in layout.walk("/").flatten() {
         if let Ok(reader) = Cgroup::open_in(&layout, &path).and_then(|group| group.stat_reader()) {
             groups.push((path, reader));
         }
