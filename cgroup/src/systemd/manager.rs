@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The manager: a conversation with systemd, over a bus or face to face.
 
+use std::time::Duration;
+
 use super::dbus::{Addresses, Connection, Deadline, Kind, Message, Trouble, Value};
 
 pub(super) const NAME: &str = "org.freedesktop.systemd1";
@@ -16,6 +18,8 @@ const RULE: &str = "type='signal',sender='org.freedesktop.systemd1',path='/org/f
 
 /// The most ends of jobs that are remembered: one of them is ours, and comes near the answer to our request.
 const REMEMBERED: usize = 4096;
+/// The longest path of a job, and the longest result: systemd's own have a fifth of that.
+const LONGEST: usize = 256;
 
 /// Who is at the other end of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +83,12 @@ impl Manager {
     /// Asks something of systemd.
     pub(super) fn call(&mut self, member: &str, body: &[Value], deadline: Deadline) -> Result<Vec<Value>, Trouble> {
         Ok(self.ask(&Message::call(NAME, PATH, MANAGER, member, body), deadline)?.values()?)
+    }
+
+    /// Says something to systemd, and hears no answer: for who has no time left.
+    pub(super) fn tell(&mut self, member: &str, body: &[Value]) {
+        let now = Deadline::after(Duration::ZERO);
+        let _sent = self.connection.send(&Message::call(NAME, PATH, MANAGER, member, body), now);
     }
 
     /// Asks for something that is a job, and waits for its end; the answer is its result.
@@ -162,6 +172,9 @@ impl Manager {
             && (self.peer == Peer::Manager || (self.owner.is_some() && self.owner == message.sender));
         let Some(values) = is_it.then(|| message.values().ok()).flatten() else { return };
         if let [Value::U32(_), Value::Path(job), Value::Text(_), Value::Text(result)] = values.as_slice() {
+            if job.len() > LONGEST || result.len() > LONGEST {
+                return;
+            }
             if self.removed.len() >= REMEMBERED {
                 self.removed.remove(0);
             }

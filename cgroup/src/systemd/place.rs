@@ -24,6 +24,8 @@ pub struct Systemd {
     pub(super) title: &'static str,
     /// Whose manager it is; it may set what root may.
     pub(super) is_system: bool,
+    /// Another user, whose word for where a group is counts among the user's own groups alone.
+    pub(super) user: Option<u32>,
     pub(super) places: Vec<(Peer, Addresses)>,
 }
 
@@ -61,10 +63,10 @@ impl Systemd {
                 None => path("/run/dbus/system_bus_socket"),
             },
         ));
-        Ok(Self { title: "systemd", is_system: true, places })
+        Ok(Self { title: "systemd", is_system: true, user: None, places })
     }
 
-    /// The manager of the user that we are.
+    /// The manager of the user that we are. As root, a socket that is not root's own is refused, or behind a symbolic link.
     ///
     /// # Errors
     /// `Invalid` if `DBUS_SESSION_BUS_ADDRESS` names no socket of this machine; `NotFound` if nothing says where it is:
@@ -83,6 +85,11 @@ impl Systemd {
             }
             None => places.extend(runtime.iter().map(|runtime| (Peer::Bus, path(runtime.join("bus"))))),
         }
+        if rustix::process::geteuid().is_root() {
+            // The environment may still be that of who has become root, and what is there whatever they put there.
+            places = places.into_iter().map(|(peer, list)| (peer, list.of(0))).collect();
+            places.retain(|(_, list)| !list.0.is_empty());
+        }
         if places.is_empty() {
             let why = "neither XDG_RUNTIME_DIR nor DBUS_SESSION_BUS_ADDRESS says where it is";
             let error = Error::explained(OP, Object::Named(USER), ErrorKind::NotFound, 0, why);
@@ -90,14 +97,21 @@ impl Systemd {
                 "a login has them; without one, `loginctl enable-linger` and XDG_RUNTIME_DIR=/run/user/UID",
             ));
         }
-        Ok(Self { title: USER, is_system: false, places })
+        Ok(Self { title: USER, is_system: false, user: None, places })
     }
 
     /// The manager of another user, for root.
+    ///
+    /// Whatever is there is the user's: a socket of somebody else is refused, and so is a group that is not below the
+    /// user's own (`user@UID.service`), whatever that manager says.
     #[must_use]
     pub fn of_user(uid: u32) -> Self {
-        let place = path(format!("/run/user/{uid}/systemd/private"));
-        Self { title: USER, is_system: false, places: vec![(Peer::Manager, place)] }
+        Self::of_user_at(uid, format!("/run/user/{uid}/systemd/private"))
+    }
+
+    pub(super) fn of_user_at(uid: u32, socket: impl Into<PathBuf>) -> Self {
+        let places = vec![(Peer::Manager, path(socket).of(uid))];
+        Self { title: USER, is_system: false, user: Some(uid), places }
     }
 
     /// The manager on the bus at one of these addresses, as D-Bus writes them ("unix:path=/run/dbus/system_bus_socket").
@@ -106,7 +120,7 @@ impl Systemd {
     /// `Invalid` if none is a socket of this machine, with a sentence for each.
     pub fn at(addresses: &str) -> Result<Self, Error> {
         let list = self::addresses("the list", addresses)?;
-        Ok(Self { title: "systemd", is_system: true, places: vec![(Peer::Bus, list)] })
+        Ok(Self { title: "systemd", is_system: true, user: None, places: vec![(Peer::Bus, list)] })
     }
 
     /// A unit by its name, whether there is one or not.

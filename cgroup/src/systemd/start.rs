@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::dbus::{Deadline, Value};
 use super::error::{object, of_unit};
-use super::name::Sort;
 use super::place::{Systemd, version};
 use super::properties::{self, Properties};
 use super::spec::UnitSpec;
@@ -47,9 +46,9 @@ impl Systemd {
         self.begin(spec, true, deadline)
     }
 
-    fn begin(&self, spec: &UnitSpec, lenient: bool, time: Duration) -> Result<(Unit, Vec<Lack>), Error> {
+    fn begin(&self, spec: &UnitSpec, lenient: bool, deadline: Duration) -> Result<(Unit, Vec<Lack>), Error> {
         spec.check()?;
-        let deadline = Deadline::after(time);
+        let deadline = Deadline::after(deadline);
         let failed = |trouble| of_unit(OP, &spec.name, trouble);
         let mut manager = self.open(deadline)?;
         let version = version(&mut manager, deadline).map_err(failed)?;
@@ -67,7 +66,7 @@ impl Systemd {
 
         let state = unit.look(&mut manager, deadline)?;
         if !state.is_active() {
-            if Sort::of(&spec.name) == Some(Sort::Scope) && state.load == "not-found" {
+            if unit.has_ended(&state) {
                 // The processes have ended meanwhile, and the scope with them: it was what it was asked to be.
                 return Ok((unit, planned.lacks));
             }
@@ -76,11 +75,15 @@ impl Systemd {
         }
         match unit.finish(&layout, &planned, &state, lenient) {
             Ok(lacks) => Ok((unit, lacks)),
-            // Its processes have ended while we looked.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok((unit, planned.lacks)),
+            // Its processes may have ended while we looked: systemd says so, and no error of ours does, for what is not there
+            // can be a device too.
+            Err(_) if unit.look(&mut manager, deadline).is_ok_and(|state| unit.has_ended(&state)) => {
+                Ok((unit, planned.lacks))
+            }
             Err(error) => {
-                if !spec.processes.contains(&std::process::id()) {
-                    let _reported = unit.stop(time);
+                if !spec.processes.contains(&std::process::id()) && unit.end(&mut manager, deadline).is_err() {
+                    // There is no time left to wait for it.
+                    manager.tell("StopUnit", &unit.to_stop());
                 }
                 Err(error)
             }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::dbus::{Deadline, Trouble, Value};
+use super::dbus::{Deadline, Trouble, Value, words};
 use super::manager::Manager;
 use super::name::{self, Sort};
 
@@ -77,10 +77,10 @@ impl UnitState {
 
 impl fmt::Display for UnitState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the unit is {} ({})", self.active, self.sub)?;
+        write!(f, "the unit is {} ({})", words(&self.active), words(&self.sub))?;
         match self.result.as_str() {
             "" | "success" => Ok(()),
-            result => write!(f, ", its result {result}"),
+            result => write!(f, ", its result {}", words(result)),
         }
     }
 }

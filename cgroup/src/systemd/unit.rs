@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A unit by its name, and what is done to it.
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::dbus::{Deadline, Trouble, Value};
 use super::error::{object, of_job, of_unit};
 use super::manager::Manager;
+use super::name::Sort;
 use super::place::Systemd;
 use super::spec::pids;
 use super::start::{Planned, join};
 use super::state::UnitState;
 use crate::error::{Error, ErrorKind};
 use crate::group::Cgroup;
-use crate::layout::{Lack, Layout};
+use crate::layout::{Hierarchy, Lack, Layout};
 use crate::limits::Limits;
 
 /// A unit of systemd's: its name, and whom to ask.
@@ -96,12 +99,8 @@ impl Unit {
     /// Those of [all verbs](Self); `WrongState` if systemd gives up. At the deadline systemd goes on.
     #[doc(alias = "StopUnit")]
     pub fn stop(&self, deadline: Duration) -> Result<(), Error> {
-        const OP: &str = "stop";
         let deadline = Deadline::after(deadline);
-        let mut manager = self.systemd.open(deadline)?;
-        let body = [Value::text(&self.name), Value::text("replace")];
-        let result = manager.job("StopUnit", &body, deadline).map_err(|trouble| of_unit(OP, &self.name, trouble))?;
-        self.done(OP, &result, &mut manager, deadline)
+        self.end(&mut self.systemd.open(deadline)?, deadline)
     }
 
     /// Sends a signal, by its number, to every process of it.
@@ -198,6 +197,23 @@ impl Unit {
         Ok(lacks)
     }
 
+    /// Has it stopped.
+    pub(super) fn end(&self, manager: &mut Manager, deadline: Deadline) -> Result<(), Error> {
+        const OP: &str = "stop";
+        let result = manager.job("StopUnit", &self.to_stop(), deadline);
+        let result = result.map_err(|trouble| of_unit(OP, &self.name, trouble))?;
+        self.done(OP, &result, manager, deadline)
+    }
+
+    pub(super) fn to_stop(&self) -> [Value; 2] {
+        [Value::text(&self.name), Value::text("replace")]
+    }
+
+    /// Whether it is a scope whose processes have ended, without a failure.
+    pub(super) fn has_ended(&self, state: &UnitState) -> bool {
+        Sort::of(&self.name) == Some(Sort::Scope) && (state.load == "not-found" || state.active == "inactive")
+    }
+
     pub(super) fn look(&self, manager: &mut Manager, deadline: Deadline) -> Result<UnitState, Error> {
         UnitState::of(manager, &self.name, deadline).map_err(|trouble| of_unit("look at", &self.name, trouble))
     }
@@ -223,19 +239,38 @@ impl Unit {
             let why = format!("it has none: {state}");
             return Err(Error::because(OP, object(&self.name), ErrorKind::WrongState, why));
         };
-        // systemd names it from the root of the hierarchies; we may see a part of them.
-        let root = layout.v2().map(crate::layout::Hierarchy::mount_root);
-        let below =
-            root.and_then(|root| path.strip_prefix(root).ok()).map(|below| std::path::Path::new("/").join(below));
-        Cgroup::open_in(layout, below.as_ref().unwrap_or(path)).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                let why = format!("{path:?} is in no hierarchy with controllers that is in view here");
-                let error = Error::because(OP, object(&self.name), ErrorKind::WrongState, why);
-                error.with_hint(
-                    "a unit that is delegated, or has limits, has a group in the hierarchies of their controllers",
-                )
-            }
-            _ => error,
-        })
+        if let Some(uid) = self.systemd.user.filter(|uid| !is_of_user(*uid, path)) {
+            let why = format!("its manager says that it is {path:?}, which is not below user@{uid}.service");
+            return Err(Error::because(OP, object(&self.name), ErrorKind::Denied, why));
+        }
+        let group = Cgroup::from_directories(directories(layout, path))?;
+        if group.directories().next().is_none() {
+            let why = format!("{path:?} is in no hierarchy with controllers that is in view here");
+            let error = Error::because(OP, object(&self.name), ErrorKind::WrongState, why);
+            return Err(error.with_hint(
+                "a unit that is delegated, or has limits, has a group in the hierarchies of their controllers",
+            ));
+        }
+        Ok(group)
     }
+}
+
+/// Where the group of this path is, which systemd names from the root of the hierarchies: we may see another part of each.
+pub(super) fn directories(layout: &Layout, path: &Path) -> Vec<PathBuf> {
+    let tracking = layout.tracking();
+    let of_groups = |found: &&Hierarchy| Some(*found) == tracking || !found.controllers().is_empty();
+    let below = |found: &Hierarchy| {
+        let below = path.strip_prefix(found.mount_root()).ok()?;
+        // The root of a hierarchy is nobody's group.
+        (below != Path::new("")).then(|| found.mount_point().join(below))
+    };
+    layout.hierarchies().iter().filter(of_groups).filter_map(below).collect()
+}
+
+/// Whether a group is below the one in which the manager of this user is.
+fn is_of_user(uid: u32, path: &Path) -> bool {
+    let (slice, service) = (format!("user-{uid}.slice"), format!("user@{uid}.service"));
+    let parts: Vec<&OsStr> = path.iter().collect();
+    let begin = parts.windows(2).position(|pair| *pair == [OsStr::new(&slice), OsStr::new(&service)]);
+    begin.is_some_and(|at| parts.len() > at + 2)
 }

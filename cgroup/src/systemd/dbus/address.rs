@@ -14,13 +14,15 @@ use crate::value::shown;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::systemd) enum Address {
     Path(PathBuf),
+    /// One that this user has made, with no symbolic link on the way to it.
+    Of(u32, PathBuf),
     Abstract(Vec<u8>),
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => write!(f, "{path:?}"),
+            Self::Path(path) | Self::Of(_, path) => write!(f, "{path:?}"),
             Self::Abstract(name) => write!(f, "the abstract socket {}", shown(&String::from_utf8_lossy(name))),
         }
     }
@@ -31,6 +33,15 @@ impl fmt::Display for Address {
 pub(in crate::systemd) struct Addresses(pub(in crate::systemd) Vec<Address>);
 
 impl Addresses {
+    /// The same where they are this user's own; what cannot be told to be is left out.
+    pub(in crate::systemd) fn of(self, uid: u32) -> Self {
+        let own = self.0.into_iter().filter_map(|address| match address {
+            Address::Path(path) | Address::Of(_, path) => Some(Address::Of(uid, path)),
+            Address::Abstract(_) => None,
+        });
+        Self(own.collect())
+    }
+
     /// Reads a list. What is no socket of this machine is left out, and an error if nothing is left: a sentence for each.
     pub(in crate::systemd) fn parse(list: &str, runtime: Option<&Path>) -> Result<Self, Vec<String>> {
         let (mut found, mut problems) = (Vec::new(), Vec::new());

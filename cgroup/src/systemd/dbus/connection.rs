@@ -3,10 +3,12 @@
 //!
 //! Specification: "Authentication Protocol".
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
@@ -15,6 +17,7 @@ use rustix::net::{
 use super::address::Address;
 use super::message::{Message, PREFIX};
 use super::trouble::Trouble;
+use crate::dir;
 
 /// How much is read at a time.
 const CHUNK: usize = 16 << 10;
@@ -39,6 +42,25 @@ impl Deadline {
         let Some(end) = self.0 else { return Ok(LONG) };
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(Trouble::Late) } else { Ok(left.min(LONG)) }
+    }
+}
+
+/// The socket at this path, which is this user's: its directory is the user's to fill, and what is there may be somebody
+/// else's, behind a link.
+fn own_socket(uid: u32, path: &Path) -> Result<OwnedFd, Trouble> {
+    const FLAGS: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL.into()) };
+    let above = dir::open_absolute(above).map_err(|errno| match errno {
+        Errno::LOOP | Errno::NOTDIR => Trouble::Foreign("a symbolic link is on the way to it"),
+        errno => errno.into(),
+    })?;
+    let socket = openat(&above, name, FLAGS, Mode::empty())?;
+    let found = fstat(&socket)?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::Symlink => Err(Trouble::Foreign("it is a symbolic link")),
+        FileType::Socket if found.st_uid == uid => Ok(socket),
+        FileType::Socket => Err(Trouble::Foreign("the socket is another user's")),
+        _ => Err(Trouble::Foreign("it is no socket")),
     }
 }
 
@@ -68,8 +90,14 @@ impl Connection {
     }
 
     fn reach(address: &Address, deadline: Deadline) -> Result<Self, Trouble> {
+        // Held until we are there: what was looked at is what is gone to.
+        let held;
         let address = match address {
             Address::Path(path) => SocketAddrUnix::new(path.as_path())?,
+            Address::Of(uid, path) => {
+                held = own_socket(*uid, path)?;
+                SocketAddrUnix::new(format!("/proc/self/fd/{}", held.as_raw_fd()))?
+            }
             Address::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
         };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

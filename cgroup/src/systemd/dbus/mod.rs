@@ -20,5 +20,5 @@ mod tests;
 pub(super) use address::{Address, Addresses};
 pub(super) use connection::{Connection, Deadline};
 pub(super) use message::{Kind, Message};
-pub(super) use trouble::Trouble;
+pub(super) use trouble::{Trouble, words};
 pub(super) use value::Value;

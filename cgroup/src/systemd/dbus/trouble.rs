@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Trouble: why a conversation failed, before it is known what for it was held.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rustix::io::Errno;
@@ -20,6 +21,8 @@ pub(in crate::systemd) enum Trouble {
     Closed,
     /// What came is not what was agreed on.
     Malformed(&'static str),
+    /// What is there is not whose it was to be: why.
+    Foreign(&'static str),
     /// We were not let in.
     Rejected,
     /// The other side answers that it will not: the name of its error, and its text.
@@ -46,7 +49,7 @@ impl Trouble {
             Self::Os(errno) => ErrorKind::of_errno(errno.raw_os_error()),
             Self::Late => ErrorKind::TimedOut,
             Self::Closed | Self::Malformed(_) => ErrorKind::Os,
-            Self::Rejected => ErrorKind::Denied,
+            Self::Rejected | Self::Foreign(_) => ErrorKind::Denied,
             Self::Refused(name, _) => kind_of(name),
         }
     }
@@ -67,13 +70,19 @@ impl fmt::Display for Trouble {
             Self::Late => f.write_str("there was no answer before the deadline"),
             Self::Closed => f.write_str("the other side has closed the connection"),
             Self::Malformed(why) => write!(f, "what came is no message of D-Bus: {why}"),
+            Self::Foreign(why) => f.write_str(why),
             Self::Rejected => f.write_str("the other side does not let this user in"),
-            Self::Refused(name, text) if text.is_empty() => f.write_str(name),
-            // Somebody else's words, of any length.
-            Self::Refused(name, text) if text.chars().any(char::is_control) => write!(f, "{} ({name})", shown(text)),
-            Self::Refused(name, text) => write!(f, "{text} ({name})"),
+            Self::Refused(name, text) if text.is_empty() => f.write_str(&words(name)),
+            Self::Refused(name, text) => write!(f, "{} ({})", words(text), words(name)),
         }
     }
+}
+
+/// Somebody else's words, of any length: as they are if they are a line or two of text.
+pub(in crate::systemd) fn words(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 500;
+    let is_plain = |c: char| "\"'\\".contains(c) || c.escape_debug().count() == 1;
+    if text.len() <= LONGEST && text.chars().all(is_plain) { text.into() } else { shown(text).into() }
 }
 
 /// The class of an error by its name: D-Bus', systemd's, or one that systemd makes of an error number.

@@ -25,7 +25,7 @@ pub(super) enum Act {
 }
 
 pub(super) struct Fake {
-    name: String,
+    address: SocketAddr,
     heard: Arc<Mutex<Vec<Message>>>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -40,11 +40,28 @@ impl Fake {
     /// One that answers these lines so, at each connection those of the next list.
     pub(super) fn introduced(
         introductions: &'static [&'static [(&'static str, &'static str)]],
-        mut play: impl FnMut(&Message) -> Option<Vec<Act>> + Send + 'static,
+        play: impl FnMut(&Message) -> Option<Vec<Act>> + Send + 'static,
     ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}-{}", needs::token(), COUNT.fetch_add(1, Ordering::SeqCst));
-        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        Self::listening(SocketAddr::from_abstract_name(name).unwrap(), introductions, play)
+    }
+
+    /// One at this path, as a manager is there.
+    pub(super) fn at(
+        path: std::path::PathBuf,
+        play: impl FnMut(&Message) -> Option<Vec<Act>> + Send + 'static,
+    ) -> Self {
+        let address = SocketAddr::from_pathname(path).unwrap();
+        Self::listening(address, &[&[("AUTH EXTERNAL", "DATA"), ("DATA", "OK 5cef")]], play)
+    }
+
+    fn listening(
+        address: SocketAddr,
+        introductions: &'static [&'static [(&'static str, &'static str)]],
+        mut play: impl FnMut(&Message) -> Option<Vec<Act>> + Send + 'static,
+    ) -> Self {
+        let listener = UnixListener::bind_addr(&address).unwrap();
         let (heard, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (ears, end) = (Arc::clone(&heard), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
@@ -56,11 +73,12 @@ impl Fake {
                 let _ended = serve(&stream.unwrap(), lines, &mut play, &ears);
             }
         });
-        Self { name, heard, over, thread: Some(thread) }
+        Self { address, heard, over, thread: Some(thread) }
     }
 
     pub(super) fn systemd(&self) -> Systemd {
-        Systemd::at(&format!("unix:abstract={}", self.name)).unwrap()
+        let name = self.address.as_abstract_name().unwrap();
+        Systemd::at(&format!("unix:abstract={}", String::from_utf8_lossy(name))).unwrap()
     }
 
     /// The calls so far, by their names.
@@ -78,7 +96,7 @@ impl Fake {
 impl Drop for Fake {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        let _woken = UnixStream::connect_addr(&SocketAddr::from_abstract_name(&self.name).unwrap());
+        let _woken = UnixStream::connect_addr(&self.address);
         let ended = self.thread.take().unwrap().join();
         if !std::thread::panicking() {
             ended.unwrap();

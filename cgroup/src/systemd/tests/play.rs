@@ -4,10 +4,14 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use needs::{isolated, needs};
+
 use super::fake::{Act, Fake, JOB, answer, is, job, refuse, removed, state};
 use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
 use crate::systemd::dbus::{Message, Value};
-use crate::systemd::{CollectMode, Dependency, KillMode, Property, UnitSpec};
+use crate::systemd::{CollectMode, Dependency, KillMode, Property, Systemd, UnitSpec};
+use crate::value::{DeviceNumber, Max};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(60);
@@ -238,6 +242,152 @@ fn a_stop_waits_for_its_job_and_a_state_is_read_whatever_else_there_is() {
     unit.freeze(LONG).unwrap();
     unit.thaw(LONG).unwrap();
     unit.reset_failed(LONG).unwrap();
+}
+
+#[test]
+fn a_job_of_a_length_that_no_job_has_is_none() {
+    start(|call| {
+        let endless = "x".repeat(1 << 19);
+        let said = [removed(JOB, &endless), removed(&format!("{JOB}/{endless}"), "failed"), removed(JOB, "done")];
+        is(call, "StartTransientUnit").then(|| said.into_iter().map(Act::Say).chain([job(call)]).collect())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_others_say_reaches_no_terminal_as_it_is() {
+    let odd = "org.x.\u{1b}[2J\u{202e}";
+    let refused = start(move |call| is(call, "StartTransientUnit").then(|| vec![refuse(call, odd, "why\u{9b}1m")]));
+    let silent = start(move |call| is(call, "StartTransientUnit").then(|| vec![refuse(call, odd, "")]));
+    let long = "y".repeat(100_000);
+    let wordy = start(move |call| is(call, "StartTransientUnit").then(|| vec![refuse(call, "org.x.Odd", &long)]));
+    let ended =
+        start(move |call| is(call, "GetAll").then(|| vec![answer(call, &[state("failed\u{1b}", odd, "\u{1b}c")])]));
+    for error in [refused, silent, wordy, ended] {
+        let said = all(&error.unwrap_err());
+        let is_plain = |c: char| c == '\u{2026}' || c.is_ascii_graphic() || c == ' ';
+        assert!(said.chars().all(is_plain) && said.len() < 1000, "{said:?}");
+    }
+}
+
+/// A group with a process in it, as a manager names it, and a manager that says so.
+fn group() -> (crate::Cgroup, String) {
+    let name = format!("/{}-unit", needs::token());
+    (crate::Cgroup::create_in(&crate::Layout::detect().unwrap(), &name).unwrap(), name)
+}
+
+/// A state in which the unit has this group.
+fn state_in(group: &str, active: &str) -> Value {
+    let Value::Array(signature, mut entries) = state(active, "running", "success") else { panic!("no entries") };
+    for entry in &mut entries {
+        match entry {
+            Value::Entry(pair) if pair.0 == Value::text("ControlGroup") => pair.1 = Value::text(group).variant(),
+            _ => {}
+        }
+    }
+    Value::Array(signature, entries)
+}
+
+#[test]
+fn a_limit_of_a_disk_that_is_not_there_is_an_error_and_stops_the_scope() {
+    needs!(root, cgroup1("blkio"));
+    isolated(|| {
+        let (group, path) = group();
+        let fake = Fake::new(move |call| is(call, "GetAll").then(|| vec![answer(call, &[state_in(&path, "active")])]));
+        // Version 1 has no property for it: it is written to the group.
+        let limits = Limits::new().device(DeviceNumber::new(8, 99), |disk| disk.reads = Some(Max::Limit(10)));
+        let error = fake.systemd().start(&spec().delegate().limits(limits), LONG).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", all(&error));
+        assert!(all(&error).contains("no whole disk of these numbers"), "{}", all(&error));
+        assert!(fake.members().iter().any(|member| member == "StopUnit"), "{:?}", fake.members());
+        group.remove().unwrap();
+    });
+}
+
+#[test]
+fn a_scope_that_ends_while_its_limits_are_looked_at_is_what_it_was_asked_to_be() {
+    needs!(root, cgroup1("pids"));
+    isolated(|| {
+        let mut looks = 0;
+        // It is there at the first look, which is two questions, and has no group any more when it is opened.
+        let fake = Fake::new(move |call| {
+            is(call, "GetAll").then(|| {
+                looks += 1;
+                let active = if looks > 2 { "inactive" } else { "active" };
+                vec![answer(call, &[state_in("/skep-test-nowhere/web.scope", active)])]
+            })
+        });
+        fake.systemd().start(&spec().limits(Limits::new().pids_max(9)), LONG).unwrap();
+        assert!(!fake.members().iter().any(|member| member == "StopUnit"), "{:?}", fake.members());
+    });
+}
+
+#[test]
+fn what_has_failed_after_its_start_is_stopped_on_the_connection_that_is_there() {
+    needs!(root, cgroup1("pids"));
+    isolated(|| {
+        // The unit is there, and its group is not.
+        let fake = Fake::new(|call| match call.member.as_deref()? {
+            "GetAll" => Some(vec![answer(call, &[state_in("/skep-test-nowhere/web.scope", "active")])]),
+            "StopUnit" => Some(vec![Act::Close]),
+            _ => None,
+        });
+        let error = fake.systemd().start(&spec().limits(Limits::new().pids_max(9)), LONG).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", all(&error));
+        let of = |name: &str| fake.members().iter().filter(|member| *member == name).count();
+        assert_eq!((of("Hello"), of("StopUnit")), (1, 1), "{:?}", fake.members());
+    });
+}
+
+#[test]
+fn a_users_socket_is_the_users_and_no_link() {
+    let dir = needs::Scratch::new();
+    let uid = rustix::process::geteuid().as_raw();
+    std::fs::create_dir(dir.join("systemd")).unwrap();
+    let socket = dir.join("systemd/private");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let said = |uid: u32, path: std::path::PathBuf| {
+        let error = Systemd::of_user_at(uid, path).version(SHORT).unwrap_err();
+        (error.kind(), error.source().unwrap().to_string())
+    };
+    // Nobody is let in, and that is known from the other side.
+    assert_eq!(said(uid, socket.clone()).0, ErrorKind::TimedOut);
+    listener.set_nonblocking(true).unwrap();
+    while listener.accept().is_ok() {}
+    let (kind, why) = said(uid + 1, socket.clone());
+    assert!(kind == ErrorKind::Denied && why.contains("another user's"), "{why}");
+    std::os::unix::fs::symlink(&socket, dir.join("link")).unwrap();
+    std::os::unix::fs::symlink(dir.join("systemd"), dir.join("way")).unwrap();
+    for link in ["link", "way/private"] {
+        let (kind, why) = said(uid, dir.join(link));
+        assert!(kind == ErrorKind::Denied && why.contains("symbolic link"), "{link}: {why}");
+    }
+    assert_eq!(said(uid, dir.join("absent")).0, ErrorKind::NotFound);
+    assert!(listener.accept().is_err(), "somebody was spoken to");
+}
+
+#[test]
+fn a_users_manager_is_not_believed_about_the_groups_of_others() {
+    let dir = needs::Scratch::new();
+    let uid = rustix::process::geteuid().as_raw();
+    let own = format!("/user.slice/user-{uid}.slice/user@{uid}.service");
+    let groups = [
+        "/system.slice/dbus.service".to_owned(),
+        "/user.slice".to_owned(),
+        own.clone(),
+        format!("/user.slice/user-1{uid}.slice/user@1{uid}.service/a.scope"),
+    ];
+    for (at, group) in groups.iter().chain([&format!("{own}/app.slice/none.scope")]).enumerate() {
+        let told = group.clone();
+        let fake = Fake::at(dir.join(at.to_string()), move |call| {
+            is(call, "GetAll").then(|| vec![answer(call, &[state_in(&told, "active")])])
+        });
+        let systemd = Systemd::of_user_at(uid, dir.join(at.to_string()));
+        let error = systemd.unit("web.scope").unwrap().cgroup(LONG).unwrap_err();
+        let expected = if group.ends_with("none.scope") { ErrorKind::WrongState } else { ErrorKind::Denied };
+        assert_eq!(error.kind(), expected, "{group}: {}", all(&error));
+        drop(fake);
+    }
 }
 
 #[test]
