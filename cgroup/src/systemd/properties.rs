@@ -38,7 +38,7 @@ const SECOND: u128 = 1_000_000;
 const PERCENT: u64 = 10_000;
 
 /// Properties that a description has other places for.
-pub(super) const NAMES: [&str; 42] = [
+pub(super) const NAMES: [&str; 40] = [
     "CPUQuotaPerSecUSec",
     "CPUQuotaPeriodUSec",
     "CPUWeight",
@@ -63,11 +63,9 @@ pub(super) const NAMES: [&str; 42] = [
     "DevicePolicy",
     "DeviceAllow",
     "PIDs",
-    "PIDFDs",
     "Slice",
     "Description",
     "Delegate",
-    "DelegateControllers",
     "CollectMode",
     "KillMode",
     "SendSIGKILL",
@@ -88,10 +86,14 @@ pub(super) const NAMES: [&str; 42] = [
 pub(super) struct Properties(pub(super) Vec<(String, Value)>);
 
 impl Properties {
-    /// Adds one; the elements of those that are lists are gathered.
+    /// Adds one; the elements of those that are lists are gathered, behind an empty one: that has systemd forget what was
+    /// in the list so far.
     pub(super) fn push(&mut self, name: &str, value: Value) {
-        match (self.0.iter_mut().find(|(known, _)| known == name), value) {
-            (Some((_, Value::Array(_, elements))), Value::Array(_, more)) => elements.extend(more),
+        match (self.0.iter_mut().rev().find(|(known, _)| known == name), value) {
+            (Some((_, Value::Array(_, elements))), Value::Array(_, more)) if !elements.is_empty() => {
+                elements.extend(more);
+            }
+            (Some((_, Value::Array(..))), value @ Value::Array(..)) => self.0.push((name.to_owned(), value)),
             (Some((_, known)), value) => *known = value,
             (None, value) => self.0.push((name.to_owned(), value)),
         }
@@ -171,11 +173,11 @@ fn of_quota(quota: Quota, systemd: u32) -> Option<Vec<(&'static str, Value)>> {
         }
     };
     let mut both = vec![("CPUQuotaPerSecUSec", Value::U64(each_second))];
-    if period != PERIOD {
-        if systemd < 242 {
-            return None;
-        }
+    if systemd >= 242 {
+        // Also the one that it takes by itself: it keeps the one that it was told before.
         both.push(("CPUQuotaPeriodUSec", Value::U64(period.as_u64())));
+    } else if period != PERIOD {
+        return None;
     }
     (systemd >= 213).then_some(both)
 }
@@ -225,6 +227,11 @@ fn of_rules(rules: &DeviceRules) -> Option<Vec<(&'static str, Value)>> {
         Some(Value::Structure(vec![Value::Text(devices), Value::Text(access.to_string())]))
     };
     let lines = plan.exceptions.iter().map(|(place, access)| line(place.kind, place.major, place.minor, *access));
-    let lines: Option<Vec<Value>> = lines.collect();
-    Some(vec![("DevicePolicy", Value::text("strict")), ("DeviceAllow", list(lines?))])
+    let lines = lines.collect::<Option<Vec<Value>>>()?;
+    // systemd adds to what it has.
+    let mut told = vec![("DevicePolicy", Value::text("strict")), ("DeviceAllow", list(Vec::new()))];
+    if !lines.is_empty() {
+        told.push(("DeviceAllow", list(lines)));
+    }
+    Some(told)
 }

@@ -96,7 +96,9 @@ fn an_older_systemd_and_version_1_have_fewer() {
         ["CPUQuotaPerSecUSec t 18446744073709551615"]
     );
     assert_eq!(told(&Limits::new().cpu(Quota::millicpus(1500)), Version::V2, 230), ["CPUQuotaPerSecUSec t 1500000"]);
-    assert_eq!(told(&Limits::new().cpu(Quota::millicpus(10)), Version::V2, 252), ["CPUQuotaPerSecUSec t 10000"]);
+    // Always with the period: systemd keeps the last.
+    let quota = told(&Limits::new().cpu(Quota::millicpus(10)), Version::V2, 252);
+    assert_eq!(quota, ["CPUQuotaPerSecUSec t 10000", "CPUQuotaPeriodUSec t 100000"]);
     assert_eq!(told(&Limits::new().cpu(Quota::millicpus(9)), Version::V2, 252), ["not cpu.quota"]);
 }
 
@@ -105,8 +107,10 @@ fn device_rules_are_a_list_of_what_is_allowed_or_none_of_systemd_s() {
     let of = |rules: DeviceRules| told(&Limits::new().devices(rules), Version::V2, 252);
     let standard = of(DeviceRules::standard());
     assert_eq!(standard[0], "DevicePolicy s strict");
+    // What was in the list before is forgotten first.
+    assert_eq!(standard[1], "DeviceAllow a(ss) ");
     for line in ["char-* m", "block-* m", "/dev/char/1:3 rwm", "char-136 rwm"] {
-        assert!(standard[1].contains(line), "{line}: {standard:?}");
+        assert!(standard[2].contains(line), "{line}: {standard:?}");
     }
     assert_eq!(of(DeviceRules::allow_all()), ["DevicePolicy s auto", "DeviceAllow a(ss) "]);
     assert_eq!(of(DeviceRules::deny_all()), ["DevicePolicy s strict", "DeviceAllow a(ss) "]);
@@ -144,10 +148,41 @@ fn every_problem_of_a_description_is_told_at_once() {
         "limits.memory.oom_group is none that systemd sets: we can, where the unit is delegated to us",
     ];
     assert_eq!(spec.problems(), expected);
+    let spec = UnitSpec::new("web.scope").process(1);
+    let spec = spec.property("DelegateControllers", Property::Texts(vec!["pids".into()]));
+    assert!(spec.problems().is_empty(), "{:?}", spec.problems());
     let slice = UnitSpec::new("a-b.slice").slice("c.slice").process(1).delegate().problems();
     assert_eq!(slice.len(), 3, "{slice:?}");
     assert_eq!(UnitSpec::new("web.scope").problems().len(), 1);
     assert!(UnitSpec::new("web.slice").problems().is_empty());
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_group_is_looked_for_in_the_part_of_each_hierarchy_that_is_seen() {
+    let hierarchy = |version: &str, controllers: &str, point: &str, root: &str| {
+        format!(
+            "{{\"version\": \"{version}\", \"name\": null, \"controllers\": [{controllers}], \"mount_point\": \"{point}\", \
+             \"mount_root\": \"{root}\", \"own\": null, \"access\": \"writable\"}}"
+        )
+    };
+    let layout = |all: &[String]| -> crate::layout::Layout {
+        serde_json::from_str(&format!("{{\"hierarchies\": [{}]}}", all.join(", "))).unwrap()
+    };
+    let path = std::path::Path::new("/a.slice/web.scope");
+    let look = |all: &[String]| -> Vec<String> {
+        let found = crate::systemd::unit::directories(&layout(all), path);
+        found.iter().map(|found| found.display().to_string()).collect()
+    };
+    let v2 = |root| hierarchy("v2", "", "/cg/v2", root);
+    let v1 = |root| hierarchy("v1", "\"pids\"", "/cg/pids", root);
+    assert_eq!(look(&[v2("/"), v1("/")]), ["/cg/v2/a.slice/web.scope", "/cg/pids/a.slice/web.scope"]);
+    assert_eq!(look(&[v2("/a.slice"), v1("/")]), ["/cg/v2/web.scope", "/cg/pids/a.slice/web.scope"]);
+    assert_eq!(look(&[v1("/a.slice")]), ["/cg/pids/web.scope"]);
+    // One of the same name elsewhere is another.
+    for elsewhere in ["/b.slice", "/..", "/a.slice/web.scope", "/a.slice/web.scope/inner"] {
+        assert_eq!(look(&[v2(elsewhere), v1(elsewhere)]), [""; 0], "{elsewhere}");
+    }
 }
 
 #[cfg(feature = "serde")]
