@@ -24,14 +24,19 @@ impl Sort {
             _ => None,
         }
     }
+}
 
-    /// What the bus calls the interface to it.
-    pub(super) fn interface(self) -> &'static str {
-        match self {
-            Self::Scope => "org.freedesktop.systemd1.Scope",
-            Self::Slice => "org.freedesktop.systemd1.Slice",
-        }
-    }
+/// What the bus calls the interface to the unit of this name; none for sorts that have no group.
+pub(super) fn interface(name: &str) -> Option<&'static str> {
+    Some(match name.rsplit_once('.')?.1 {
+        "scope" => "org.freedesktop.systemd1.Scope",
+        "slice" => "org.freedesktop.systemd1.Slice",
+        "service" => "org.freedesktop.systemd1.Service",
+        "socket" => "org.freedesktop.systemd1.Socket",
+        "mount" => "org.freedesktop.systemd1.Mount",
+        "swap" => "org.freedesktop.systemd1.Swap",
+        _ => return None,
+    })
 }
 
 /// What is wrong with a name, to be said behind its place; nothing if nothing is.

@@ -80,7 +80,7 @@ impl Systemd {
             Err(_) if unit.look(&mut manager, deadline).is_ok_and(|state| unit.has_ended(&state)) => {
                 Ok((unit, planned.lacks))
             }
-            Err(error) => {
+            Err((error, _)) => {
                 if !spec.processes.contains(&std::process::id()) && unit.end(&mut manager, deadline).is_err() {
                     // There is no time left to wait for it.
                     manager.tell("StopUnit", &unit.to_stop());

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::dbus::{Deadline, Trouble, Value, words};
 use super::manager::Manager;
-use super::name::{self, Sort};
+use super::name;
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 
@@ -57,8 +57,8 @@ impl UnitState {
     pub(super) fn of(manager: &mut Manager, name: &str, deadline: Deadline) -> Result<Self, Trouble> {
         let path = name::path(name);
         let general = manager.properties(&path, UNIT, deadline)?;
-        let own = match Sort::of(name) {
-            Some(sort) => manager.properties(&path, sort.interface(), deadline)?,
+        let own = match name::interface(name) {
+            Some(interface) => manager.properties(&path, interface, deadline)?,
             None => Vec::new(),
         };
         let find = |name: &str| own.iter().chain(&general).find(|(known, _)| known == name).map(|(_, value)| value);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::dbus::{Deadline, Trouble, Value};
 use super::error::{object, of_job, of_unit};
 use super::manager::Manager;
-use super::name::Sort;
+use super::name::{self, Sort};
 use super::place::Systemd;
 use super::spec::pids;
 use super::start::{Planned, join};
@@ -16,7 +16,7 @@ use super::state::UnitState;
 use crate::error::{Error, ErrorKind};
 use crate::group::Cgroup;
 use crate::layout::{Hierarchy, Lack, Layout};
-use crate::limits::Limits;
+use crate::limits::{Limits, Setting};
 
 /// A unit of systemd's: its name, and whom to ask.
 ///
@@ -64,9 +64,14 @@ impl Unit {
     /// Sets limits, until it is gone: properties of systemd's, and in the group what it has none for, if the unit is
     /// delegated.
     ///
+    /// Of a part of a processor's time systemd keeps whole percents: when it reads all units anew (`systemctl
+    /// daemon-reload`) 12.5 % become 12 %.
+    ///
     /// # Errors
-    /// Those of [all verbs](Self); `Invalid`, with every problem, for limits that make no sense; `Unsupported` for one that
-    /// cannot be had here, before any is set; those of [`Cgroup::apply`].
+    /// Those of [all verbs](Self); `Invalid`, with every problem, for limits that make no sense; `WrongState` for a unit
+    /// without a group; `Unsupported` for a limit that is known not to be had here. All of these come before any is set.
+    /// `Unsupported` too for one that systemd has taken and not set, and those of [`Cgroup::apply`]: which are set then,
+    /// [`Error::applied`] says.
     #[doc(alias = "SetUnitProperties")]
     pub fn apply(&self, limits: &Limits, deadline: Duration) -> Result<(), Error> {
         self.set(limits, false, deadline).map(drop)
@@ -158,6 +163,7 @@ impl Unit {
             let why = "systemd knows no such unit".to_owned();
             return Err(Error::because(OP, object(&self.name), ErrorKind::NotFound, why));
         }
+        self.place(OP, &state)?;
         let layout = Layout::detect()?;
         let failed = |trouble| of_unit(OP, &self.name, trouble);
         let version = super::place::version(&mut manager, deadline).map_err(failed)?;
@@ -168,31 +174,36 @@ impl Unit {
             let body = [Value::text(&self.name), Value::Flag(true), properties.value()];
             manager.call("SetUnitProperties", &body, deadline).map_err(failed)?;
         }
-        self.finish(&layout, &planned, &state, lenient)
+        let after = |(error, applied): (Error, Vec<String>)| error.after(&applied);
+        // It answers before it has written them, and the next question after that.
+        let state = self.look(&mut manager, deadline).map_err(|error| after((error, places(&planned.told, &[]))))?;
+        self.finish(&layout, &planned, &state, lenient).map_err(after)
     }
 
-    /// Sets in the group what systemd has no property for, and looks whether the others are there.
+    /// Sets in the group what systemd has no property for, and looks whether the others are there. With an error comes
+    /// which of them are.
     pub(super) fn finish(
         &self,
         layout: &Layout,
         planned: &Planned,
         state: &UnitState,
         lenient: bool,
-    ) -> Result<Vec<Lack>, Error> {
+    ) -> Result<Vec<Lack>, (Error, Vec<String>)> {
         let mut lacks = planned.lacks.clone();
         if planned.rest.is_empty() && planned.told.is_empty() {
             return Ok(lacks);
         }
-        let group = self.group(layout, state)?;
+        let group = self.group(layout, state).map_err(|error| (error, places(&planned.told, &[])))?;
         let missing = planned.missing(&group);
+        let applied = places(&planned.told, &missing);
         if !missing.is_empty() && !lenient {
-            return Err(join("limit", &self.name, &missing));
+            return Err((join("limit", &self.name, &missing), applied));
         }
         lacks.extend(missing);
         if lenient {
-            lacks.extend(group.apply_possible(&planned.rest)?);
+            lacks.extend(group.apply_possible(&planned.rest).map_err(|error| (error, applied))?);
         } else {
-            group.apply(&planned.rest)?;
+            group.apply(&planned.rest).map_err(|error| (error, applied))?;
         }
         Ok(lacks)
     }
@@ -233,16 +244,25 @@ impl Unit {
         Err(of_job(op, &self.name, result, state.ok().map(|state| state.to_string())))
     }
 
-    pub(super) fn group(&self, layout: &Layout, state: &UnitState) -> Result<Cgroup, Error> {
-        const OP: &str = "open the group of";
+    /// Which group it has, as systemd names it.
+    fn place<'a>(&self, op: &'static str, state: &'a UnitState) -> Result<&'a Path, Error> {
         let Some(path) = &state.control_group else {
-            let why = format!("it has none: {state}");
-            return Err(Error::because(OP, object(&self.name), ErrorKind::WrongState, why));
+            let why = match name::interface(&self.name) {
+                Some(_) => format!("it has no group: {state}"),
+                None => "it has no group: scopes, slices, services, sockets, mounts and swaps have one".to_owned(),
+            };
+            return Err(Error::because(op, object(&self.name), ErrorKind::WrongState, why));
         };
         if let Some(uid) = self.systemd.user.filter(|uid| !is_of_user(*uid, path)) {
-            let why = format!("its manager says that it is {path:?}, which is not below user@{uid}.service");
-            return Err(Error::because(OP, object(&self.name), ErrorKind::Denied, why));
+            let why = format!("its manager says that it is in {path:?}, which is not below user@{uid}.service");
+            return Err(Error::because(op, object(&self.name), ErrorKind::Denied, why));
         }
+        Ok(path)
+    }
+
+    pub(super) fn group(&self, layout: &Layout, state: &UnitState) -> Result<Cgroup, Error> {
+        const OP: &str = "open the group of";
+        let path = self.place(OP, state)?;
         let group = Cgroup::from_directories(directories(layout, path))?;
         if group.directories().next().is_none() {
             let why = format!("{path:?} is in no hierarchy with controllers that is in view here");
@@ -253,6 +273,12 @@ impl Unit {
         }
         Ok(group)
     }
+}
+
+/// Where the limits are in [`Limits`], without those that are missing.
+fn places(told: &[Setting], missing: &[Lack]) -> Vec<String> {
+    let places = told.iter().map(Setting::place);
+    places.filter(|place| !missing.iter().any(|lack| lack.limit() == Some(place))).collect()
 }
 
 /// Where the group of this path is, which systemd names from the root of the hierarchies: we may see another part of each.

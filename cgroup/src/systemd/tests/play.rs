@@ -391,6 +391,40 @@ fn a_users_manager_is_not_believed_about_the_groups_of_others() {
 }
 
 #[test]
+fn a_unit_is_asked_about_as_what_it_is_and_one_without_a_group_has_no_limits() {
+    let fake = Fake::new(|_| None);
+    let sorts =
+        [("service", "Service"), ("socket", "Socket"), ("mount", "Mount"), ("swap", "Swap"), ("slice", "Slice")];
+    for (end, interface) in sorts {
+        let state = fake.systemd().unit(format!("a.{end}")).unwrap().state(LONG).unwrap();
+        assert!(state.control_group.is_some());
+        assert_eq!(fake.body("GetAll"), [Value::text(format!("org.freedesktop.systemd1.{interface}"))]);
+    }
+    let fake = Fake::new(|call| is(call, "GetAll").then(|| vec![answer(call, &[state_in("", "active")])]));
+    for (name, why) in [("a.target", "scopes, slices, services"), ("a.service", "the unit is active")] {
+        let error = fake.systemd().unit(name).unwrap().apply(&Limits::new().pids_max(9), LONG).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", all(&error));
+        assert!(all(&error).contains(why), "{}", all(&error));
+    }
+    assert!(!fake.members().iter().any(|member| member == "SetUnitProperties"), "{:?}", fake.members());
+}
+
+#[test]
+fn what_was_set_before_an_error_is_told_with_it() {
+    needs!(root, cgroup1("blkio"), cgroup1("pids"));
+    isolated(|| {
+        let (group, path) = group();
+        group.apply(&Limits::new().pids_max(9)).unwrap();
+        let fake = Fake::new(move |call| is(call, "GetAll").then(|| vec![answer(call, &[state_in(&path, "active")])]));
+        let unit = fake.systemd().unit("web.scope").unwrap();
+        let disk = |limits: Limits| limits.device(DeviceNumber::new(8, 99), |disk| disk.reads = Some(Max::Limit(10)));
+        let error = unit.apply(&disk(Limits::new().pids_max(9)), LONG).unwrap_err();
+        assert_eq!(error.applied(), ["pids.max"], "{}", all(&error));
+        group.remove().unwrap();
+    });
+}
+
+#[test]
 fn a_scope_that_has_ended_meanwhile_with_a_failure_is_an_error() {
     let error = start(|call| is(call, "GetAll").then(|| vec![answer(call, &[state("failed", "failed", "oom-kill")])]));
     let error = error.unwrap_err();
