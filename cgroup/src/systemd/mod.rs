@@ -42,6 +42,7 @@
 
 mod dbus;
 mod error;
+mod had;
 mod manager;
 mod name;
 mod place;

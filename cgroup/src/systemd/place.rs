@@ -115,6 +115,7 @@ impl Systemd {
     }
 
     /// The manager on the bus at one of these addresses, as D-Bus writes them ("unix:path=/run/dbus/system_bus_socket").
+    /// It is taken for the machine's: device rules, which a user's takes and does not set, are found missing afterwards.
     ///
     /// # Errors
     /// `Invalid` if none is a socket of this machine, with a sentence for each.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dbus::{Deadline, Value};
 use super::error::{object, of_unit};
+use super::had;
 use super::place::{Systemd, version};
 use super::properties::{self, Properties};
 use super::spec::UnitSpec;
@@ -12,9 +13,8 @@ use super::unit::Unit;
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind};
 use crate::group::Cgroup;
-use crate::layout::{Lack, Layout, Reason, Version};
-use crate::limits::{Limits, Setting, Value as Limit};
-use crate::value::Max;
+use crate::layout::{Lack, Layout, Reason};
+use crate::limits::{Limits, Setting};
 
 const OP: &str = "start";
 
@@ -139,34 +139,10 @@ impl Planned {
         if lenient || self.lacks.is_empty() { Ok(()) } else { Err(join(op, name, &self.lacks)) }
     }
 
-    /// What systemd was told and has not done: it says nothing if it has no controller to give.
+    /// What systemd was told and has not done.
     pub(super) fn missing(&self, group: &Cgroup) -> Vec<Lack> {
-        let lack = |setting: &Setting| {
-            let Some(directory) = group.of(setting.key.controller()) else {
-                return Some(Lack::of(setting, Reason::NotJoined, None));
-            };
-            // A program takes no file.
-            let file = setting
-                .file(directory.version())
-                .filter(|_| setting.key.controller() != Controller::Devices || directory.version() == Version::V1)?;
-            let lack = Lack::of(setting, Reason::NotOffered, Some(directory.path().to_owned()));
-            let Some(device) = setting.of.as_ref().filter(|_| !is_none(&setting.value)) else {
-                let there = directory.open_if_there(&file).is_ok_and(|found| found.is_some());
-                return (!there).then_some(lack);
-            };
-            // A device that the kernel does not know, or has no such limit for, is a line in systemd's journal.
-            let text = directory.read_if_there(&file).ok().flatten().unwrap_or_default();
-            let there = text.lines().any(|line| line.split(' ').next() == Some(device));
-            let why = format!("systemd has not set it: {file} says nothing of the device {device}");
-            (!there).then(|| lack.with_detail(why))
-        };
-        self.told.iter().filter_map(lack).collect()
+        self.told.iter().filter_map(|setting| had::lack(setting, group)).collect()
     }
-}
-
-/// Whether it says that there is to be no limit: the kernel then says nothing of a device.
-fn is_none(value: &Limit) -> bool {
-    matches!(value, Limit::Amount(Max::Unlimited) | Limit::Count(Max::Unlimited) | Limit::Time(Max::Unlimited))
 }
 
 /// The error of limits that cannot be had.

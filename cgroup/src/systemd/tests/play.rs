@@ -7,6 +7,7 @@ use std::time::Duration;
 use needs::{isolated, needs};
 
 use super::fake::{Act, Fake, JOB, answer, is, job, refuse, removed, state};
+use crate::devices::DeviceRules;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::systemd::dbus::{Message, Value};
@@ -407,6 +408,30 @@ fn a_unit_is_asked_about_as_what_it_is_and_one_without_a_group_has_no_limits() {
         assert!(all(&error).contains(why), "{}", all(&error));
     }
     assert!(!fake.members().iter().any(|member| member == "SetUnitProperties"), "{:?}", fake.members());
+}
+
+#[test]
+fn what_systemd_takes_and_does_not_do_is_an_error() {
+    needs!(root, cgroup1("devices"), cgroup1("pids"));
+    isolated(|| {
+        let (group, path) = group();
+        group.apply(&Limits::new().pids_max(8)).unwrap();
+        let fake = Fake::new(move |call| is(call, "GetAll").then(|| vec![answer(call, &[state_in(&path, "active")])]));
+        let unit = fake.systemd().unit("web.scope").unwrap();
+        let limits = Limits::new().pids_max(9).devices(DeviceRules::standard());
+        let lacks = unit.apply_possible(&limits, LONG).unwrap();
+        let said: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|lack| lack.contains("pids.max says \"8\"")), "{said:?}");
+        assert!(said.iter().any(|lack| lack.contains("may use every device")), "{said:?}");
+        assert_eq!(said.len(), 2, "{said:?}");
+        let error = unit.apply(&limits, LONG).unwrap_err();
+        assert_eq!((error.kind(), error.applied().len()), (ErrorKind::Unsupported, 0), "{}", all(&error));
+        // Once it is done it is.
+        group.apply(&limits).unwrap();
+        unit.apply(&limits, LONG).unwrap();
+        unit.apply(&Limits::new().devices(DeviceRules::allow_all()), LONG).unwrap();
+        group.remove().unwrap();
+    });
 }
 
 #[test]
