@@ -51,7 +51,7 @@ fn under_version_1_a_thread_is_moved_alone() {
 
 #[test]
 fn under_version_2_a_thread_goes_where_threads_may_and_else_is_refused() {
-    needs!(root);
+    needs!(root, syscall("pidfd_open"));
     if !has_version(Version::V2) {
         return;
     }

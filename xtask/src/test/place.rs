@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher, RandomState};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -88,7 +88,15 @@ impl Place {
             return Err("this account is not root".into());
         }
         let label = denied.map_or_else(|| ring.name().to_owned(), |calls| format!("{} without {calls}", ring.name()));
-        let home = session.path.join(denied.map_or(ring.name().to_owned(), |calls| format!("{}-{calls}", ring.name())));
+        // Not by the names of the calls: it goes into the paths of sockets, which end at 107 bytes, and a comma into addresses.
+        let without = |calls| {
+            format!(
+                "{}-{:08x}",
+                ring.name(),
+                BuildHasherDefault::<DefaultHasher>::default().hash_one(calls) & 0xffff_ffff
+            )
+        };
+        let home = session.path.join(denied.map_or(ring.name().to_owned(), without));
         make_directory(&home)?;
         let mut place = Self { label, before: Vec::new(), environment: Vec::new(), fresh: false, copies: None, home };
         if let Some(calls) = denied {
