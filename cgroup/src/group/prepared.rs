@@ -2,7 +2,7 @@
 //! The way into a group as a list of open files, for a child that somebody else makes.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::io::{Errno, retry_on_intr, write};
@@ -39,7 +39,7 @@ const OP: &str = "prepare the way into";
 ///
 /// A clone shares the descriptors.
 #[derive(Debug, Clone)]
-pub struct Prepared(Vec<(Version, Arc<OwnedFd>)>);
+pub struct Prepared(Vec<Arc<OwnedFd>>);
 
 impl Cgroup {
     /// Opens the files by which a child joins the group: `cgroup.procs` in version 2, `tasks` in version 1.
@@ -53,6 +53,24 @@ impl Cgroup {
     /// Write access to these files, as for [`add`](Self::add). It is asked for here: a child that is another user by then
     /// joins all the same. Before Linux 5.16 without its later corrections the child itself needs the right.
     pub fn prepare(&self) -> Result<Prepared, Error> {
+        self.ways(|_| true)
+    }
+
+    /// [`prepare`](Self::prepare) for the hierarchies of version 1 alone: for a child that is cloned into
+    /// [`v2_fd`](Self::v2_fd), and is in that of version 2 already.
+    ///
+    /// On a machine with version 1 this is the way that waits for nothing: see [`Prepared::apply`].
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare).
+    /// # Privileges
+    /// Those of [`prepare`](Self::prepare).
+    #[doc(alias = "CLONE_INTO_CGROUP")]
+    pub fn prepare_v1(&self) -> Result<Prepared, Error> {
+        self.ways(|version| version == Version::V1)
+    }
+
+    fn ways(&self, wanted: impl Fn(Version) -> bool) -> Result<Prepared, Error> {
         self.held(OP)?;
         let open = |directory: &Directory| {
             may_have_processes(directory)?;
@@ -64,9 +82,10 @@ impl Cgroup {
                     opened => opened,
                 },
             };
-            Ok((directory.version(), Arc::new(file.map_err(|errno| refused(directory, errno))?)))
+            file.map(Arc::new).map_err(|errno| refused(directory, errno))
         };
-        self.directories.iter().map(open).collect::<Result<_, _>>().map(Prepared)
+        let directories = self.directories.iter().filter(|found| wanted(found.version()));
+        directories.map(open).collect::<Result<_, _>>().map(Prepared)
     }
 
     /// Opens the files by which a single thread joins the group: `cgroup.threads` in version 2, `tasks` in version 1. Then
@@ -95,27 +114,20 @@ impl Cgroup {
                 }
             };
             let file = file::open_to_write(directory.fd(), name).map_err(|errno| refused(directory, errno))?;
-            Ok((directory.version(), Arc::new(file)))
+            Ok(Arc::new(file))
         };
         self.directories.iter().map(open).collect::<Result<_, _>>().map(Prepared)
     }
 }
 
 impl Prepared {
-    /// The same without the hierarchy of version 2: for a child that was cloned into
-    /// [`Cgroup::v2_fd`], and is there already.
-    ///
-    /// On a machine with version 1 this is the way that waits for nothing: see [`apply`](Self::apply).
-    #[must_use]
-    #[doc(alias = "CLONE_INTO_CGROUP")]
-    pub fn without_v2(mut self) -> Self {
-        self.0.retain(|(version, _)| *version == Version::V1);
-        self
-    }
-
     /// The open files, for a child that is made by other means: it writes "0" to each, as [`apply`](Self::apply) does.
-    pub fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.0.iter().map(|(_, file)| file.as_fd())
+    /// Those of a clone are duplicates.
+    ///
+    /// # Errors
+    /// EMFILE, if they have to be.
+    pub fn into_files(self) -> io::Result<Vec<OwnedFd>> {
+        self.0.into_iter().map(|file| Arc::try_unwrap(file).or_else(|shared| shared.try_clone())).collect()
     }
 
     /// Joins, on the **calling thread**: for the closure of `CommandExt::pre_exec`, which runs in the child, where the thread
@@ -135,7 +147,7 @@ impl Prepared {
     /// missing right, to this group or under version 2 to the nearest one above it and our own; ENODEV a group that was removed;
     /// EBUSY one that gives controllers to groups below it. Those before it are joined.
     pub fn apply(&self) -> io::Result<()> {
-        for (_, file) in &self.0 {
+        for file in &self.0 {
             retry_on_intr(|| write(file.as_fd(), b"0"))?;
         }
         Ok(())

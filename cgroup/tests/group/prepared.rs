@@ -62,7 +62,7 @@ fn a_program_that_was_cloned_into_version_2_takes_the_rest_of_the_way() {
     isolated(|| {
         let group = create("rest");
         let v1 = group.directories().count() - usize::from(group.v2_fd().is_some());
-        let seen = groups_seen(&mut command("cat", &group.prepare().unwrap().without_v2()));
+        let seen = groups_seen(&mut command("cat", &group.prepare_v1().unwrap()));
         assert_eq!(times_in(&group, &seen), v1, "{seen}");
     });
 }

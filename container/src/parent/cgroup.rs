@@ -35,8 +35,7 @@ pub(super) fn ways(cgroup: &Cgroup) -> Vec<OwnedFd> {
     if !cgroup.has_v1() {
         return Vec::new();
     }
-    let Ok(prepared) = cgroup.prepare() else { return Vec::new() };
-    prepared.without_v2().files().map(|file| file.try_clone_to_owned()).collect::<Result<_, _>>().unwrap_or_default()
+    cgroup.prepare_v1().ok().and_then(|prepared| prepared.into_files().ok()).unwrap_or_default()
 }
 
 /// Joins the child, wherever it was not born in the cgroup and does not go by itself: version 2 where the kernel refused

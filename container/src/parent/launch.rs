@@ -176,7 +176,9 @@ impl Launch {
             join.push(number.to_string());
             spawn.fd(number, fd);
         }
-        spawn.env("join", join.join(","));
+        if !join.is_empty() {
+            spawn.env("join", join.join(","));
+        }
         let [stdin, stdout, stderr] = self.stdio;
         spawn.stdin(stdin.unwrap_or(Stdio::Inherit));
         spawn.stdout(stdout.unwrap_or(Stdio::Inherit));
@@ -298,13 +300,16 @@ impl Launched {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
             None => Ok(false),
         });
-        match (mapped, self.wire.reported()) {
-            // It has ended, and what was tried with it meanwhile could only fail.
-            (_, Some(broken)) => {
-                let status = self.end();
-                Err(sentence(&self.plan, &self.spec, broken, "child", status))
-            }
-            (mapped, None) => self.advance(Frame::Go { setgroups_denied: mapped? }),
+        match mapped {
+            Ok(setgroups_denied) => self.advance(Frame::Go { setgroups_denied }),
+            Err(error) => Err(match self.wire.reported() {
+                // It had ended, and what was tried with it could only fail.
+                Some(broken) => {
+                    let status = self.end();
+                    sentence(&self.plan, &self.spec, broken, "child", status)
+                }
+                None => error,
+            }),
         }
     }
 

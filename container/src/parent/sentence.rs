@@ -25,7 +25,9 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, stat
             let errno = i32::from(errno);
             let part = Cause::Part { part: "entering the cgroup's hierarchies of version 1".to_owned(), errno };
             let cause = Cause::Step { place: plan.place(Stage::Parent(ParentStep::Join)), source: Box::new(part) };
-            Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause)
+            Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause).with_hint(
+                "its group was changed or removed meanwhile: see who else manages /sys/fs/cgroup, and try again",
+            )
         }
         Broken::Failed { at: AT_PLAN, errno, .. } => Error::os("prepare", plan.object(), i32::from(errno)),
         Broken::Failed { at, errno, detail } => step_error(plan, at, i32::from(errno), detail),
