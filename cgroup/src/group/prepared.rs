@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustix::io::{Errno, retry_on_intr, write};
 
+use super::add::threads_file;
 use super::{Cgroup, Directory};
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
@@ -103,16 +104,11 @@ impl Cgroup {
     pub fn prepare_thread(&self) -> Result<Prepared, Error> {
         self.held(OP)?;
         let open = |directory: &Directory| {
-            let name = match directory.version() {
-                Version::V2 => {
-                    takes_threads(directory)?;
-                    "cgroup.threads"
-                }
-                Version::V1 => {
-                    has_processors(directory)?;
-                    "tasks"
-                }
-            };
+            match directory.version() {
+                Version::V2 => takes_threads(directory)?,
+                Version::V1 => has_processors(directory)?,
+            }
+            let name = threads_file(directory);
             let file = file::open_to_write(directory.fd(), name).map_err(|errno| refused(directory, errno))?;
             Ok(Arc::new(file))
         };

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::text::{self, Mount};
 use super::{Access, Hierarchy, Layout, Version};
 use crate::controller::Controller;
-use crate::error::{Error, Object};
+use crate::error::{Error, ErrorKind, Object};
 use crate::{delegate, dir, file};
 
 impl Layout {
@@ -28,8 +28,11 @@ impl Layout {
     #[doc(alias = "/proc/self/mountinfo")]
     pub fn detect() -> Result<Self, Error> {
         let mountinfo = read("/proc/self/mountinfo")?;
-        // A kernel without control groups has no such file.
-        let cgroup = if Path::new("/proc/self/cgroup").exists() { read("/proc/self/cgroup")? } else { Vec::new() };
+        let cgroup = match read("/proc/self/cgroup") {
+            // A kernel without control groups has no such file.
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            cgroup => cgroup?,
+        };
         let mounts: Vec<Mount> = text::mounts(&mountinfo).into_iter().filter(is_visible).collect();
         let mut hierarchies = text::hierarchies(&mounts, &cgroup);
         hierarchies.iter_mut().for_each(look);
@@ -78,22 +81,24 @@ fn look(hierarchy: &mut Hierarchy) {
         let may = hierarchy.access == Access::Writable && delegate::has_own_processes(group.as_fd()) == Ok(false);
         hierarchy.may_pass_on = if may { hierarchy.available.clone() } else { Vec::new() };
     }
+    // systemd marks groups where it keeps track of processes.
+    let is_its = v2 || hierarchy.name.as_deref() == Some("systemd");
     // From our own group upwards, as long as what is there is ours.
-    let (mut ours, mut group) = (true, group);
+    let (mut ours, mut group) = (hierarchy.access == Access::Writable, group);
     for count in (0..=names.len()).rev() {
         let path = || Path::new("/").join(names.iter().take(count).collect::<PathBuf>());
-        ours = ours && access(group.as_fd(), hierarchy.version) == Access::Writable;
         if ours {
             hierarchy.delegated = Some(path());
         }
-        if hierarchy.marked.is_none() && is_marked(group.as_fd()) {
+        if is_its && hierarchy.marked.is_none() && is_marked(group.as_fd()) {
             hierarchy.marked = Some(path());
         }
-        if count == 0 || !ours && hierarchy.marked.is_some() {
+        if count == 0 || !ours && (!is_its || hierarchy.marked.is_some()) {
             break;
         }
         let Ok(above) = dir::open_above(group.as_fd()) else { break };
         group = above;
+        ours = ours && access(group.as_fd(), hierarchy.version) == Access::Writable;
     }
 }
 
