@@ -7,7 +7,10 @@
 //! be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing in a root
 //! is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is the same
 //! for files, and tells beforehand what it and this machine lack for mounts. [`View`] is a copy-on-write root of this
-//! machine's own files, made from what is mounted on it ([`MountInfo`]).
+//! machine's own files, made from what is mounted on it.
+//!
+//! [`MountInfo`] is a line of the table of mounts, [`MountTree`] the tree that they are, [`MountWatch`] tells of changes.
+//! [`MountNamespace`] attaches mounts in the namespace of a process that lives already.
 //!
 //! ```
 //! use skep_rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
@@ -23,8 +26,7 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: idmapped mounts, mounts into a running mount namespace, and keeping root trees. Sources
-//! are paths of this machine and believed. It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not
+//! What it is not, yet: idmapped mounts, and keeping root trees. Sources are paths of this machine and believed. It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not
 //! been run.
 //!
 //! # Kernels
@@ -33,7 +35,7 @@
 //! is at [`Overlay`].
 //!
 //! # Privileges
-//! `CAP_SYS_ADMIN` over the mount namespace: root, or a user namespace made with it.
+//! `CAP_SYS_ADMIN` over the mount namespace: root, or a user namespace made with it. None to look at the table.
 //!
 //! # Features
 //! `serde`: descriptions ([`Mounts`], [`RootSpec`]) can be serialised. A path is stored as text where it is text, else as a
@@ -45,20 +47,22 @@ compile_error!("skep-rootfs is for Linux on x86_64 and aarch64: its system calls
 mod error;
 #[doc(hidden)]
 pub mod floor;
-mod mountinfo;
+mod living;
 mod mounts;
 mod root;
 mod steps;
 #[cfg(feature = "serde")]
 mod stored;
 mod sys;
+mod table;
 mod view;
 
 pub use error::{Error, ErrorKind, Object};
-pub use mountinfo::MountInfo;
+pub use living::{Attached, MountNamespace};
 pub use mounts::{
     Attributes, Bind, Changes, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Overlay, Proc, Symlink, Sysfs, Tmpfs,
 };
 pub use root::{Node, Root};
 pub use steps::{Base, RootSpec, Setting, Steps, Stop};
+pub use table::{MountInfo, MountTree, MountWatch, Propagation};
 pub use view::View;

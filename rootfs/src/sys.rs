@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The floor's descriptors as std's.
+//! The floor's descriptors as std's, and the calls that only the std half makes.
 #![allow(unsafe_code, reason = "std believes a number to be an open descriptor on somebody's word alone")]
+
+pub(crate) mod copy;
+pub(crate) mod mounted;
+pub(crate) mod nr;
+pub(crate) mod statmount;
+pub(crate) mod threads;
 
 use std::os::fd::{FromRawFd, OwnedFd};
 

@@ -11,7 +11,7 @@ pub struct Fd(i32);
 
 impl Fd {
     /// Owns a descriptor that a system call has just made.
-    pub(super) const fn new(number: i32) -> Self {
+    pub(crate) const fn new(number: i32) -> Self {
         Self(number)
     }
 

@@ -30,7 +30,7 @@ pub mod resolve;
 pub mod room;
 pub mod step;
 pub mod sys;
-mod text;
+pub(crate) mod text;
 
 pub use code::WORDS;
 pub use fd::Fd;

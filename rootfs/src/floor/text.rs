@@ -10,7 +10,7 @@ const SIZE: usize = 4096;
 
 /// A text of less than 4096 bytes that ends in NUL.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     bytes: [u8; SIZE],
     len: usize,
 }
@@ -63,7 +63,7 @@ impl Text {
 
 /// The name that a descriptor has in `/proc/self/fd`.
 #[derive(Debug)]
-pub(super) struct Number([u8; 12]);
+pub(crate) struct Number([u8; 12]);
 
 impl Number {
     /// The name of this descriptor.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the kernel will have as a layer of an overlay, by the kind of file system.
 
-use crate::mountinfo::MountInfo;
+use crate::table::MountInfo;
 
 /// What is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

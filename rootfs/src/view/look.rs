@@ -10,7 +10,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use super::layer::Fit;
 use super::{Seen, TopEntry, TopKind, is_replaced};
 use crate::error::{Error, Object};
-use crate::mountinfo::MountInfo;
+use crate::table::MountInfo;
 
 impl Seen {
     /// What is mounted here and what is in "/".

@@ -12,14 +12,14 @@ mod privileged;
 mod tests;
 mod unprivileged;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Object};
-use crate::mountinfo::MountInfo;
 use crate::mounts::{Changes, Mount, Mounts, Overlay, Tmpfs, is_in_root};
 use crate::steps::RootSpec;
+use crate::table::{MountInfo, MountTree};
 
 /// What is not taken over, with all that is mounted below it: a root has its own of each.
 const REPLACED: [&str; 5] = ["/dev", "/proc", "/run", "/sys", "/tmp"];
@@ -143,7 +143,7 @@ impl View {
     /// The view of what was seen; pure.
     fn of(seen: &Seen, user_namespace: bool, changes: &Changes) -> Self {
         let mut view = Self { root: RootSpec::default(), mounts: Mounts::new(), notes: Vec::new() };
-        let sight = Sight::new(&seen.mounts);
+        let sight = MountTree::new(&seen.mounts);
         if user_namespace || seen.no_overlays {
             view.fill_memory(seen, &sight, user_namespace, changes);
         } else {
@@ -198,38 +198,4 @@ fn is_replaced(path: &Path) -> bool {
 
 fn said(path: &Path) -> String {
     format!("{path:?}")
-}
-
-/// Which mount is where.
-struct Sight<'a> {
-    top: Option<&'a MountInfo>,
-    on: HashMap<(u64, &'a Path), &'a MountInfo>,
-}
-
-impl<'a> Sight<'a> {
-    fn new(mounts: &'a [MountInfo]) -> Self {
-        let ids: HashSet<u64> = mounts.iter().map(|mount| mount.id).collect();
-        // The root of whoever asked: its parent is out of sight. What else is at "/" lies over it, and nobody gets there.
-        let top = mounts.iter().find(|mount| mount.target == Path::new("/") && !ids.contains(&mount.parent));
-        // Of two on one place the later is tucked under nothing.
-        Self { top, on: mounts.iter().map(|mount| ((mount.parent, mount.target.as_path()), mount)).collect() }
-    }
-
-    /// The mount that a path leads to, as if it had no links.
-    fn at(&self, path: &Path) -> Option<&'a MountInfo> {
-        let mut here = self.top?;
-        let mut prefixes: Vec<&Path> = path.ancestors().filter(|prefix| *prefix != Path::new("/")).collect();
-        prefixes.reverse();
-        for prefix in prefixes {
-            while let Some(next) = self.on.get(&(here.id, prefix)) {
-                here = next;
-            }
-        }
-        Some(here)
-    }
-
-    /// Whether a mount is what its target leads to: nothing hides it.
-    fn sees(&self, mount: &MountInfo) -> bool {
-        self.at(&mount.target).is_some_and(|found| found.id == mount.id)
-    }
 }

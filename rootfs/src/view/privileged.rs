@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use super::layer::Fit;
-use super::{REFUSED, Seen, Sight, UNKNOWN, View, is_replaced, said};
-use crate::mountinfo::MountInfo;
+use super::{REFUSED, Seen, UNKNOWN, View, is_replaced, said};
 use crate::mounts::{Attributes, Bind, Changes, Overlay, is_in_root};
 use crate::steps::RootSpec;
+use crate::table::{MountInfo, MountTree};
 
 /// What of a mount's attributes holds for what lies over it; device nodes never are devices.
 pub(super) fn kept_attributes(mount: Option<&MountInfo>) -> Attributes {
@@ -27,9 +27,9 @@ struct Told {
 
 impl View {
     /// An overlay over "/", and one over each mount below it.
-    pub(super) fn lie_over_all(&mut self, seen: &Seen, sight: &Sight<'_>, changes: &Changes) {
+    pub(super) fn lie_over_all(&mut self, seen: &Seen, sight: &MountTree<'_>, changes: &Changes) {
         self.root = RootSpec::new("/").changes(changes.share(Path::new("/")).unwrap_or_default());
-        self.root.attributes = kept_attributes(sight.top);
+        self.root.attributes = kept_attributes(sight.top());
         let mut mounts: Vec<&MountInfo> = seen.mounts.iter().filter(|mount| is_taken_over(mount, sight)).collect();
         // What is mounted on something comes behind it.
         mounts.sort_by(|one, other| one.target.cmp(&other.target));
@@ -75,6 +75,6 @@ impl View {
 }
 
 /// Whether a mount is seen, and has no other in its place in a view.
-fn is_taken_over(mount: &MountInfo, sight: &Sight<'_>) -> bool {
+fn is_taken_over(mount: &MountInfo, sight: &MountTree<'_>) -> bool {
     mount.target != Path::new("/") && !is_replaced(&mount.target) && sight.sees(mount)
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::layer::Fit;
 use super::privileged::kept_attributes;
-use super::{REFUSED, Seen, Sight, TopKind, UNKNOWN, View, is_replaced, said};
-use crate::mountinfo::MountInfo;
+use super::{REFUSED, Seen, TopKind, UNKNOWN, View, is_replaced, said};
 use crate::mounts::{Attributes, Bind, Changes, Overlay, Symlink, Tmpfs, is_in_root};
 use crate::steps::RootSpec;
+use crate::table::{MountInfo, MountTree};
 
 /// Paths of one kind of note.
 #[derive(Default)]
@@ -21,7 +21,7 @@ struct Told {
 
 impl View {
     /// A root in memory with what is in "/".
-    pub(super) fn fill_memory(&mut self, seen: &Seen, sight: &Sight<'_>, user_namespace: bool, changes: &Changes) {
+    pub(super) fn fill_memory(&mut self, seen: &Seen, sight: &MountTree<'_>, user_namespace: bool, changes: &Changes) {
         let nosuid = if user_namespace { Attributes::NOSUID } else { Attributes::empty() };
         self.root = RootSpec::tmpfs();
         self.root.attributes = nosuid | Attributes::NODEV;
@@ -71,7 +71,7 @@ impl View {
         &mut self,
         path: &Path,
         seen: &Seen,
-        sight: &Sight<'_>,
+        sight: &MountTree<'_>,
         nosuid: Attributes,
         changes: &Changes,
         told: &mut Told,

@@ -76,7 +76,7 @@ const AT_EMPTY_PATH: usize = 0x1000;
 /// The arguments must be what the kernel demands of this call: pointers to live memory of the right size, and no effect
 /// that breaks what the rest of the process relies on.
 #[cfg(target_arch = "x86_64")]
-unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
+pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
     let [a, b, c, d, e, f] = args;
     let ret: isize;
     // SAFETY: the kernel's calling convention on x86_64: it changes rax, rcx and r11 alone; the caller vouches for the rest.
@@ -93,7 +93,7 @@ unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
 /// The arguments must be what the kernel demands of this call: pointers to live memory of the right size, and no effect
 /// that breaks what the rest of the process relies on.
 #[cfg(target_arch = "aarch64")]
-unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
+pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
     let [a, b, c, d, e, f] = args;
     let ret: isize;
     // SAFETY: the kernel's calling convention on aarch64: it changes x0 alone; the caller vouches for the rest.
