@@ -10,7 +10,8 @@
 //! machine's own files, made from what is mounted on it.
 //!
 //! [`MountInfo`] is a line of the table of mounts, [`MountTree`] the tree that they are, [`MountWatch`] tells of changes.
-//! [`MountNamespace`] attaches mounts in the namespace of a process that lives already.
+//! [`MountNamespace`] attaches mounts in the namespace of a process that lives already. [`Steps::prepare`] is for programs
+//! that std's `Command` starts, [`Facts`] tells what this kernel has.
 //!
 //! ```
 //! use skep_rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
@@ -44,11 +45,13 @@
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-rootfs is for Linux on x86_64 and aarch64: its system calls are written in assembly for each");
 
+mod enter;
 mod error;
 #[doc(hidden)]
 pub mod floor;
 mod living;
 mod mounts;
+mod probe;
 mod root;
 mod steps;
 #[cfg(feature = "serde")]
@@ -57,11 +60,13 @@ mod sys;
 mod table;
 mod view;
 
+pub use enter::{NewNamespaces, Prepared};
 pub use error::{Error, ErrorKind, Object};
 pub use living::{Attached, MountNamespace};
 pub use mounts::{
     Attributes, Bind, Changes, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Overlay, Proc, Symlink, Sysfs, Tmpfs,
 };
+pub use probe::Facts;
 pub use root::{Node, Root};
 pub use steps::{Base, RootSpec, Setting, Steps, Stop};
 pub use table::{MountInfo, MountTree, MountWatch, Propagation};

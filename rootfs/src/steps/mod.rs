@@ -115,8 +115,14 @@ impl Steps {
     #[doc(alias = "pivot_root")]
     #[doc(alias = "unshare")]
     pub fn enter(&self) -> Result<(), Stop> {
+        let stop = |Errno(errno)| Stop { step: 0, part: Part::Whole as u16, errno: errno.into() };
+        sys::unshare_mounts().map_err(stop)?;
+        self.perform()
+    }
+
+    /// Performs them in the mount namespace that this thread is in.
+    pub(crate) fn perform(&self) -> Result<(), Stop> {
         let stop = |step, part, Errno(errno)| Stop { step, part, errno: errno.into() };
-        sys::unshare_mounts().map_err(|errno| stop(0, Part::Whole as u16, errno))?;
         let mut room = Room::new();
         for (at, step) in (0..).zip(self.iter()) {
             step.perform(&mut room).map_err(|failure| stop(at, failure.part, failure.errno))?;

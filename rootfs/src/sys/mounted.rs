@@ -43,6 +43,12 @@ pub(crate) fn add(mount: BorrowedFd<'_>, attributes: u32, recursive: bool) -> Re
     set(mount, &MountAttr { set: attributes.into(), clear: 0, propagation: 0, user: 0 }, recursive)
 }
 
+/// Has its files have the owners that a user namespace maps theirs to. Linux 5.12.
+pub(crate) fn map_ids(mount: BorrowedFd<'_>, user: BorrowedFd<'_>) -> Result<(), Errno> {
+    let user = u64::try_from(user.as_raw_fd()).unwrap_or_default();
+    set(mount, &MountAttr { set: super::statmount::MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, user }, false)
+}
+
 /// The number that no other mount ever had or will have (`STATX_MNT_ID_UNIQUE`). Linux 6.8.
 pub(crate) fn unique_id(mount: i32) -> Option<u64> {
     const STATX_MNT_ID_UNIQUE: usize = 0x4000;

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Entering: steps performed by a thread, in namespaces that are made for it.
+//!
+//! In one of two ways, and neither changes the calling thread without saying so in its name: [`Steps::prepare`] is for the
+//! child that std's `Command` makes; [`Steps::enter_mounts`] is for the calling thread.
+//!
+//! Man: unshare(2), mount_namespaces(7).
+
+mod own;
+mod prepared;
+
+use crate::error::Error;
+use crate::steps::Steps;
+pub(crate) use own::OwnUser;
+pub use prepared::Prepared;
+
+/// Which namespaces are made before steps are performed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum NewNamespaces {
+    /// A mount namespace, by the rights that there are. `CLONE_NEWNS`.
+    #[default]
+    Mounts,
+    /// A user namespace that owns it: no right is needed, and the steps are made for
+    /// [`Setting::user_namespace`](crate::Setting::user_namespace). This account is the only one in it; it has these ids
+    /// there, such as 0, and its supplementary groups cannot be changed any more. `CLONE_NEWUSER | CLONE_NEWNS`.
+    UserAndMounts {
+        /// The user id there.
+        uid: u32,
+        /// The group id there.
+        gid: u32,
+    },
+    /// None: whoever applies them is in a mount namespace of its own already. What the steps do is seen by everybody in it.
+    None,
+}
+
+impl Steps {
+    /// The steps as a finished list, for the child that std's `Command` makes before its exec.
+    ///
+    /// # Errors
+    /// `Exhausted` where there is no descriptor left: what stops the child is told through a pipe.
+    #[doc(alias = "pre_exec")]
+    pub fn prepare(&self, new: NewNamespaces) -> Result<Prepared, Error> {
+        Prepared::new(self.clone(), new)
+    }
+
+    /// Puts the **calling thread** into a new mount namespace, for good, and performs the steps there: what paths mean to
+    /// it, its root and its working directory are its own from now on. No other thread's are changed.
+    ///
+    /// What [`enter`](Self::enter) does, with a sentence when it fails; then the thread is half way, and good for nothing.
+    ///
+    /// # Errors
+    /// The step that failed, in its words, with a hint where we are sure.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN` over the mount namespace.
+    /// # Kernel
+    /// As [`enter`](Self::enter). See unshare(2).
+    #[doc(alias = "unshare")]
+    pub fn enter_mounts(&self) -> Result<(), Error> {
+        self.enter().map_err(|stop| self.error(stop))
+    }
+}

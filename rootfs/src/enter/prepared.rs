@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The steps as a finished list, for a child that somebody else makes.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::own::Half;
+use super::{NewNamespaces, OwnUser};
+use crate::error::{Error, Object};
+use crate::floor::{Errno, sys};
+use crate::steps::{Steps, Stop};
+
+/// What [`Steps::prepare`] answers: steps to be performed by a child, in namespaces that it makes for itself.
+///
+/// ```
+/// use std::os::unix::process::CommandExt;
+/// use std::process::Command;
+/// use skep_rootfs::{Mounts, NewNamespaces, Setting, Steps, Tmpfs};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // An empty /tmp for a program, as an ordinary account.
+/// let setting = Setting { user_namespace: true, ..Setting::default() };
+/// let steps = Steps::new(None, &Mounts::new().add(Tmpfs::new("/tmp")), setting);
+/// let prepared = steps.prepare(NewNamespaces::UserAndMounts { uid: 0, gid: 0 })?;
+/// let mut command = Command::new("ls");
+/// let there = prepared.clone();
+/// // SAFETY: apply() makes system calls and nothing else: it allocates nothing and takes no lock.
+/// unsafe { command.arg("/tmp").pre_exec(move || there.apply()) };
+/// match command.output() {
+///     Ok(output) => assert!(output.stdout.is_empty()),
+///     // Some machines refuse user namespaces to ordinary accounts.
+///     Err(error) => println!("{}", prepared.explain(error)),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    steps: Arc<Steps>,
+    way: Way,
+    /// What stopped the child: it writes, we read.
+    told: Arc<(OwnedFd, OwnedFd)>,
+}
+
+#[derive(Debug, Clone)]
+enum Way {
+    Mounts,
+    User(Arc<OwnUser>),
+    Here,
+}
+
+/// Beyond the steps: the namespaces, the maps of ids.
+const MAKE: u16 = u16::MAX;
+const MAP: u16 = u16::MAX - 1;
+
+impl Prepared {
+    pub(super) fn new(steps: Steps, new: NewNamespaces) -> Result<Self, Error> {
+        let way = match new {
+            NewNamespaces::Mounts => Way::Mounts,
+            NewNamespaces::UserAndMounts { uid, gid } => Way::User(Arc::new(OwnUser::new(uid, gid))),
+            NewNamespaces::None => Way::Here,
+        };
+        let told = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+            .map_err(|errno| Error::os("make", Object::Named("a pipe"), errno.raw_os_error()))?;
+        Ok(Self { steps: Arc::new(steps), way, told: Arc::new(told) })
+    }
+
+    /// Makes the namespaces and performs the steps, on the **calling thread**: for the closure of `CommandExt::pre_exec`,
+    /// which runs in the child.
+    ///
+    /// `Command` does its own part first: what `uid` and `gid` have made of the child no longer has the rights to mount
+    /// (EPERM) unless it makes a user namespace, and the directory of `current_dir` is left for "/" where the root changes.
+    /// The way of mounts to the outside is cut before anything is mounted: what is mounted outside later is still seen, where
+    /// it is shared, and what is unmounted there goes here too.
+    ///
+    /// It allocates nothing, takes no lock and calls no function of libc.
+    ///
+    /// # Errors
+    /// The kernel's error number, which is all that std passes on: [`explain`](Self::explain) has the rest of it.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN`, but for [`NewNamespaces::UserAndMounts`].
+    /// # Kernel
+    /// As [`Steps::enter`]. See unshare(2).
+    pub fn apply(&self) -> io::Result<()> {
+        self.perform().map_err(|stop| {
+            let mut bytes = [0; 8];
+            let words = [stop.step.to_ne_bytes(), stop.part.to_ne_bytes()];
+            let all = words.into_iter().flatten().chain(stop.errno.to_ne_bytes());
+            for (slot, byte) in bytes.iter_mut().zip(all) {
+                *slot = byte;
+            }
+            // It is lost where nobody has read the last 8,000 of them.
+            let _ = rustix::io::write(&self.told.1, &bytes);
+            io::Error::from_raw_os_error(stop.errno)
+        })
+    }
+
+    fn perform(&self) -> Result<(), Stop> {
+        let stop = |step, Errno(errno)| Stop { step, part: 0, errno: errno.into() };
+        match &self.way {
+            Way::Mounts => sys::unshare_mounts().map_err(|errno| stop(MAKE, errno))?,
+            Way::User(user) => user.enter().map_err(|(half, errno)| match half {
+                Half::Make => stop(MAKE, errno),
+                Half::Map => stop(MAP, errno),
+            })?,
+            Way::Here => {}
+        }
+        self.steps.perform()
+    }
+
+    /// Why a start failed: the step that stopped the child, in its words; or `error` itself, if none did.
+    ///
+    /// Of several children that were stopped it is the first that was not asked for yet.
+    #[must_use]
+    pub fn explain(&self, error: io::Error) -> Error {
+        let mut bytes = [0; 8];
+        let told = rustix::io::read(&self.told.0, &mut bytes);
+        if told != Ok(bytes.len()) {
+            return Error::os("start", Object::Named("the program"), error.raw_os_error().unwrap_or_default());
+        }
+        let [a, b, c, d, rest @ ..] = bytes;
+        let stop = Stop {
+            step: u16::from_ne_bytes([a, b]),
+            part: u16::from_ne_bytes([c, d]),
+            errno: i32::from_ne_bytes(rest),
+        };
+        match stop.step {
+            MAKE => {
+                let error = Error::os("make", Object::Named("new namespaces"), stop.errno);
+                let hint = match &self.way {
+                    Way::User(_) => "this machine may refuse user namespaces to ordinary accounts",
+                    _ => "without CAP_SYS_ADMIN it takes NewNamespaces::UserAndMounts",
+                };
+                if stop.errno == i32::from(Errno::PERM.0) { error.with_hint(hint) } else { error }
+            }
+            MAP => Error::os("map", Object::Named("the ids of a new user namespace"), stop.errno),
+            _ => self.steps.error(stop),
+        }
+    }
+}
