@@ -143,20 +143,87 @@ fn the_watch_tells_of_the_kill() {
 }
 
 #[test]
-fn a_command_runs_in_a_scope_where_there_is_systemd() {
-    let run = |arguments: &[&str]| {
-        let out = Command::new(env!("CARGO_BIN_EXE_22_scope")).args(arguments).output().unwrap();
-        (
-            out.status.success(),
-            String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
-        )
-    };
-    assert!(include_str!("../src/bin/22_scope.rs").lines().count() < 60);
-    assert!(run(&[]).1.contains("usage"));
-    needs!(root, systemd);
-    // systemd knows processes by their numbers outside of any box.
-    isolated_unboxed(|| {
-        let (done, said) = run(&["cat", "/proc/self/cgroup"]);
-        assert!(done && said.contains(".scope\n") && said.contains("exit status: 0"), "{said}");
+fn what_is_changed_in_an_overlay_shell_goes_with_it() {
+    needs!(userns);
+    isolated(|| {
+        let dir = needs::Scratch::new();
+        fs::write(dir.join("file"), "old").unwrap();
+        let out = Command::new(env!("CARGO_BIN_EXE_30_overlay_shell"))
+            .arg(dir.path())
+            .args(["--", "sh", "-c", "cat file; echo new > file; cat file; exit 3"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert_eq!((said.as_str(), out.status.code()), ("oldnew\n", Some(3)));
+        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "old");
+        let out = Command::new(env!("CARGO_BIN_EXE_30_overlay_shell")).arg(dir.join("absent")).output().unwrap();
+        assert!(!out.status.success());
     });
+    let lines = include_str!("../src/bin/30_overlay_shell.rs").lines().filter(|line| !line.starts_with("//"));
+    assert!(lines.count() < 60);
+}
+
+#[test]
+fn a_directory_appears_in_a_living_process_until_enter() {
+    needs!(userns, program("unshare"), syscall("pidfd_open"));
+    isolated(|| {
+        let dir = needs::Scratch::new();
+        fs::create_dir(dir.join("source")).unwrap();
+        fs::write(dir.join("source/file"), "shared").unwrap();
+        let mut living = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", "echo ready; read line"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        BufReader::new(living.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+        let pid = living.id().to_string();
+        let target = dir.join("made");
+        let mut into = Command::new(env!("CARGO_BIN_EXE_31_mount_into"))
+            .arg(&pid)
+            .args([&dir.join("source"), &target])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(into.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains("/made") && line.contains("ro"), "{line}");
+        let there = format!("/proc/{pid}/root{}/file", target.display());
+        assert_eq!(fs::read_to_string(&there).unwrap(), "shared");
+        drop(into.stdin.take());
+        assert!(into.wait().unwrap().success());
+        assert!(fs::metadata(&there).is_err());
+        let out = Command::new(env!("CARGO_BIN_EXE_31_mount_into")).args([&pid, "/no/such", "/tmp"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&out.stderr).starts_with("mount_into: cannot attach \"/no/such\""));
+        drop(living.stdin.take());
+        living.wait().unwrap();
+    });
+    let lines = include_str!("../src/bin/31_mount_into.rs").lines().filter(|line| !line.starts_with("//"));
+    assert!(lines.count() < 60);
+}
+
+#[test]
+fn a_hostile_tree_is_walked_and_not_left() {
+    isolated(|| {
+        let dir = needs::Scratch::new();
+        fs::create_dir_all(dir.join("tree/deep")).unwrap();
+        fs::create_dir(dir.join("outside")).unwrap();
+        fs::write(dir.join("outside/secret"), "x".repeat(5000)).unwrap();
+        fs::write(dir.join("tree/deep/file"), "12345").unwrap();
+        for (name, to) in [("up", "../outside/secret"), ("loop", "."), ("self", "self"), ("passwd", "/etc/passwd")] {
+            std::os::unix::fs::symlink(to, dir.join("tree").join(name)).unwrap();
+        }
+        assert!(Command::new("mkfifo").arg(dir.join("tree/pipe")).status().unwrap().success());
+        let out = Command::new(env!("CARGO_BIN_EXE_32_safe_walk")).arg(dir.join("tree")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && said.ends_with("1 files, 5 bytes\n"), "{said}");
+        for words in
+            ["\"/up\" leads nowhere", "\"/passwd\" leads nowhere", "\"/self\" is not looked at", "\"/pipe\" is a pipe"]
+        {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    });
+    let lines = include_str!("../src/bin/32_safe_walk.rs").lines().filter(|line| !line.starts_with("//"));
+    assert!(lines.count() < 60);
 }
