@@ -112,6 +112,7 @@ impl fmt::Display for Object {
 enum Cause {
     Os(i32),
     Explained(i32, String),
+    Refusals(i32, Vec<String>),
     Problems(Vec<String>),
 }
 
@@ -127,7 +128,7 @@ impl fmt::Display for Cause {
                 f.write_str(": ")?;
                 write_errno(f, *errno)
             }
-            Cause::Problems(problems) => f.write_str(&problems.join("\n")),
+            Cause::Problems(problems) | Cause::Refusals(_, problems) => f.write_str(&problems.join("\n")),
         }
     }
 }
@@ -156,6 +157,11 @@ impl Error {
     /// A refusal of the kernel, and which half of the operation it was about.
     pub(crate) fn explained(op: &'static str, object: Object, errno: i32, why: String) -> Self {
         Self::new(op, object, ErrorKind::of_errno(errno), Cause::Explained(errno, why))
+    }
+
+    /// Refusals of the kernel: the number of the first, and each in a sentence.
+    pub(crate) fn refusals(op: &'static str, object: Object, errno: i32, said: Vec<String>) -> Self {
+        Self::new(op, object, ErrorKind::of_errno(errno), Cause::Refusals(errno, said))
     }
 
     /// A request that makes no sense: every problem found, a sentence each.
@@ -189,7 +195,7 @@ impl Error {
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         match self.0.source {
-            Cause::Os(errno) => Some(errno),
+            Cause::Os(errno) | Cause::Refusals(errno, _) => Some(errno),
             Cause::Explained(errno, _) => (errno != 0).then_some(errno),
             Cause::Problems(_) => None,
         }

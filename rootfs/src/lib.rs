@@ -52,12 +52,14 @@ pub mod floor;
 mod living;
 mod mounts;
 mod probe;
+mod procfs;
 mod root;
 mod steps;
 #[cfg(feature = "serde")]
 mod stored;
 mod sys;
 mod table;
+mod tree;
 mod view;
 
 pub use enter::{NewNamespaces, Prepared};
@@ -67,7 +69,9 @@ pub use mounts::{
     Attributes, Bind, Changes, Dev, Devpts, HidePid, Mount, Mounts, Mqueue, Overlay, Proc, Symlink, Sysfs, Tmpfs,
 };
 pub use probe::Facts;
-pub use root::{Node, Root};
+pub use procfs::{Procfs, Whose};
+pub use root::{DirEntry, EntryKind, Node, OpenOptions, ReadDir, Root};
 pub use steps::{Base, RootSpec, Setting, Steps, Stop};
 pub use table::{MountInfo, MountTree, MountWatch, Propagation};
+pub use tree::{Copied, Refused, Removed, TreeCopy};
 pub use view::View;

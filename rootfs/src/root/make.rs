@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, makedev, mknodat, symlinkat, unlinkat};
 use rustix::io::Errno as Refusal;
 
-use super::{Root, text};
+use super::{Root, links_for, names_directory, text};
 use crate::error::Error;
 use crate::floor::resolve::{self, Links, Make};
 use crate::floor::{Errno, Fd};
@@ -64,7 +64,7 @@ impl Root {
     #[doc(alias = "O_EXCL")]
     pub fn create_file(&self, path: impl AsRef<Path>) -> Result<File, Error> {
         let path = path.as_ref();
-        let made = self.parent(path).and_then(|(directory, name)| {
+        let made = self.parent_of_new(path).and_then(|(directory, name)| {
             resolve::made(&directory, &text(Path::new(name))?, Make::File).map(|fd| File::from(sys::owned(fd)))
         });
         made.map_err(|Errno(errno)| self.error("make", path, errno.into()))
@@ -106,22 +106,36 @@ impl Root {
         let refused = |errno: Refusal| self.error("remove", path, errno.raw_os_error());
         let (directory, name) = self.parent(path).map_err(|Errno(errno)| self.error("remove", path, errno.into()))?;
         let directory = sys::owned(directory);
-        match unlinkat(&directory, name, AtFlags::empty()) {
+        let done =
+            if names_directory(path) { Err(Refusal::ISDIR) } else { unlinkat(&directory, name, AtFlags::empty()) };
+        match done {
             Err(Refusal::ISDIR) => unlinkat(&directory, name, AtFlags::REMOVEDIR).map_err(refused),
             done => done.map_err(refused),
         }
     }
 
     fn make(&self, path: &Path, call: impl FnOnce(OwnedFd, &OsStr) -> Result<(), Refusal>) -> Result<(), Error> {
-        let (directory, name) = self.parent(path).map_err(|Errno(errno)| self.error("make", path, errno.into()))?;
+        let (directory, name) =
+            self.parent_of_new(path).map_err(|Errno(errno)| self.error("make", path, errno.into()))?;
         call(sys::owned(directory), name).map_err(|errno| self.error("make", path, errno.raw_os_error()))
     }
 
+    /// The directory that something is to be made in that is no directory, and its name.
+    fn parent_of_new<'a>(&self, path: &'a Path) -> Result<(Fd, &'a OsStr), Errno> {
+        const ISDIR: Errno = Errno(21);
+        let found = self.parent(path)?;
+        if names_directory(path) { Err(ISDIR) } else { Ok(found) }
+    }
+
     /// The directory that `path` is in, and its last name.
-    fn parent<'a>(&self, path: &'a Path) -> Result<(Fd, &'a OsStr), Errno> {
+    pub(super) fn parent<'a>(&self, path: &'a Path) -> Result<(Fd, &'a OsStr), Errno> {
+        self.parent_with(path, links_for(path))
+    }
+
+    pub(crate) fn parent_with<'a>(&self, path: &'a Path, links: Links) -> Result<(Fd, &'a OsStr), Errno> {
         let name = path.file_name().ok_or(Errno::INVAL)?;
         let above = Path::new("/").join(path.parent().unwrap_or(path));
-        let links = Links::for_target(&text(path)?);
+        text(path)?;
         Ok((resolve::place(self.number(), &text(&above)?, links)?, name))
     }
 }

@@ -3,21 +3,29 @@
 //!
 //! Man: openat2(2), path_resolution(7).
 
+mod change;
+mod dir;
 mod look;
 mod make;
 mod open;
+mod options;
+mod read;
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::io::Errno as Refusal;
 
 use crate::error::{Error, Object};
 use crate::floor::Errno;
 use crate::floor::resolve::Links;
+pub(crate) use change::set_mode_of;
+pub use dir::{DirEntry, EntryKind, ReadDir};
 pub use make::Node;
+pub use options::OpenOptions;
 
 /// A directory that we can never be led out of.
 ///
@@ -58,6 +66,42 @@ impl Root {
         Ok(Self { fd, path: path.to_owned(), changes_go_elsewhere: false })
     }
 
+    /// The directory that `fd` is open on, for reading or as a place (`O_PATH`). What errors call it is the path that it has
+    /// now, as far as /proc tells.
+    ///
+    /// # Errors
+    /// `ENOTDIR` for what is no directory; `EMFILE`.
+    pub fn from_fd(fd: impl AsFd) -> Result<Self, Error> {
+        let fd = fd.as_fd();
+        let error = |errno: Refusal| {
+            let error = Error::os("open", Object::Descriptor(fd.as_raw_fd()), errno.raw_os_error());
+            if errno == Refusal::NOTDIR { error.with_hint(NO_DIRECTORY) } else { error }
+        };
+        if FileType::from_raw_mode(fstat(fd).map_err(error)?.st_mode) != FileType::Directory {
+            return Err(error(Refusal::NOTDIR));
+        }
+        // By a descriptor of our own: how the other one is used changes nothing here.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let own = openat(fd, ".", flags, Mode::empty()).map_err(error)?;
+        let name = format!("/proc/thread-self/fd/{}", own.as_raw_fd());
+        let path = match readlinkat(CWD, name, Vec::new()) {
+            Ok(path) => OsString::from_vec(path.into_bytes()).into(),
+            Err(_) => PathBuf::from(format!("descriptor {}", fd.as_raw_fd())),
+        };
+        Ok(Self { fd: own, path, changes_go_elsewhere: false })
+    }
+
+    /// Another handle of the same root.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn try_clone(&self) -> Result<Self, Error> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = openat(&self.fd, ".", flags, Mode::empty())
+            .map_err(|errno| Error::os("open", Object::Path(self.path.clone()), errno.raw_os_error()))?;
+        Ok(Self { fd, path: self.path.clone(), changes_go_elsewhere: self.changes_go_elsewhere })
+    }
+
     /// Has [`problems_of`](Self::problems_of) look at it as the lower layer of an overlay: what is on a read-only file system
     /// can be changed there.
     #[must_use]
@@ -77,11 +121,11 @@ impl Root {
         self.fd.as_raw_fd()
     }
 
-    fn object(&self, path: &Path) -> Object {
+    pub(crate) fn object(&self, path: &Path) -> Object {
         Object::InRoot { path: path.to_owned(), root: self.path.clone() }
     }
 
-    fn error(&self, op: &'static str, path: &Path, errno: i32) -> Error {
+    pub(crate) fn error(&self, op: &'static str, path: &Path, errno: i32) -> Error {
         let error = Error::os(op, self.object(path), errno);
         let is_link =
             errno == 40 && op == "make" && text(path).is_ok_and(|path| Links::for_target(&path) == Links::Refuse);
@@ -104,4 +148,26 @@ impl AsFd for Root {
 /// A path, for the floor.
 fn text(path: &Path) -> Result<CString, Errno> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)
+}
+
+impl From<Root> for OwnedFd {
+    fn from(root: Root) -> Self {
+        root.fd
+    }
+}
+
+/// Which links a path may have that something is made or changed by.
+pub(crate) fn links_for(path: &Path) -> Links {
+    text(path).map_or(Links::Follow, |path| Links::for_target(&path))
+}
+
+/// Whether a path says of its last name that it is a directory's: "a/", "a/.".
+fn names_directory(path: &Path) -> bool {
+    let path = path.as_os_str().as_bytes();
+    path.ends_with(b"/") || path.ends_with(b"/.")
+}
+
+/// The floor's error number as that of the std half.
+pub(crate) fn refusal(errno: Errno) -> Refusal {
+    Refusal::from_raw_os_error(errno.0.into())
 }

@@ -8,6 +8,12 @@
     reason = "the helpers of tests may be as blunt as tests"
 )]
 
+mod change;
+mod copy;
 mod look;
 mod make;
+mod open;
+mod procfs;
+mod remove;
 mod resolve;
+mod support;

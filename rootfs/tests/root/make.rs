@@ -7,9 +7,11 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 
-use needs::{Scratch, isolated, needs};
+use needs::{Scratch, needs};
 use rustix::fs::{AtFlags, statat};
-use skep_rootfs::{Error, ErrorKind, Node, Root};
+use skep_rootfs::{ErrorKind, Node, Root};
+
+use crate::support::{both_ways, errno};
 
 /// A root with links of every kind, and beside it what nobody in it may reach.
 fn scratch() -> (Scratch, Root) {
@@ -25,24 +27,6 @@ fn scratch() -> (Scratch, Root) {
     symlink("/proc/self/cwd", dir.join("root/magic")).unwrap();
     let root = Root::open(dir.join("root")).unwrap();
     (dir, root)
-}
-
-/// Runs it as it is, and where openat2 is refused: a filter is a thread's.
-fn both_ways(body: impl Fn() + Sync) {
-    isolated(|| {
-        body();
-        std::thread::scope(|scope| {
-            let denied = scope.spawn(|| {
-                needs::deny(&"openat2".parse().unwrap()).unwrap();
-                body();
-            });
-            denied.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        });
-    });
-}
-
-fn errno<T>(result: Result<T, Error>) -> Option<i32> {
-    result.err().and_then(|error| error.errno())
 }
 
 #[test]
@@ -71,9 +55,9 @@ fn only_an_ordinary_file_is_opened_for_reading() {
         let (_dir, root) = scratch();
         // To open it would wait for a writer.
         root.device("/pipe", Node::Pipe, 0o644).unwrap();
-        for path in ["/pipe", "/etc"] {
+        for (path, is) in [("/pipe", "a pipe"), ("/etc", "a directory")] {
             let error = root.open_file(path).unwrap_err();
-            assert_eq!(error.problems(), [format!("{path:?} is no ordinary file")]);
+            assert_eq!(error.problems(), [format!("{path:?} is {is}, no ordinary file")]);
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
         assert_eq!(root.open_path(OsStr::from_bytes(b"a\0b")).unwrap_err().kind(), ErrorKind::Invalid);

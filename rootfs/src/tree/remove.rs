@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A tree, removed.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, openat, unlinkat};
+use rustix::io::Errno;
+
+use super::climb::{Climb, mount_of};
+use super::{Refused, in_one};
+use crate::error::Error;
+use crate::floor::resolve::Links;
+use crate::root::{Root, set_mode_of};
+
+/// What [`Root::remove_tree`] removed, and what it could not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Removed {
+    /// How many names are gone.
+    pub names: u64,
+    /// What stays, other than for what is below it.
+    pub refused: Vec<Refused>,
+}
+
+impl Root {
+    /// Removes what is at `path` with all that is in it; a link is removed, not followed.
+    ///
+    /// Nothing is crossed into that is mounted there, and a directory that is moved away meanwhile takes nothing of where it
+    /// comes to lie along. What is refused stays, and what else there is goes nevertheless. Directories of this account that
+    /// it may not write are made writable first.
+    ///
+    /// # Errors
+    /// The number of the first refusal, with all of them as the cause, a line each; `ENOENT`; `EBUSY` for what something is
+    /// mounted on; `ESTALE` if it was moved meanwhile, and `EINVAL` for the root itself.
+    /// # Kernel
+    /// The number of a mount by statx(2): Linux 5.8.
+    #[doc(alias = "rm -rf")]
+    pub fn remove_dir_all(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        in_one("remove", self.object(path), &self.remove_tree(path)?.refused)
+    }
+
+    /// As [`remove_dir_all`](Self::remove_dir_all), and tells what was done and each refusal as a value.
+    ///
+    /// # Errors
+    /// Where nothing could be done at all, or the way through the tree was lost: as [`remove_dir_all`](Self::remove_dir_all).
+    pub fn remove_tree(&self, path: impl AsRef<Path>) -> Result<Removed, Error> {
+        let path = path.as_ref();
+        let refused = |errno: Errno| self.error("remove", path, errno.raw_os_error());
+        let (directory, name) = self.parent_held(path, Links::Follow).map_err(refused)?;
+        let name = CString::new(name.as_bytes()).map_err(|_| refused(Errno::INVAL))?;
+        removed(&directory, &name).map_err(refused)
+    }
+}
+
+/// How many names of a directory are known at a time.
+const BATCH: usize = 1024;
+
+/// How often names are looked at again that others exchange meanwhile.
+const TRIES: u32 = 10_000;
+
+/// A directory on the way.
+#[derive(Default)]
+struct Level {
+    names: Vec<CString>,
+    /// What cannot be removed, and is passed over.
+    stay: HashSet<CString>,
+}
+
+struct Removal {
+    climb: Climb,
+    levels: Vec<Level>,
+    tries: u32,
+    done: Removed,
+}
+
+fn removed(directory: &OwnedFd, name: &CStr) -> Result<Removed, Errno> {
+    match unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) => return Ok(Removed { names: 1, refused: Vec::new() }),
+        Err(Errno::ISDIR) => {}
+        Err(errno) => return Err(errno),
+    }
+    let top = openat(directory, name, TOP, Mode::empty()).or_else(|errno| {
+        if errno != Errno::ACCESS {
+            return Err(errno);
+        }
+        allow(directory.as_fd(), name)?;
+        openat(directory, name, TOP, Mode::empty())
+    })?;
+    if mount_of(top.as_fd())? != mount_of(directory.as_fd())? {
+        return Err(Errno::BUSY);
+    }
+    make_writable(top.as_fd(), &fstat(&top)?);
+    let climb = Climb::new(top)?;
+    let mut removal = Removal { climb, levels: vec![Level::default()], tries: TRIES, done: Removed::default() };
+    removal.run()?;
+    let mut done = removal.done;
+    if done.refused.is_empty() {
+        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            Ok(()) => done.names += 1,
+            Err(errno) => done.refused.push(Refused { path: "".into(), what: REMOVING, errno: errno.raw_os_error() }),
+        }
+    }
+    Ok(done)
+}
+
+const TOP: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const REMOVING: &str = "removing it";
+
+impl Removal {
+    fn run(&mut self) -> Result<(), Errno> {
+        loop {
+            let Some(level) = self.levels.last_mut() else { return Ok(()) };
+            if let Some(name) = level.names.pop() {
+                self.name(name);
+                continue;
+            }
+            match self.climb.names(BATCH, |name| level.stay.contains(name)) {
+                Ok(names) if !names.is_empty() => {
+                    level.names = names;
+                    continue;
+                }
+                Ok(_) => {}
+                Err(errno) => self.refuse(c"", "reading it", errno),
+            }
+            if self.climb.is_at_top() {
+                return Ok(());
+            }
+            self.leave()?;
+        }
+    }
+
+    fn name(&mut self, name: CString) {
+        let first = match unlinkat(self.climb.here(), &name, AtFlags::empty()) {
+            Ok(()) => {
+                self.done.names += 1;
+                return;
+            }
+            Err(Errno::NOENT) => return,
+            Err(errno) => errno,
+        };
+        // What may not be removed may be a directory of which much may.
+        if !matches!(first, Errno::ISDIR | Errno::PERM | Errno::ACCESS) {
+            return self.stays(name, first);
+        }
+        match self.enter(&name) {
+            Ok(()) => self.levels.push(Level::default()),
+            Err(Errno::NOENT) => {}
+            // It was a directory a moment ago, or it never was one.
+            Err(Errno::NOTDIR | Errno::LOOP) if first == Errno::ISDIR => self.again(name, Errno::STALE),
+            Err(Errno::NOTDIR | Errno::LOOP) => self.stays(name, first),
+            Err(Errno::XDEV) => self.stays(name, Errno::BUSY),
+            Err(errno) => self.stays(name, errno),
+        }
+    }
+
+    fn enter(&mut self, name: &CStr) -> Result<(), Errno> {
+        let found = match self.climb.down(name) {
+            Err(Errno::ACCESS) => {
+                allow(self.climb.here(), name)?;
+                self.climb.down(name)?
+            }
+            found => found?,
+        };
+        make_writable(self.climb.here(), &found);
+        Ok(())
+    }
+
+    /// Up from a directory that has nothing more to remove, and away with it.
+    fn leave(&mut self) -> Result<(), Errno> {
+        let name = self.climb.up()?;
+        let left = self.levels.pop().unwrap_or_default();
+        if !left.stay.is_empty() {
+            // It stays for what is in it, which is said already.
+            self.pass(name);
+            return Ok(());
+        }
+        match unlinkat(self.climb.here(), &name, AtFlags::REMOVEDIR) {
+            Ok(()) => self.done.names += 1,
+            Err(Errno::NOENT) => {}
+            // Somebody has put more into it, or something else in its place.
+            Err(errno @ (Errno::NOTEMPTY | Errno::NOTDIR)) => self.again(name, errno),
+            Err(errno) => self.stays(name, errno),
+        }
+        Ok(())
+    }
+
+    fn again(&mut self, name: CString, errno: Errno) {
+        if self.tries == 0 {
+            return self.stays(name, errno);
+        }
+        self.tries -= 1;
+        if let Some(level) = self.levels.last_mut() {
+            level.names.push(name);
+        }
+    }
+
+    fn stays(&mut self, name: CString, errno: Errno) {
+        self.refuse(&name, REMOVING, errno);
+        self.pass(name);
+    }
+
+    fn pass(&mut self, name: CString) {
+        if let Some(level) = self.levels.last_mut() {
+            level.stay.insert(name);
+        }
+    }
+
+    fn refuse(&mut self, name: &CStr, what: &'static str, errno: Errno) {
+        let path = self.climb.path_of(name);
+        self.done.refused.push(Refused { path, what, errno: errno.raw_os_error() });
+        if name.is_empty() {
+            self.pass(CString::default());
+        }
+    }
+}
+
+/// Has a directory of this account be one that it may write.
+fn make_writable(directory: BorrowedFd<'_>, found: &Stat) {
+    if found.st_mode & 0o700 != 0o700 && found.st_uid == rustix::process::geteuid().as_raw() {
+        // Where it does not help, what comes after is refused, and said.
+        let _unchanged = fchmod(directory, Mode::from_raw_mode(found.st_mode & 0o7777 | 0o700));
+    }
+}
+
+/// The same for one that may not even be opened.
+fn allow(above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let place = openat(above, OsStr::from_bytes(name.to_bytes()), flags, Mode::empty())?;
+    let found = fstat(&place)?;
+    if found.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(Errno::ACCESS);
+    }
+    set_mode_of(place.as_fd(), found.st_mode & 0o7777 | 0o700)
+}
