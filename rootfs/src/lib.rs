@@ -6,11 +6,15 @@
 //! a directory or memory, and where what is changed in it goes ([`Changes`]). [`Steps`] are made from both: a list that can
 //! be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing in a root
 //! is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is the same
-//! for files, and tells beforehand what it and this machine lack for mounts. [`View`] is a copy-on-write root of this
-//! machine's own files, made from what is mounted on it.
 //!
+//! [`Account`]); it tells beforehand what it and this machine lack for mounts. [`View`] is a copy-on-write root of this
 //! [`MountInfo`] is a line of the table of mounts, [`MountTree`] the tree that they are, [`MountWatch`] tells of changes.
 //! [`MountNamespace`] attaches mounts in the namespace of a process that lives already. [`Steps::prepare`] is for programs
+//! [`Pty`] a terminal in a devpts that is given.
+//! for files and whole trees ([`TreeCopy`]), and for the small files that programs look themselves up in ([`Hosts`],
+//! for files, and tells beforehand what it and this machine lack for mounts. [`View`] is a copy-on-write root of this
+//! machine's own files, made from what is mounted on it ([`MountInfo`]). [`Procfs`] is a proc that can be believed, and
+//! machine's own files, made from what is mounted on it.
 //! that std's `Command` starts, [`Facts`] tells what this kernel has.
 //!
 //! ```
@@ -53,6 +57,7 @@ mod living;
 mod mounts;
 mod probe;
 mod procfs;
+mod pty;
 mod root;
 mod steps;
 #[cfg(feature = "serde")]
@@ -61,6 +66,7 @@ mod sys;
 mod table;
 mod tree;
 mod view;
+mod write;
 
 pub use enter::{NewNamespaces, Prepared};
 pub use error::{Error, ErrorKind, Object};
@@ -70,8 +76,10 @@ pub use mounts::{
 };
 pub use probe::Facts;
 pub use procfs::{Procfs, Whose};
+pub use pty::{Pty, RawMode};
 pub use root::{DirEntry, EntryKind, Node, OpenOptions, ReadDir, Root};
 pub use steps::{Base, RootSpec, Setting, Steps, Stop};
 pub use table::{MountInfo, MountTree, MountWatch, Propagation};
 pub use tree::{Copied, Refused, Removed, TreeCopy};
 pub use view::View;
+pub use write::{Account, Group, Hosts, MachineId, ResolvConf};

@@ -14,6 +14,8 @@ mod look;
 mod make;
 mod open;
 mod procfs;
+mod pty;
 mod remove;
 mod resolve;
 mod support;
+mod write;
