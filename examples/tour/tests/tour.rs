@@ -225,5 +225,39 @@ fn a_hostile_tree_is_walked_and_not_left() {
         }
     });
     let lines = include_str!("../src/bin/32_safe_walk.rs").lines().filter(|line| !line.starts_with("//"));
+
+fn a_tree_of_mapped_ids_is_copied_and_removed_by_an_ordinary_user() {
+    use std::os::unix::fs::MetadataExt;
+
+    use skep::ns::{IdMap, Namespaces, Spawn};
+
+    needs!(user, userns, subids, program("chown"));
+    isolated(|| {
+        let dir = needs::Scratch::new();
+        let passwd = fs::read_to_string("/etc/passwd").unwrap();
+        let uid = fs::metadata("/proc/self").unwrap().uid().to_string();
+        let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid)).unwrap();
+        let account = line.split(':').next().unwrap();
+        let tree = dir.join("tree");
+        let make = "mkdir -p $0/inner && echo text >$0/inner/file && chown -R 1000:1000 $0/inner && chmod 700 $0/inner";
+        let inside = Namespaces::new().user(IdMap::from_subid(account).unwrap());
+        let made = Spawn::new("/bin/sh").args(["-c", make]).arg(&tree).namespaces(inside).status().unwrap();
+        assert!(made.success());
+        assert_ne!(fs::metadata(tree.join("inner")).unwrap().uid().to_string(), uid);
+        // Who it belongs to in name only cannot do it.
+        assert!(fs::remove_dir_all(&tree).is_err());
+        let run = |arguments: &[&std::path::Path]| {
+            let program = env!("CARGO_BIN_EXE_35_rootless_tree");
+            let out = Command::new(program).args(arguments).env("USER", account).output().unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        };
+        let copy = dir.join("copy");
+        run(&["copy".as_ref(), &tree, &copy]);
+        let (one, other) = (fs::metadata(tree.join("inner")).unwrap(), fs::metadata(copy.join("inner")).unwrap());
+        assert_eq!((one.uid(), one.gid(), one.mode()), (other.uid(), other.gid(), other.mode()));
+        run(&["remove".as_ref(), &tree, &copy]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    });
+    let lines = include_str!("../src/bin/35_rootless_tree.rs").lines().filter(|line| !line.starts_with("//"));
     assert!(lines.count() < 60);
 }

@@ -128,7 +128,7 @@ impl Root {
     pub(crate) fn error(&self, op: &'static str, path: &Path, errno: i32) -> Error {
         let error = Error::os(op, self.object(path), errno);
         let is_link =
-            errno == 40 && op == "make" && text(path).is_ok_and(|path| Links::for_target(&path) == Links::Refuse);
+            errno == 40 && op != "open" && text(path).is_ok_and(|path| Links::for_target(&path) == Links::Refuse);
         if is_link { error.with_hint(NO_LINKS) } else { error }
     }
 }

@@ -161,6 +161,9 @@ impl OpenOptions {
     }
 }
 
+/// What is said of a link that leads nowhere, where a file was to be made.
+const NO_END: &str = "it is a link that leads nowhere, at whose other end nothing is made";
+
 /// How often a name is looked for and made again, when others make and remove it meanwhile.
 const TRIES: u32 = 64;
 
@@ -196,6 +199,9 @@ impl Root {
                 Ok(file) => return Ok(file),
                 // Made by somebody else since the look, or a link that leads nowhere.
                 Err(Refusal::EXIST) if !options.create_new && !self.is_link(path) => {}
+                Err(Refusal::EXIST) if !options.create_new => {
+                    return Err(refused(Refusal::EXIST).with_hint(NO_END));
+                }
                 Err(errno) => return Err(refused(errno)),
             }
         }

@@ -8,7 +8,7 @@
 //! What is refused does not end the work: it is listed, so that everything is known at the end.
 //!
 //! Trees that belong to the ids of a user namespace are removed and copied by whoever is root in it: all of this is for
-//! any process, and such a one has the rights (`32_rootless_tree` of the tour is a program that does so).
+//! any process, and such a one has the rights (`35_rootless_tree` of the tour is a program that does so).
 //!
 //! Man: unlinkat(2), copy_file_range(2), xattr(7), user_namespaces(7).
 

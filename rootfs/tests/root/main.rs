@@ -12,10 +12,13 @@ mod change;
 mod copy;
 mod look;
 mod make;
+mod messages;
 mod open;
 mod procfs;
 mod pty;
 mod remove;
 mod resolve;
+#[path = "../steps/said.rs"]
+mod said;
 mod support;
 mod write;

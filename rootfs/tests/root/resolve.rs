@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -61,23 +61,7 @@ proptest! {
         paths in proptest::collection::vec(a_path(), 12),
     ) {
         needs!(syscall("openat2"));
-        let dir = Scratch::new();
-        let top = dir.join("top/root");
-        fs::create_dir_all(&top).unwrap();
-        // Outside are the same names, for a way out to be seen.
-        for name in ["top/a", "top/b/c", "a/b", "c"] {
-            fs::create_dir_all(dir.join(name)).unwrap();
-        }
-        for (path, entry) in entries {
-            let path = top.join(path);
-            // What does not fit to what is there already is left out.
-            let done = match entry {
-                Entry::Directory => fs::create_dir_all(path),
-                Entry::File => fs::OpenOptions::new().write(true).create_new(true).open(path).map(drop),
-                Entry::Link(to) => symlink(to, path),
-            };
-            drop(done);
-        }
+        let (_dir, top) = tree_of(entries);
         let root = fs::File::open(&top).unwrap();
         let root = std::os::fd::AsRawFd::as_raw_fd(&root);
         for path in paths {
@@ -88,6 +72,61 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn both_find_what_a_process_finds_whose_root_it_is(
+        entries in proptest::collection::vec(an_entry(), 0..14),
+        paths in proptest::collection::vec(a_path(), 12),
+    ) {
+        needs!(root, syscall("statx"));
+        let (_dir, top) = tree_of(entries);
+        let root = fs::File::open(&top).unwrap();
+        let root = std::os::fd::AsRawFd::as_raw_fd(&root);
+        for path in paths {
+            let text = CString::new(path.clone()).unwrap();
+            let found = found_in_chroot(&top, &path);
+            prop_assert_eq!(identity(place(root, &text, Links::Follow)), found, "{:?}", path);
+            prop_assert_eq!(identity(walk(root, &text, Links::Follow)), found, "{:?}", path);
+        }
+    }
+}
+
+/// A directory, and a root in it that has these entries.
+fn tree_of(entries: Vec<(String, Entry)>) -> (Scratch, PathBuf) {
+    let dir = Scratch::new();
+    let top = dir.join("top/root");
+    fs::create_dir_all(&top).unwrap();
+    // Outside are the same names, for a way out to be seen.
+    for name in ["top/a", "top/b/c", "a/b", "c"] {
+        fs::create_dir_all(dir.join(name)).unwrap();
+    }
+    for (path, entry) in entries {
+        let path = top.join(path);
+        // What does not fit to what is there already is left out.
+        let done = match entry {
+            Entry::Directory => fs::create_dir_all(path),
+            Entry::File => fs::OpenOptions::new().write(true).create_new(true).open(path).map(drop),
+            Entry::Link(to) => symlink(to, path),
+        };
+        drop(done);
+    }
+    (dir, top)
+}
+
+/// What a process finds whose root it is, by the kernel's own resolution of the path: a thread does that has called chroot.
+fn found_in_chroot(top: &Path, path: &str) -> Result<(u64, u64), Errno> {
+    thread::scope(|scope| {
+        let life = scope.spawn(|| {
+            // The thread's own from here on: root and working directory are a process's otherwise.
+            skep_rootfs::floor::sys::unshare_mounts().unwrap();
+            rustix::process::chroot(top).unwrap();
+            rustix::process::chdir("/").unwrap();
+            let found = statx(CWD, path, AtFlags::empty(), StatxFlags::INO);
+            found.map(|found| (rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino))
+        });
+        let found = life.join().unwrap();
+        found.map_err(|errno| Errno(u16::try_from(errno.raw_os_error()).unwrap()))
+    })
 }
 
 /// All that is below a directory, by mount and number, and itself.
