@@ -174,8 +174,8 @@ impl Procfs {
 
     /// Refuses what lies over the link of `place`, whose name goes to a call that cannot look itself.
     pub(crate) fn demand_link(&self, place: BorrowedFd<'_>) -> Result<(), Errno> {
-        let link = openat(self.descriptors()?, place.as_raw_fd().to_string(), PLACE, Mode::empty())?;
-        self.demand_own(link.as_fd())
+        let link = Path::new("fd").join(place.as_raw_fd().to_string());
+        self.within(Whose::Thread, &link, PLACE).map(drop)
     }
 
     /// The links to this thread's descriptors, for calls that take a name alone.

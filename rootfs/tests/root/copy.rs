@@ -58,6 +58,7 @@ fn xattr(path: &Path, name: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn a_copy_is_what_it_was_copied_from() {
+    needs!(syscall("statx"));
     both_ways(|| {
         let (dir, root) = scratch();
         let from = dir.join("root/from");
@@ -92,6 +93,7 @@ fn a_copy_is_what_it_was_copied_from() {
 
 #[test]
 fn holes_stay_holes() {
+    needs!(syscall("statx"));
     isolated(|| {
         let (dir, root) = scratch();
         let file = fs::File::create(dir.join("root/from/sparse")).unwrap();
@@ -119,7 +121,7 @@ fn holes_stay_holes() {
 
 #[test]
 fn owners_capabilities_and_devices_are_copied_by_root() {
-    needs!(root);
+    needs!(root, syscall("statx"));
     both_ways(|| {
         let (dir, root) = scratch();
         let file = dir.join("root/from/inner/file");
@@ -146,7 +148,7 @@ fn owners_capabilities_and_devices_are_copied_by_root() {
 
 #[test]
 fn what_is_not_copied_is_listed() {
-    needs!(root);
+    needs!(root, syscall("statx"));
     isolated(|| {
         let (dir, root) = scratch();
         for name in ["mounted", "inner/to"] {
@@ -174,7 +176,7 @@ fn what_is_not_copied_is_listed() {
 
 #[test]
 fn a_user_is_told_what_could_not_be_kept() {
-    needs!(user);
+    needs!(user, syscall("statx"));
     let (_dir, root) = scratch();
     let etc = Root::open("/etc").unwrap();
     let copied = TreeCopy::new().copy(&etc, "pam.d", &root, "to").unwrap();
@@ -186,6 +188,7 @@ fn a_user_is_told_what_could_not_be_kept() {
 
 #[test]
 fn a_tree_may_be_deeper_than_a_path_is_long() {
+    needs!(syscall("statx"));
     isolated_for(Duration::from_secs(120), || {
         let (dir, root) = scratch();
         setrlimit(Resource::Nofile, Rlimit { current: Some(32), maximum: Some(32) }).unwrap();

@@ -4,13 +4,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use needs::Scratch;
+use needs::{Scratch, needs};
 use skep_rootfs::{Account, Hosts, Node, OpenOptions, Pty, Root, TreeCopy};
 
 use crate::said;
 
 #[test]
 fn of_files_and_trees() {
+    needs!(syscall("statx"));
     let dir = Scratch::new();
     fs::create_dir_all(dir.join("root/etc/inner")).unwrap();
     symlink("../etc", dir.join("root/dev")).unwrap();

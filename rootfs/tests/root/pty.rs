@@ -21,7 +21,7 @@ fn devpts() -> Scratch {
 
 #[test]
 fn a_terminal_is_made_in_the_devpts_that_is_given() {
-    needs!(root);
+    needs!(root, syscall("statx"));
     isolated(|| {
         let dir = devpts();
         let pty = Pty::open_in(File::open(dir.path()).unwrap()).unwrap();
@@ -50,7 +50,7 @@ fn a_terminal_is_made_in_the_devpts_that_is_given() {
 /// CVE-2025-52565: what is laid where a terminal is made.
 #[test]
 fn what_lies_over_ptmx_or_is_no_devpts_is_refused() {
-    needs!(root);
+    needs!(root, syscall("statx"));
     isolated(|| {
         let dir = devpts();
         let other = devpts();
@@ -78,7 +78,7 @@ fn what_lies_over_ptmx_or_is_no_devpts_is_refused() {
 
 #[test]
 fn raw_mode_ends_with_its_guard() {
-    needs!(root);
+    needs!(root, syscall("statx"));
     isolated(|| {
         let dir = devpts();
         let pty = Pty::open_in(File::open(dir.path()).unwrap()).unwrap();

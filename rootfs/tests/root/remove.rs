@@ -33,6 +33,7 @@ fn directory(at: impl std::os::fd::AsFd, name: &str) -> OwnedFd {
 
 #[test]
 fn a_tree_is_removed_and_what_its_links_lead_to_is_not() {
+    needs!(syscall("statx"));
     let (dir, root) = scratch();
     symlink(dir.join("canary"), dir.join("root/tree/absolute")).unwrap();
     symlink("../../canary/inner", dir.join("root/tree/inner/up")).unwrap();
@@ -50,6 +51,7 @@ fn a_tree_is_removed_and_what_its_links_lead_to_is_not() {
 /// 3,000 directories in each other is a path of more than PATH_MAX, and more than a process may have open.
 #[test]
 fn a_tree_may_be_deeper_than_a_path_is_long_and_wider_than_a_batch() {
+    needs!(syscall("statx"));
     isolated_for(std::time::Duration::from_secs(300), || {
         let (dir, root) = scratch();
         let limit = Rlimit { current: Some(32), maximum: Some(32) };
@@ -72,7 +74,7 @@ fn a_tree_may_be_deeper_than_a_path_is_long_and_wider_than_a_batch() {
 
 #[test]
 fn what_is_refused_is_listed_and_the_rest_is_gone() {
-    needs!(root);
+    needs!(root, syscall("statx"));
     isolated(|| {
         let (dir, root) = scratch();
         for name in ["other", "mounted", "inner/mounted"] {
@@ -110,7 +112,7 @@ fn what_is_refused_is_listed_and_the_rest_is_gone() {
 
 #[test]
 fn directories_of_ones_own_that_are_closed_are_removed() {
-    needs!(user);
+    needs!(user, syscall("statx"));
     isolated(|| {
         let (dir, root) = scratch();
         fs::create_dir_all(dir.join("root/tree/shut/inner")).unwrap();
@@ -177,6 +179,7 @@ fn naive(path: &Path) {
 /// CVE-2022-21658's kind.
 #[test]
 fn nothing_outside_is_removed_while_names_are_exchanged() {
+    needs!(syscall("statx"));
     isolated_for(std::time::Duration::from_secs(300), || {
         assert!(is_led_out(50_000, |root, path| naive(&root.path().join(path))), "the race is no race");
         assert!(!is_led_out(needs::rounds(2000), |root, path| drop(root.remove_dir_all(path))));
@@ -186,6 +189,7 @@ fn nothing_outside_is_removed_while_names_are_exchanged() {
 /// ".." of a directory that is moved away leads to where it comes to lie.
 #[test]
 fn a_directory_that_is_moved_out_takes_nothing_along() {
+    needs!(syscall("statx"));
     isolated_for(std::time::Duration::from_secs(300), || {
         let (dir, root) = scratch();
         let stop = AtomicBool::new(false);
