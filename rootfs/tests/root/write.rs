@@ -70,6 +70,7 @@ fn nothing_that_is_given_becomes_a_line_of_its_own() {
         ResolvConf::new().option("a b").write_to(&root).unwrap_err(),
         Account::new(evil, 1, 1).add_to(&root).unwrap_err(),
         Account::new("a", 1, 1).comment(evil).add_to(&root).unwrap_err(),
+        Account::new("a", 1, 1).comment("x\nroot2").add_to(&root).unwrap_err(),
         Account::new("a", 1, 1).home("/x:y").add_to(&root).unwrap_err(),
         Account::new("a", 1, u32::MAX).add_to(&root).unwrap_err(),
         Group::new("a", 1).member("b,c").add_to(&root).unwrap_err(),

@@ -9,7 +9,7 @@
 use std::env;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use skep::ns::{IdMap, Namespaces, Spawn};
@@ -33,8 +33,9 @@ fn main() -> ExitCode {
 fn again_as_root(arguments: &[OsString]) -> Result<u8, Failure> {
     let account = env::var("USER")?;
     let inside = Namespaces::new().user(IdMap::from_subid(&account)?);
-    let again = Spawn::new(env::current_exe()?).arg(INSIDE).args(arguments.iter().cloned()).namespaces(inside);
-    Ok(again.status()?.shell_code().unwrap_or(u8::MAX))
+    let mut again = Spawn::new(env::current_exe()?);
+    let status = again.arg(INSIDE).args(arguments.iter().cloned()).namespaces(inside).status()?;
+    Ok(status.shell_code().unwrap_or(u8::MAX))
 }
 
 fn work(arguments: &[OsString]) -> Result<(), Failure> {
@@ -54,6 +55,6 @@ fn work(arguments: &[OsString]) -> Result<(), Failure> {
 
 fn parent(path: &OsStr) -> Result<(Root, PathBuf), Failure> {
     let path = env::current_dir()?.join(path);
-    let name = path.file_name().ok_or("a tree has a name")?;
-    Ok((Root::open(path.parent().unwrap_or(Path::new("/")))?, name.into()))
+    let above = path.parent().ok_or("a tree has a name")?;
+    Ok((Root::open(above)?, path.file_name().unwrap_or_default().into()))
 }
