@@ -36,8 +36,10 @@ use work::{Done, Failure, Part, Task, Work};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let there = MountNamespace::of_process(pidfd_of(4711)?)?;
 /// let music = there.attach(&Bind::new("/srv/music", "/media/music").read_only().create_target())?;
-/// // Later, or in another program: it is a value.
-/// there.remove(&music)?;
+/// // Later, or in another program: it is a value. There is none where an optional source is absent.
+/// if let Some(music) = music {
+///     there.remove(&music)?;
+/// }
 /// # Ok(())
 /// # }
 /// ```

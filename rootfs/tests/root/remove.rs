@@ -126,8 +126,8 @@ fn directories_of_ones_own_that_are_closed_are_removed() {
 }
 
 /// Removes trees by `remove` while a directory in them is exchanged for a link that leads out; tells whether something
-/// outside was removed, and ends with that.
-fn is_led_out(rounds: u32, remove: impl Fn(&Root, &Path)) -> bool {
+/// outside was removed, and ends with that. `remove` is given what waits for the next exchange.
+fn is_led_out(rounds: u32, remove: impl Fn(&Root, &Path, &dyn Fn())) -> bool {
     let dir = Scratch::new();
     let mut is_hit = false;
     for name in ["root", "outside/x"] {
@@ -147,11 +147,14 @@ fn is_led_out(rounds: u32, remove: impl Fn(&Root, &Path)) -> bool {
         for _ in 0..rounds {
             fs::create_dir_all(dir.join("root/tree/a/x/y")).unwrap_or_default();
             fs::create_dir_all(dir.join("root/tree/b/x")).unwrap_or_default();
-            let before = turns.load(Ordering::Relaxed);
-            while turns.load(Ordering::Relaxed) == before {
-                thread::yield_now();
-            }
-            remove(&root, Path::new("tree"));
+            let exchanged = || {
+                let before = turns.load(Ordering::Relaxed);
+                while turns.load(Ordering::Relaxed) == before {
+                    thread::yield_now();
+                }
+            };
+            exchanged();
+            remove(&root, Path::new("tree"), &exchanged);
             is_hit = !dir.join("outside/x/file").exists();
             if is_hit {
                 break;
@@ -162,13 +165,13 @@ fn is_led_out(rounds: u32, remove: impl Fn(&Root, &Path)) -> bool {
     is_hit
 }
 
-/// The textbook's: asks what it is, then goes in by the path.
-fn naive(path: &Path) {
+/// The textbook's: asks what it is, then goes in by the path. In between it is as slow as a machine can be.
+fn naive(path: &Path, slowly: &dyn Fn()) {
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
         let path = entry.path();
         if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
-            thread::yield_now();
-            naive(&path);
+            slowly();
+            naive(&path, slowly);
             drop(fs::remove_dir(&path));
         } else {
             drop(fs::remove_file(&path));
@@ -181,8 +184,8 @@ fn naive(path: &Path) {
 fn nothing_outside_is_removed_while_names_are_exchanged() {
     needs!(syscall("statx"));
     isolated_for(std::time::Duration::from_secs(300), || {
-        assert!(is_led_out(50_000, |root, path| naive(&root.path().join(path))), "the race is no race");
-        assert!(!is_led_out(needs::rounds(2000), |root, path| drop(root.remove_dir_all(path))));
+        assert!(is_led_out(50_000, |root, path, slowly| naive(&root.path().join(path), slowly)), "the race is no race");
+        assert!(!is_led_out(needs::rounds(2000), |root, path, _| drop(root.remove_dir_all(path))));
     });
 }
 

@@ -2,6 +2,7 @@
 //! A machine whose own null and proc are not what their names promise, and a root that is a link.
 
 use std::fs;
+use std::io::Read;
 
 use needs::{isolated, needs};
 use skep_rootfs::{Bind, Error, Mounts, Root, RootSpec, Setting, Steps, Tmpfs};
@@ -70,9 +71,20 @@ fn a_file_of_a_root_is_read_by_a_proc_that_is_one() {
         }
         let forge = Mounts::new().add(Bind::new(tree.beside("proc"), "/proc"));
         let root = Root::open(tree.join("")).unwrap();
-        let refused = live(&Steps::new(None, &forge, Setting::default()), |_| root.open_file("/file").unwrap_err());
-        assert_eq!(refused.unwrap().errno(), Some(19));
-        assert!(root.open_file("/file").is_ok());
+        let read = || {
+            let mut text = String::new();
+            root.open_file("/file")?.read_to_string(&mut text).unwrap();
+            Ok::<_, skep_rootfs::Error>(text)
+        };
+        // A forged proc is seen through, and another one made; where that is refused too there is none to go by.
+        for (denied, read_as) in [(NOTHING, Ok("text")), ("openat2", Ok("text")), ("fsopen", Err(Some(18)))] {
+            let forged = live(&Steps::new(None, &forge, Setting::default()), |_| {
+                needs::deny(&denied.parse().unwrap()).unwrap();
+                read().map_err(|error| error.errno())
+            });
+            assert_eq!(forged.unwrap().as_deref(), read_as.as_ref().map(|text| *text), "{denied}");
+        }
+        assert_eq!(read().unwrap(), "text");
     });
 }
 
