@@ -57,6 +57,8 @@ impl Spec {
             own_net: self.namespaces.contains(NamespaceKind::Net),
             own_pid: self.namespaces.contains(NamespaceKind::Pid),
             own_ipc: self.namespaces.contains(NamespaceKind::Ipc),
+            // It is made after the mounts: version 1 takes a namespace's tops from its maker's groups at that moment.
+            own_cgroup: false,
             groups_mapped: id_map.is_none_or(|map| map.outside_gid(TTY).is_some()),
         }
     }

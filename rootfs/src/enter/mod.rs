@@ -9,7 +9,8 @@
 mod own;
 mod prepared;
 
-use crate::error::Error;
+use crate::error::{Error, Object};
+use crate::floor::{Errno, sys};
 use crate::steps::Steps;
 pub(crate) use own::OwnUser;
 pub use prepared::Prepared;
@@ -35,28 +36,45 @@ pub enum NewNamespaces {
 }
 
 impl Steps {
-    /// The steps as a finished list, for the child that std's `Command` makes before its exec.
+    /// The steps as a finished list, for the child that std's `Command` makes before its exec, with what must be made before
+    /// them: [`make_trees`](Self::make_trees).
     ///
     /// # Errors
-    /// `Exhausted` where there is no descriptor left: what stops the child is told through a pipe.
+    /// What could not be made; `Exhausted` where there is no descriptor left: what stops the child is told through a pipe.
+    /// # Privileges
+    /// None, but for what is made before.
     #[doc(alias = "pre_exec")]
     pub fn prepare(&self, new: NewNamespaces) -> Result<Prepared, Error> {
-        Prepared::new(self.clone(), new)
+        Prepared::new(self, new)
     }
 
-    /// Puts the **calling thread** into a new mount namespace, for good, and performs the steps there: what paths mean to
-    /// it, its root and its working directory are its own from now on. No other thread's are changed.
+    /// Puts the **calling thread** into a new mount namespace, for good, and performs the steps there, with what must be made
+    /// before them: what paths mean to it, its root and its working directory are its own from now on. No other thread's are
+    /// changed.
     ///
-    /// What [`enter`](Self::enter) does, with a sentence when it fails; then the thread is half way, and good for nothing.
+    /// When it fails the thread is half way, and good for nothing but to tell of it.
     ///
     /// # Errors
     /// The step that failed, in its words, with a hint where we are sure.
     /// # Privileges
     /// `CAP_SYS_ADMIN` over the mount namespace.
     /// # Kernel
-    /// As [`enter`](Self::enter). See unshare(2).
+    /// Linux 5.10. Newer calls are used where they are there: see [`Bind`](crate::Bind). See unshare(2).
+    #[doc(alias = "pivot_root")]
     #[doc(alias = "unshare")]
     pub fn enter_mounts(&self) -> Result<(), Error> {
-        self.enter().map_err(|stop| self.error(stop))
+        let trees = self.make_trees()?;
+        sys::unshare_mounts().map_err(|Errno(errno)| not_made("a new mount namespace", errno.into(), true))?;
+        trees.steps().perform().map_err(|stop| self.error(stop))
+    }
+}
+
+/// Namespaces that were not made; `others` are there that an ordinary account could have.
+fn not_made(what: &'static str, errno: i32, others: bool) -> Error {
+    let error = Error::os("make", Object::Named(what), errno);
+    match (errno == i32::from(Errno::PERM.0), others) {
+        (true, true) => error.with_hint("without CAP_SYS_ADMIN it takes NewNamespaces::UserAndMounts"),
+        (true, false) => error.with_hint("this machine may refuse user namespaces to ordinary accounts"),
+        _ => error,
     }
 }

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::own::Half;
-use super::{NewNamespaces, OwnUser};
+use super::{NewNamespaces, OwnUser, not_made};
 use crate::error::{Error, Object};
 use crate::floor::{Errno, sys};
-use crate::steps::{Steps, Stop};
+use crate::steps::{Steps, Stop, Trees};
 
 /// What [`Steps::prepare`] answers: steps to be performed by a child, in namespaces that it makes for itself.
+///
+/// Any number of children, one after another or at a time, may perform them. Where [something had to be made
+/// first](Steps::need_preparing) it is one child: what was attached once cannot be attached again (`EINVAL`).
 ///
 /// ```
 /// use std::os::unix::process::CommandExt;
@@ -39,7 +42,8 @@ use crate::steps::{Steps, Stop};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    steps: Arc<Steps>,
+    /// The steps, and what was made for them: it must stay open.
+    trees: Arc<Trees>,
     way: Way,
     /// What stopped the child: it writes, we read.
     told: Arc<(OwnedFd, OwnedFd)>,
@@ -57,7 +61,7 @@ const MAKE: u16 = u16::MAX;
 const MAP: u16 = u16::MAX - 1;
 
 impl Prepared {
-    pub(super) fn new(steps: Steps, new: NewNamespaces) -> Result<Self, Error> {
+    pub(super) fn new(steps: &Steps, new: NewNamespaces) -> Result<Self, Error> {
         let way = match new {
             NewNamespaces::Mounts => Way::Mounts,
             NewNamespaces::UserAndMounts { uid, gid } => Way::User(Arc::new(OwnUser::new(uid, gid))),
@@ -65,7 +69,8 @@ impl Prepared {
         };
         let told = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
             .map_err(|errno| Error::os("make", Object::Named("a pipe"), errno.raw_os_error()))?;
-        Ok(Self { steps: Arc::new(steps), way, told: Arc::new(told) })
+        let trees = Arc::new(steps.make_trees()?);
+        Ok(Self { trees, way, told: Arc::new(told) })
     }
 
     /// Makes the namespaces and performs the steps, on the **calling thread**: for the closure of `CommandExt::pre_exec`,
@@ -83,7 +88,7 @@ impl Prepared {
     /// # Privileges
     /// `CAP_SYS_ADMIN`, but for [`NewNamespaces::UserAndMounts`].
     /// # Kernel
-    /// As [`Steps::enter`]. See unshare(2).
+    /// As [`Steps::enter_mounts`]. See unshare(2).
     pub fn apply(&self) -> io::Result<()> {
         self.perform().map_err(|stop| {
             let mut bytes = [0; 8];
@@ -108,7 +113,7 @@ impl Prepared {
             })?,
             Way::Here => {}
         }
-        self.steps.perform()
+        self.trees.steps().perform()
     }
 
     /// Why a start failed: the step that stopped the child, in its words; or `error` itself, if none did.
@@ -128,16 +133,9 @@ impl Prepared {
             errno: i32::from_ne_bytes(rest),
         };
         match stop.step {
-            MAKE => {
-                let error = Error::os("make", Object::Named("new namespaces"), stop.errno);
-                let hint = match &self.way {
-                    Way::User(_) => "this machine may refuse user namespaces to ordinary accounts",
-                    _ => "without CAP_SYS_ADMIN it takes NewNamespaces::UserAndMounts",
-                };
-                if stop.errno == i32::from(Errno::PERM.0) { error.with_hint(hint) } else { error }
-            }
+            MAKE => not_made("new namespaces", stop.errno, !matches!(self.way, Way::User(_))),
             MAP => Error::os("map", Object::Named("the ids of a new user namespace"), stop.errno),
-            _ => self.steps.error(stop),
+            _ => self.trees.steps().error(stop),
         }
     }
 }

@@ -89,7 +89,7 @@ fn bound(room: &mut Room, top: &Fd, node: &Node) -> Result<(), Failure> {
         room,
         source.number(),
         &Place { fd, path: c"" },
-        Manner { attributes: 0, recursive: false, deep: false },
+        Manner { attributes: 0, below: 0, recursive: false },
     )?;
     // By its name again, which leads onto the mount now: nobody but us sees this tree yet.
     let bound = sys::openat(top.number(), node.name, open::PATH | open::NOFOLLOW, 0);

@@ -32,9 +32,10 @@ pub mod step;
 pub mod sys;
 pub(crate) mod text;
 
+pub use attach::New;
 pub use code::WORDS;
 pub use fd::Fd;
 pub use overlay::{Changes, Layers};
 pub use room::{Failure, Part, Room};
-pub use step::{BindFlags, FileSystem, Step};
+pub use step::{BindFlags, Step};
 pub use sys::Errno;

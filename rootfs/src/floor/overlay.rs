@@ -18,8 +18,8 @@ use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno, Stat, open};
 use super::text::{Number, Text, split};
 
-/// How many lower directories there can be: their numbers fit into the 255 bytes that fsconfig(2) takes.
-pub const LOWERS_MAX: usize = 48;
+/// How many lower directories there can be: `OVL_MAX_STACK`.
+pub const LOWERS_MAX: usize = 500;
 
 /// What an overlay is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,10 @@ pub struct Layers<'a> {
     pub lowers: &'a CStr,
     /// Where what is changed goes.
     pub changes: Changes<'a>,
-    /// Whether it is made in a user namespace, which may not set `trusted.*` attributes.
+    /// Whether it is made in a user namespace: ids that are not mapped there cannot be given to anything.
     pub user: bool,
+    /// What else the kernel is told, `key=value` or `key`, with commas.
+    pub options: &'a CStr,
 }
 
 /// Where what is changed in an overlay goes.
@@ -62,6 +64,12 @@ impl Held {
         self.options.push(Number::of(number).as_c_str().to_bytes())
     }
 
+    /// Adds options.
+    fn tell(&mut self, options: &CStr) -> Result<(), Errno> {
+        self.options.push(b",")?;
+        self.options.push(options.to_bytes())
+    }
+
     fn first(&self) -> i32 {
         self.fds.first().copied().unwrap_or(-1)
     }
@@ -87,10 +95,12 @@ pub(super) fn mount(
     let mut held = Held { fds: [-1; LOWERS_MAX + 2], len: 0, options: Text::new() };
     open_lowers(room, layers.lowers, &mut held)?;
     open_changes(room, layers, &mut held).map_err(|errno| Part::Changes.failed(errno))?;
+    if !layers.options.is_empty() {
+        held.tell(layers.options).map_err(|errno| Part::Make.failed(errno))?;
+    }
     match attach::overlay(room, held.options.as_c_str(), attributes, place) {
         Err(failure) if or_bind && is_refusal_of_a_layer(failure) => {
-            let manner = Manner { attributes: attributes | attribute::READ_ONLY, recursive: true, deep: true };
-            attach::bind(room, held.first(), place, manner)
+            attach::bind(room, held.first(), place, Manner::whole_with(attributes | attribute::READ_ONLY))
         }
         answer => answer,
     }
@@ -142,12 +152,8 @@ fn open_changes(room: &mut Room, layers: Layers<'_>, held: &mut Held) -> Result<
         let top = sys::fstat(held.first())?;
         held.add(b",workdir=", directory(&dir, c"work", 0o700)?.0)?;
         held.add(b",upperdir=", upper(&dir, top, layers.user)?)?;
-        if !layers.user {
-            // So that a directory of a lower layer can be renamed; with userxattr there is no such thing.
-            held.options.push(b",redirect_dir=on")?;
-        }
     }
-    if layers.user { held.options.push(b",userxattr") } else { Ok(()) }
+    Ok(())
 }
 
 /// The directory at `path`, which must be this process's own: whoever can exchange what is in it decides what is seen.

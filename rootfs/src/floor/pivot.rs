@@ -8,7 +8,7 @@
 
 use core::ffi::CStr;
 
-use super::attach::{self, Manner, Place};
+use super::attach::{self, Manner, New, Place};
 use super::fd::Fd;
 use super::overlay::{self, Layers};
 use super::room::{Failure, Part, Room};
@@ -53,7 +53,7 @@ pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32)
     let before = over(room, path).and_then(|fd| sys::mount_id(fd.number())).map_err(source)?;
     let held = match base {
         Base::Directory => attach::bind(room, place.fd.number(), &place, Manner::WHOLE)?,
-        Base::Tmpfs(options) => attach::file_system(room, c"tmpfs", options, attributes, &place)?,
+        Base::Tmpfs(options) => attach::file_system(room, New::of(c"tmpfs", options), attributes, &place)?,
         Base::Overlay(layers) => overlay::mount(room, layers, attributes, false, &place)?,
     };
     let top = match held {
@@ -94,7 +94,7 @@ fn over(room: &Room, path: &CStr) -> Result<Fd, Errno> {
 }
 
 /// Whether a path is that of this thread's own "/".
-fn is_top(path: &CStr) -> bool {
+pub(super) fn is_top(path: &CStr) -> bool {
     path.to_bytes().iter().all(|byte| *byte == b'/')
 }
 

@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::attach::attribute;
+use super::attach::{New, attribute};
 use super::fd::Fd;
 use super::overlay;
 use super::pivot::{self, Base};
@@ -86,8 +86,8 @@ pub struct Room {
 pub(super) enum What<'a> {
     /// What a descriptor is open on, bound.
     Open(i32),
-    /// A new file system of this kind, with these options.
-    New(&'a CStr, &'a CStr),
+    /// A new file system.
+    New(New<'a>),
     /// What is there, with other flags.
     Same,
 }
@@ -123,7 +123,9 @@ impl Room {
                 number = Number::of(fd);
                 (Some(number.as_c_str()), None, None)
             }
-            What::New(kind, options) => (Some(kind), Some(kind), Some(options).filter(|text| !text.is_empty())),
+            What::New(New { kind, source, options }) => {
+                (Some(source), Some(kind), Some(options).filter(|text| !text.is_empty()))
+            }
             What::Same => (None, None, None),
         };
         let target = Number::of(target.number());

@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::attach::{self, Manner, Place, attribute};
+use super::attach::{self, Manner, New, Place, attribute};
 use super::fd::Fd;
 use super::overlay::{self, Layers};
 use super::pivot::{self, Base};
@@ -12,37 +12,6 @@ use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno, open};
 use super::text::{Text, split};
 use super::{dev, mask, mount};
-
-/// A kind of file system that needs no device and no source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileSystem {
-    /// Files in memory.
-    Tmpfs,
-    /// Processes.
-    Proc,
-    /// Devices and drivers; the links of this network namespace.
-    Sysfs,
-    /// Pseudo terminals.
-    Devpts,
-    /// POSIX message queues of this IPC namespace.
-    Mqueue,
-}
-
-impl FileSystem {
-    pub(super) const ALL: [Self; 5] = [Self::Tmpfs, Self::Proc, Self::Sysfs, Self::Devpts, Self::Mqueue];
-
-    /// The kernel's name for it.
-    #[must_use]
-    pub const fn name(self) -> &'static CStr {
-        match self {
-            Self::Tmpfs => c"tmpfs",
-            Self::Proc => c"proc",
-            Self::Sysfs => c"sysfs",
-            Self::Devpts => c"devpts",
-            Self::Mqueue => c"mqueue",
-        }
-    }
-}
 
 /// One thing that is done to become what is described. Targets are paths in the root, sources of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,15 +64,33 @@ pub enum Step<'a> {
     /// Mount a new file system.
     Mount {
         /// Which.
-        kind: FileSystem,
+        new: New<'a>,
         /// Where: a directory.
         target: &'a CStr,
-        /// Its own options, `key=value` or `key`, with commas.
-        options: &'a CStr,
         /// `MOUNT_ATTR_*`.
         attributes: u32,
         /// Whether the directory is made if it is absent.
         make: bool,
+        /// Whether nothing is done where it cannot be made.
+        optional: bool,
+    },
+    /// Attach a tree that was made before.
+    Attach {
+        /// The descriptor that it is open as, which stays open; -1 as long as it was not made, -2 if there is nothing.
+        tree: i32,
+        /// What it is, for a reader.
+        what: &'a CStr,
+        /// Where.
+        target: &'a CStr,
+        /// Whether the target is made if it is absent, of the tree's kind.
+        make: bool,
+    },
+    /// Say where mounts go to that are made in what is mounted at a place, and where they come from.
+    Propagate {
+        /// Where; "/" is what this process has for it.
+        target: &'a CStr,
+        /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED` or `MS_UNBINDABLE`, and `MS_REC`.
+        how: u32,
     },
     /// Make `source` appear at `target` too.
     Bind {
@@ -111,8 +98,10 @@ pub enum Step<'a> {
         source: &'a CStr,
         /// Where it shall be seen.
         target: &'a CStr,
-        /// `MOUNT_ATTR_*`.
+        /// What becomes of its own attributes.
         attributes: u32,
+        /// What becomes of those of all that comes along, its own with them.
+        below: u32,
         /// What else.
         flags: BindFlags,
     },
@@ -162,8 +151,8 @@ pub enum Step<'a> {
 pub struct BindFlags {
     /// What is mounted below the source comes along.
     pub recursive: bool,
-    /// The attributes are set on that too.
-    pub deep: bool,
+    /// The source is one of the root, not of this machine.
+    pub inside: bool,
     /// Nothing is done if the source is absent.
     pub optional: bool,
     /// The target is made if it is absent, of the source's kind.
@@ -191,12 +180,13 @@ impl Step<'_> {
     /// Whether it may make files or directories.
     const fn makes(&self) -> bool {
         match *self {
-            Step::Mount { make, .. } => make,
+            Step::Mount { make, .. } | Step::Attach { make, .. } => make,
             Step::Bind { flags, .. } => flags.make,
             Step::Dev { .. } | Step::Mask { .. } | Step::Symlink { .. } => true,
             Step::Overlay { .. } | Step::RootOverlay { .. } => true,
             Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::ReadOnly { .. } => false,
             Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo | Step::Top => false,
+            Step::Propagate { .. } => false,
         }
     }
 
@@ -212,15 +202,29 @@ impl Step<'_> {
                 let place = directory(room, target, make)?;
                 overlay::mount(room, layers, attributes, or_bind, &place).map(drop)
             }
-            Step::Mount { kind, target, options, attributes, make } => {
+            Step::Mount { new, target, attributes, make, optional } => {
                 let place = directory(room, target, make)?;
-                attach::file_system(room, kind.name(), options, attributes, &place).map(drop)
+                match attach::file_system(room, new, attributes, &place) {
+                    Err(Failure { part, .. }) if optional && part == Part::Make as u16 => Ok(()),
+                    done => done.map(drop),
+                }
             }
-            Step::Bind { source, target, attributes, flags } => bind(room, source, target, attributes, flags),
+            Step::Attach { tree: -2, .. } => Ok(()),
+            Step::Attach { tree, target, make, .. } => attach_tree(room, tree, target, make),
+            Step::Propagate { target, how } if pivot::is_top(target) => {
+                mount::propagate(how as usize).map_err(|errno| Part::Whole.failed(errno))
+            }
+            Step::Propagate { target, how } => {
+                let top = find(room, target, None)?;
+                attach::propagate(room, &top, how)
+            }
+            Step::Bind { source, target, attributes, below, flags } => {
+                bind(room, source, target, (attributes, below), flags)
+            }
             Step::Dev { target, options, attributes, make, bind } => {
                 let place = directory(room, target, make)?;
                 let below = sys::fstat(place.fd.number()).map_err(|errno| Part::Target.failed(errno))?;
-                let top = match attach::file_system(room, c"tmpfs", options, attributes, &place)? {
+                let top = match attach::file_system(room, New::of(c"tmpfs", options), attributes, &place)? {
                     Some(top) => top,
                     None => attach::again(room, &place, |found| found.device != below.device)?,
                 };
@@ -291,28 +295,53 @@ fn symlink(room: &mut Room, to: &CStr, target: &CStr) -> Result<(), Failure> {
     if buffer.get(..len) == Some(to.to_bytes()) { Ok(()) } else { Err(create(Errno::EXIST)) }
 }
 
-fn bind(room: &mut Room, source: &CStr, target: &CStr, attributes: u32, flags: BindFlags) -> Result<(), Failure> {
-    let source = match room.source(source, 0) {
-        Err(Errno::NOENT) if flags.optional => return Ok(()),
+fn bind(
+    room: &mut Room,
+    source: &CStr,
+    target: &CStr,
+    attributes: (u32, u32),
+    flags: BindFlags,
+) -> Result<(), Failure> {
+    let BindFlags { recursive, inside, optional, make, .. } = flags;
+    let opened = if inside {
+        room.root().and_then(|root| room.way()(root, source, Links::for_target(source)))
+    } else {
+        room.source(source, 0)
+    };
+    let source = match opened {
+        Err(Errno::NOENT) if optional => return Ok(()),
         opened => opened.map_err(|errno| Part::Source.failed(errno))?,
     };
-    let stat = sys::fstat(source.number()).map_err(|errno| Part::Source.failed(errno))?;
-    let make = if stat.is_directory() { Make::Directory } else { Make::File };
-    let fd = find(room, target, flags.make.then_some(make))?;
+    let (fd, is_directory) = place_for(room, source.number(), target, make)?;
+    let (attributes, below) = if is_directory { attributes } else { (attributes.0 | attributes.1, 0) };
+    // Below a file there is nothing: its own mount is all.
+    let manner = Manner { attributes, below, recursive };
+    attach::bind(room, source.number(), &Place { fd, path: target }, manner).map(drop)
+}
+
+/// Attaches a tree that was made before.
+fn attach_tree(room: &mut Room, tree: i32, target: &CStr, make: bool) -> Result<(), Failure> {
+    let (place, _) = place_for(room, tree, target, make)?;
+    attach::attach(tree, &place)
+}
+
+/// The place at `target` for what `source` is open on, a directory or a file as that is; answers whether it is one.
+#[inline(never)]
+fn place_for(room: &mut Room, source: i32, target: &CStr, make: bool) -> Result<(Fd, bool), Failure> {
+    let stat = sys::fstat(source).map_err(|errno| Part::Source.failed(errno))?;
+    let kind = if stat.is_directory() { Make::Directory } else { Make::File };
+    let fd = find(room, target, make.then_some(kind))?;
     let below = sys::fstat(fd.number()).map_err(|errno| Part::Target.failed(errno))?;
     if stat.is_directory() != below.is_directory() {
         // What mount(2) says; the newer calls say EINVAL, as to much else.
         return Err(Part::Attach.failed(Errno::NOTDIR));
     }
-    // Below a file there is nothing: its own mount is all.
-    let manner = Manner { attributes, recursive: flags.recursive, deep: flags.deep && stat.is_directory() };
-    attach::bind(room, source.number(), &Place { fd, path: target }, manner).map(drop)
+    Ok((fd, stat.is_directory()))
 }
 
 /// Binds a place over itself, read-only with all below it.
 fn read_only(room: &mut Room, place: &Place<'_>) -> Result<(), Failure> {
-    let manner = Manner { attributes: attribute::READ_ONLY, recursive: true, deep: true };
-    attach::bind(room, place.fd.number(), place, manner).map(drop)
+    attach::bind(room, place.fd.number(), place, Manner::whole_with(attribute::READ_ONLY)).map(drop)
 }
 
 fn read_only_root(room: &mut Room) -> Result<(), Failure> {

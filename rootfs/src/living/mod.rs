@@ -150,7 +150,10 @@ impl MountNamespace {
     #[doc(alias = "open_tree")]
     #[doc(alias = "move_mount")]
     pub fn attach(&self, bind: &Bind) -> Result<Option<Attached>, Error> {
-        let problems = Mounts::new().add(bind.clone()).problems();
+        let mut problems = Mounts::new().add(bind.clone()).problems();
+        if bind.inside {
+            problems.push("inside: its source is this machine's, and cannot be a path in the other root".to_owned());
+        }
         if !problems.is_empty() {
             let problems = problems.into_iter().map(|text| text.trim_start_matches("mounts[0].").to_owned());
             return Err(Error::invalid("attach", Object::Path(bind.source.clone()), problems.collect()));

@@ -10,9 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{FileType, fstat};
 
 use super::{open_source, refusal};
+use crate::detached;
 use crate::error::Error;
 use crate::floor::Errno;
-use crate::floor::sys::{self, CWD, open, openat};
+use crate::floor::attach::change;
+use crate::floor::sys::{self, CWD, MountAttr, mount_setattr, open, openat};
 use crate::mounts::Bind;
 use crate::sys::copy::{self, Words};
 use crate::sys::{mounted, owned, threads};
@@ -42,18 +44,32 @@ pub(super) fn of_bind(bind: &Bind) -> Result<Option<OwnedFd>, Error> {
         Err((Half::Copy, Errno::PERM)) => elsewhere(bind, is_directory),
         made => made,
     };
-    tree.map(Some).map_err(|(half, Errno(errno))| refused(half, errno.into()))
+    let tree = tree.map_err(|(half, Errno(errno))| refused(half, errno.into()))?;
+    detached::map_ids(&tree, bind)?;
+    Ok(Some(tree))
+}
+
+/// `MS_SLAVE`: it hears of mounts at its source, and tells of none.
+const MS_SLAVE: u32 = 1 << 19;
+
+fn propagation(how: u32) -> MountAttr {
+    MountAttr { propagation: how.into(), ..MountAttr::default() }
 }
 
 /// The copy, with its attributes. Allocates nothing.
 fn copied(source: i32, bind: &Bind, is_directory: bool) -> Result<OwnedFd, Failure> {
     let tree = sys::open_tree(source, bind.recursive).map(owned).map_err(|errno| (Half::Copy, errno))?;
     let attributes = |errno| (Half::Attributes, errno);
-    mounted::receive_only(std::os::fd::AsFd::as_fd(&tree)).map_err(attributes)?;
-    if !bind.attributes.is_empty() {
-        // Below a file there is nothing: its own mount is all.
-        let deep = bind.deep && is_directory;
-        mounted::add(std::os::fd::AsFd::as_fd(&tree), bind.attributes.bits(), deep).map_err(attributes)?;
+    // Below a file there is nothing: its own mount is all.
+    let set = |attr: &MountAttr, deep| mount_setattr(tree.as_raw_fd(), attr, deep && is_directory).map_err(attributes);
+    set(&propagation(MS_SLAVE), true)?;
+    let (own, below) = bind.changes();
+    for (word, deep) in [(below, true), (own, false)].into_iter().filter(|(word, _)| *word != 0) {
+        set(&change(word), deep)?;
+    }
+    if let Some(wanted) = bind.propagation {
+        let (how, deep) = wanted.kernel_s();
+        set(&propagation(how), deep)?;
     }
     Ok(tree)
 }

@@ -23,6 +23,21 @@ bitflags::bitflags! {
         /// Nothing can be executed.
         #[doc(alias = "MOUNT_ATTR_NOEXEC")]
         const NOEXEC = 8;
+        /// Reading changes no access time.
+        #[doc(alias = "MOUNT_ATTR_NOATIME")]
+        const NOATIME = 0x10;
+        /// Every reading changes it.
+        #[doc(alias = "MOUNT_ATTR_STRICTATIME")]
+        const STRICTATIME = 0x20;
+        /// Reading changes it once a day, and after a change: what a new file system has where none of the three is said.
+        #[doc(alias = "MOUNT_ATTR_RELATIME")]
+        const RELATIME = 0x40;
+        /// Reading a directory changes no access time.
+        #[doc(alias = "MOUNT_ATTR_NODIRATIME")]
+        const NODIRATIME = 0x80;
+        /// Symbolic links are not followed: `ELOOP`. Linux 5.10.
+        #[doc(alias = "MOUNT_ATTR_NOSYMFOLLOW")]
+        const NOSYMFOLLOW = 0x100;
     }
 }
 
@@ -30,13 +45,31 @@ impl Attributes {
     /// Nosuid, nodev and noexec: what every file system without programs of its own is mounted with.
     pub const DATA_ONLY: Self = Self::NOSUID.union(Self::NODEV).union(Self::NOEXEC);
 
+    /// How access times are kept, of which one can be.
+    pub const TIMES: Self = Self::NOATIME.union(Self::STRICTATIME).union(Self::RELATIME);
+
     /// Each with its word.
-    const WORDS: [(Self, &'static str); 4] =
-        [(Self::READ_ONLY, "ro"), (Self::NOSUID, "nosuid"), (Self::NODEV, "nodev"), (Self::NOEXEC, "noexec")];
+    const WORDS: [(Self, &'static str); 9] = [
+        (Self::READ_ONLY, "ro"),
+        (Self::NOSUID, "nosuid"),
+        (Self::NODEV, "nodev"),
+        (Self::NOEXEC, "noexec"),
+        (Self::NOATIME, "noatime"),
+        (Self::STRICTATIME, "strictatime"),
+        (Self::RELATIME, "relatime"),
+        (Self::NODIRATIME, "nodiratime"),
+        (Self::NOSYMFOLLOW, "nosymfollow"),
+    ];
 
     /// The one that mount(8) writes so.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|(_, known)| *known == word).map(|(one, _)| one)
+    }
+
+    /// What is wrong with the set, if something is.
+    pub(crate) fn problem(self) -> Option<String> {
+        let times = self.intersection(Self::TIMES);
+        (times.bits().count_ones() > 1).then(|| format!("attributes have {times}, of which one can be"))
     }
 
     /// The words of those in the set.
@@ -63,9 +96,8 @@ impl<'de> serde::Deserialize<'de> for Attributes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
         let attribute = |word: &String| {
-            Self::of_word(word).ok_or_else(|| {
-                serde::de::Error::custom(format!("{word:?} is no attribute: they are ro, nosuid, nodev, noexec"))
-            })
+            Self::of_word(word)
+                .ok_or_else(|| serde::de::Error::custom(format!("{word:?} is no attribute: they are {}", Self::all())))
         };
         words.iter().map(attribute).collect()
     }
@@ -104,6 +136,22 @@ macro_rules! common_methods {
                 self
             }
 
+            /// Reading through it changes no access time.
+            #[must_use]
+            pub fn noatime(mut self) -> Self {
+                self.attributes = self.attributes.difference($crate::Attributes::TIMES) | $crate::Attributes::NOATIME;
+                self
+            }
+
+            /// Symbolic links in it are not followed.
+            /// # Kernel
+            /// Linux 5.10.
+            #[must_use]
+            pub fn nosymfollow(mut self) -> Self {
+                self.attributes |= $crate::Attributes::NOSYMFOLLOW;
+                self
+            }
+
             /// These attributes and no others.
             #[must_use]
             pub fn attributes(mut self, attributes: $crate::Attributes) -> Self {
@@ -130,15 +178,27 @@ mod tests {
     #[test]
     fn the_bits_are_the_floor_s() {
         use crate::floor::attach::attribute;
-        let ours =
-            [Attributes::READ_ONLY, Attributes::NOSUID, Attributes::NODEV, Attributes::NOEXEC, Attributes::all()];
-        let theirs = [attribute::READ_ONLY, attribute::NOSUID, attribute::NODEV, attribute::NOEXEC, attribute::ALL];
-        assert_eq!(ours.map(|one| one.bits()), theirs);
+        for (ours, theirs) in [
+            (Attributes::READ_ONLY, attribute::READ_ONLY),
+            (Attributes::NOSUID, attribute::NOSUID),
+            (Attributes::NODEV, attribute::NODEV),
+            (Attributes::NOEXEC, attribute::NOEXEC),
+            (Attributes::NOATIME, attribute::NOATIME),
+            (Attributes::STRICTATIME, attribute::STRICTATIME),
+            (Attributes::RELATIME, attribute::RELATIME),
+            (Attributes::TIMES, attribute::TIMES),
+            (Attributes::NODIRATIME, attribute::NODIRATIME),
+            (Attributes::NOSYMFOLLOW, attribute::NOSYMFOLLOW),
+            (Attributes::all(), attribute::ALL),
+        ] {
+            assert_eq!(ours.bits(), theirs, "{ours}");
+        }
     }
 
     #[test]
     fn they_are_shown_in_mount_s_words() {
-        assert_eq!(Attributes::all().to_string(), "ro,nosuid,nodev,noexec");
+        let all = "ro,nosuid,nodev,noexec,noatime,strictatime,relatime,nodiratime,nosymfollow";
+        assert_eq!(Attributes::all().to_string(), all);
         assert_eq!(Attributes::empty().to_string(), "");
     }
 }

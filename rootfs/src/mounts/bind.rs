@@ -6,6 +6,10 @@
 use std::path::PathBuf;
 
 use super::attributes::{Attributes, common_methods};
+use super::check::path_problems;
+use super::idmap::Idmap;
+use super::propagation::Propagation;
+use crate::floor::attach::attribute::REMOVED;
 
 /// A file or directory of this machine, seen at a place in the root too.
 ///
@@ -40,6 +44,21 @@ pub struct Bind {
     pub recursive: bool,
     /// Whether the attributes hold for that too.
     pub deep: bool,
+    /// What may not be done through it nor through anything that comes along, whatever `deep` says.
+    pub below: Attributes,
+    /// What may be done through it again, although the source's own mount forbids it. How access times are kept is none of
+    /// that.
+    pub cleared: Attributes,
+    /// The same of all that comes along too.
+    pub cleared_below: Attributes,
+    /// Which ids its files are seen with.
+    pub idmap: Option<Idmap>,
+    /// Whether that holds for what is mounted below the source too.
+    pub idmap_deep: bool,
+    /// Where mounts go to that are made in it later, and where they come from. Unset is as at the source.
+    pub propagation: Option<Propagation>,
+    /// Whether the source is a path in the root, resolved as targets are, and not one of this machine.
+    pub inside: bool,
     /// Whether nothing is done where the source is absent.
     pub optional: bool,
     /// Whether the target is made where it is absent: a directory or a file, as the source is.
@@ -56,6 +75,13 @@ impl Bind {
             attributes: Attributes::empty(),
             recursive: true,
             deep: true,
+            below: Attributes::empty(),
+            cleared: Attributes::empty(),
+            cleared_below: Attributes::empty(),
+            idmap: None,
+            idmap_deep: true,
+            propagation: None,
+            inside: false,
             optional: false,
             create: false,
         }
@@ -79,11 +105,99 @@ impl Bind {
         self
     }
 
+    /// Sets these on it and on all that comes along, beside those that may be set on it alone.
+    #[must_use]
+    pub fn attributes_below(mut self, attributes: Attributes) -> Self {
+        self.below = attributes;
+        self
+    }
+
+    /// Takes these away, which the source's own mount has: it becomes writable again, for instance.
+    ///
+    /// In a user namespace the kernel refuses that for what was set outside of it (`EPERM`).
+    #[must_use]
+    pub fn clear(mut self, attributes: Attributes) -> Self {
+        self.cleared = attributes;
+        self
+    }
+
+    /// Has its files be seen with other ids than they are stored with.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN` over the user namespace that the source's file system was mounted in: in the first one, for most.
+    /// # Kernel
+    /// Linux 5.12, and a file system that can: see [`Idmap`].
+    #[must_use]
+    #[doc(alias = "MOUNT_ATTR_IDMAP")]
+    pub fn idmap(mut self, map: Idmap) -> Self {
+        self.idmap = Some(map);
+        self
+    }
+
+    /// Has that hold for the source's own mount alone.
+    #[must_use]
+    pub fn idmap_on_top_only(mut self) -> Self {
+        self.idmap_deep = false;
+        self
+    }
+
+    /// Where mounts go to that are made in it later, and where they come from.
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.propagation = Some(propagation);
+        self
+    }
+
+    /// Takes the source for a path in the root, where an earlier mount may have put it.
+    #[must_use]
+    #[doc(alias = "relative")]
+    pub fn from_inside(mut self) -> Self {
+        self.inside = true;
+        self
+    }
+
     /// Does nothing where the source is absent.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
+    }
+
+    /// Everything that is wrong with it but its target, a sentence each that begins with the field.
+    pub(super) fn own_problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = path_problems(&self.source)
+            .into_iter()
+            .map(|problem| format!("source {:?} {problem}", self.source))
+            .collect();
+        for (name, set, cleared) in
+            [("attributes", self.attributes, self.cleared), ("below", self.below, self.cleared_below)]
+        {
+            let both = set.intersection(cleared);
+            if !both.is_empty() {
+                problems.push(format!("{name} have {both}, which is to be cleared too"));
+            }
+            let times = cleared.intersection(Attributes::TIMES);
+            if !times.is_empty() {
+                problems.push(format!("{name} cannot be cleared of {times}: another one takes its place"));
+            }
+        }
+        if let Some(map) = &self.idmap {
+            problems.extend(map.problems().into_iter().map(|problem| format!("idmap.{problem}")));
+            if self.inside {
+                problems.push("idmap: what is in the root is not there yet when maps are made".to_owned());
+            }
+        }
+        problems
+    }
+
+    /// What becomes of the attributes of its own mount, and of all that comes along, in the floor's words.
+    pub(crate) fn changes(&self) -> (u32, u32) {
+        let word = |set: Attributes, cleared: Attributes| set.bits() | cleared.bits() << REMOVED;
+        if self.deep {
+            let (set, cleared) = (self.attributes.union(self.below), self.cleared.union(self.cleared_below));
+            (0, word(set, cleared.difference(set)))
+        } else {
+            (word(self.attributes, self.cleared), word(self.below, self.cleared_below))
+        }
     }
 }
 

@@ -30,7 +30,7 @@ const COVERABLE: [&str; 10] = [
 
 impl Mounts {
     /// Everything that is wrong with it whatever the machine is, a sentence each: targets that are relative, or leave the
-    /// root, or are mounted already, or hide what was mounted before them; what may not lie over a proc; numbers that the
+    /// root, or are mounted already, or hide what was mounted before them (unless they [may](Self::may_hide)); what may not lie over a proc; numbers that the
     /// kernel would refuse, or take for "no limit".
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -41,7 +41,9 @@ impl Mounts {
             problems_of(mount, &place, &mut problems);
             if problems_of_path(mount.target(), &format!("{place}.target"), &mut problems) {
                 problems_below_proc(mount, &place, &mut problems);
-                order.add(at, mount.target(), &mut problems);
+                if !self.may_hide {
+                    order.add(at, mount.target(), &mut problems);
+                }
             }
         }
         for (list, paths) in [("read_only", &self.read_only), ("masked", &self.masked)] {
@@ -73,9 +75,7 @@ fn problems_of(mount: &Mount, place: &str, problems: &mut Vec<String>) {
     let mut say = |sentence: String| problems.push(format!("{place}.{sentence}"));
     match mount {
         Mount::Bind(bind) => {
-            for problem in path_problems(&bind.source) {
-                say(format!("source {:?} {problem}", bind.source));
-            }
+            bind.own_problems().into_iter().for_each(&mut say);
         }
         Mount::Tmpfs(Tmpfs { size, inodes, mode, .. }) => {
             if *size == Some(0) {
@@ -115,8 +115,12 @@ fn problems_of(mount: &Mount, place: &str, problems: &mut Vec<String>) {
                 say(format!("to {to:?} leads nowhere: a link has 1 to {} bytes, none of them NUL", PATH_MAX - 1));
             }
         }
+        Mount::FileSystem(named) => named.own_problems().into_iter().for_each(say),
+        Mount::Cgroups(cgroups) => cgroups.own_problems().into_iter().for_each(say),
+        Mount::Disk(disk) => disk.own_problems().into_iter().for_each(say),
         Mount::Proc(_) | Mount::Sysfs(_) | Mount::Mqueue(_) | Mount::Dev(_) => {}
     }
+    problems.extend(mount.attributes().problem().map(|problem| format!("{place}.{problem}")));
 }
 
 /// What is wrong with a path in the root; answers whether nothing is.
@@ -167,6 +171,7 @@ fn problems_below_proc(mount: &Mount, place: &str, problems: &mut Vec<String>) {
     let said = mount.target();
     let is_proc = match mount {
         Mount::Proc(_) => true,
+        Mount::FileSystem(named) => named.kind == "proc",
         Mount::Bind(bind) => plain(&bind.source) == Path::new("/proc"),
         _ => false,
     };

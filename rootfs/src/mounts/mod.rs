@@ -6,11 +6,16 @@
 
 mod attributes;
 mod bind;
+mod cgroups;
 mod check;
 mod devices;
+mod disk;
+mod idmap;
+mod named;
 mod overlay;
 mod plain;
 mod proc;
+mod propagation;
 mod standard;
 mod symlink;
 #[cfg(test)]
@@ -21,12 +26,17 @@ use std::path::{Path, PathBuf};
 
 pub use attributes::Attributes;
 pub use bind::Bind;
+pub use cgroups::{CgroupAccess, Cgroups, Hierarchy};
 pub(crate) use check::{is_in_root, path_problems, plain};
 pub use devices::{Dev, Devpts};
+pub use disk::Disk;
+pub use idmap::{IdRange, Idmap};
+pub use named::FileSystem;
 pub(crate) use overlay::joined;
-pub use overlay::{Changes, Overlay};
+pub use overlay::{Changes, Overlay, Redirect, Xino};
 pub use plain::{Mqueue, Sysfs};
 pub use proc::{HidePid, Proc};
+pub use propagation::Propagation;
 pub use symlink::Symlink;
 pub use tmpfs::Tmpfs;
 
@@ -57,6 +67,8 @@ pub struct Mounts {
     /// Paths that are covered by something empty; those that are absent stay so.
     #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
     pub masked: Vec<PathBuf>,
+    /// Whether a mount may be where an earlier one is, or above it, which is then seen no more.
+    pub may_hide: bool,
 }
 
 /// One mount, or a link that is made among them.
@@ -86,6 +98,12 @@ pub enum Mount {
     Overlay(Overlay),
     /// A symbolic link.
     Symlink(Symlink),
+    /// Any other file system, by its name.
+    FileSystem(FileSystem),
+    /// A file with a file system in it.
+    Disk(Disk),
+    /// Control groups.
+    Cgroups(Cgroups),
 }
 
 impl Mount {
@@ -101,7 +119,10 @@ impl Mount {
             | Mount::Mqueue(Mqueue { target, .. })
             | Mount::Dev(Dev { target, .. })
             | Mount::Overlay(Overlay { target, .. })
-            | Mount::Symlink(Symlink { target, .. }) => target,
+            | Mount::Symlink(Symlink { target, .. })
+            | Mount::FileSystem(FileSystem { target, .. })
+            | Mount::Disk(Disk { target, .. })
+            | Mount::Cgroups(Cgroups { target, .. }) => target,
         }
     }
 
@@ -116,8 +137,68 @@ impl Mount {
             | Mount::Devpts(Devpts { create, .. })
             | Mount::Mqueue(Mqueue { create, .. })
             | Mount::Dev(Dev { create, .. })
-            | Mount::Overlay(Overlay { create, .. }) => *create,
+            | Mount::Overlay(Overlay { create, .. })
+            | Mount::FileSystem(FileSystem { create, .. })
+            | Mount::Disk(Disk { create, .. })
+            | Mount::Cgroups(Cgroups { create, .. }) => *create,
             Mount::Symlink(_) => true,
+        }
+    }
+
+    /// Whether it is made before the steps are performed, by who may do more: [`Steps::prepare`](crate::Steps::prepare).
+    #[must_use]
+    pub fn needs_preparing(&self) -> bool {
+        matches!(self, Mount::Disk(_) | Mount::Bind(Bind { idmap: Some(_), .. }))
+    }
+
+    /// What may not be done through it. A link has none.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        match self {
+            Mount::Bind(Bind { attributes, .. })
+            | Mount::Tmpfs(Tmpfs { attributes, .. })
+            | Mount::Proc(Proc { attributes, .. })
+            | Mount::Sysfs(Sysfs { attributes, .. })
+            | Mount::Devpts(Devpts { attributes, .. })
+            | Mount::Mqueue(Mqueue { attributes, .. })
+            | Mount::Dev(Dev { attributes, .. })
+            | Mount::Overlay(Overlay { attributes, .. })
+            | Mount::FileSystem(FileSystem { attributes, .. })
+            | Mount::Disk(Disk { attributes, .. })
+            | Mount::Cgroups(Cgroups { attributes, .. }) => *attributes,
+            Mount::Symlink(_) => Attributes::empty(),
+        }
+    }
+
+    /// What every kind has. A link has none of it.
+    pub(crate) fn set_common(&mut self, its_attributes: Attributes, makes: bool) {
+        match self {
+            Mount::Bind(Bind { attributes, create, .. })
+            | Mount::Tmpfs(Tmpfs { attributes, create, .. })
+            | Mount::Proc(Proc { attributes, create, .. })
+            | Mount::Sysfs(Sysfs { attributes, create, .. })
+            | Mount::Devpts(Devpts { attributes, create, .. })
+            | Mount::Mqueue(Mqueue { attributes, create, .. })
+            | Mount::Dev(Dev { attributes, create, .. })
+            | Mount::Overlay(Overlay { attributes, create, .. })
+            | Mount::FileSystem(FileSystem { attributes, create, .. })
+            | Mount::Disk(Disk { attributes, create, .. })
+            | Mount::Cgroups(Cgroups { attributes, create, .. }) => {
+                *attributes = its_attributes;
+                *create = makes;
+            }
+            Mount::Symlink(_) => {}
+        }
+    }
+
+    /// Where mounts go to that are made in it later, and where they come from, if that is said.
+    #[must_use]
+    pub fn propagation(&self) -> Option<Propagation> {
+        match self {
+            Mount::Bind(Bind { propagation, .. })
+            | Mount::FileSystem(FileSystem { propagation, .. })
+            | Mount::Disk(Disk { propagation, .. }) => *propagation,
+            _ => None,
         }
     }
 }
@@ -131,13 +212,13 @@ macro_rules! from_kind {
         })*
     };
 }
-from_kind!(Bind, Tmpfs, Proc, Sysfs, Devpts, Mqueue, Dev, Overlay, Symlink);
+from_kind!(Bind, Tmpfs, Proc, Sysfs, Devpts, Mqueue, Dev, Overlay, Symlink, FileSystem, Disk, Cgroups);
 
 impl Mounts {
     /// Nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { mounts: Vec::new(), read_only: Vec::new(), masked: Vec::new() }
+        Self { mounts: Vec::new(), read_only: Vec::new(), masked: Vec::new(), may_hide: false }
     }
 
     /// Adds a mount, after those that are there.
@@ -154,6 +235,7 @@ impl Mounts {
         self.mounts.extend(others.mounts);
         self.read_only.extend(others.read_only);
         self.masked.extend(others.masked);
+        self.may_hide |= others.may_hide;
         self
     }
 
@@ -171,6 +253,29 @@ impl Mounts {
     #[doc(alias = "maskedPaths")]
     pub fn mask<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.masked.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    /// Puts a parent before what is mounted in it, and leaves the order as it is otherwise: for lists that come from elsewhere
+    /// in no order. Links count as what is mounted.
+    ///
+    /// ```
+    /// use skep_rootfs::{Mounts, Tmpfs};
+    ///
+    /// let mounts = Mounts::new().add(Tmpfs::new("/run/lock").create_target()).add(Tmpfs::new("/run"));
+    /// assert_eq!(mounts.problems(), ["mounts[1].target \"/run\" hides mounts[0], which is at \"/run/lock\""]);
+    /// assert!(mounts.parents_first().problems().is_empty());
+    /// ```
+    #[must_use]
+    pub fn parents_first(mut self) -> Self {
+        self.mounts.sort_by_cached_key(|mount| plain(mount.target()).components().count());
+        self
+    }
+
+    /// Lets a mount be where an earlier one is, or above it, which is then seen no more.
+    #[must_use]
+    pub fn may_hide(mut self) -> Self {
+        self.may_hide = true;
         self
     }
 

@@ -119,7 +119,7 @@ pub struct Overlay {
     /// Where in the root: an absolute path.
     #[cfg_attr(feature = "serde", serde(with = "crate::stored::path"))]
     pub target: PathBuf,
-    /// What is seen: absolute paths of this machine, 1 to 48, the topmost first.
+    /// What is seen: absolute paths of this machine, 1 to 500, the topmost first.
     #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
     pub lowers: Vec<PathBuf>,
     /// Where what is changed goes.
@@ -127,6 +127,20 @@ pub struct Overlay {
     /// Whether the topmost lower directory is bound, read-only with all below it, where the kernel will not have it as a
     /// layer.
     pub or_read_only_bind: bool,
+    /// What becomes of a directory of a lower layer that is renamed. Unset is `On` where something can be changed outside
+    /// of a user namespace, else the kernel's own.
+    pub redirect: Option<Redirect>,
+    /// Whether what the kernel has to note of files is in `user.overlay.*`, not `trusted.overlay.*`: in a user namespace it
+    /// always is.
+    pub user_attributes: bool,
+    /// Whether nothing is ever written out for the sake of a crash: the changes are then good for nothing.
+    pub volatile: bool,
+    /// Whether a file with several names is still one file after it was changed. Unset is the kernel's own.
+    pub index: Option<bool>,
+    /// Whether a new mode or owner leaves a file's content in its layer. Unset is the kernel's own.
+    pub metacopy: Option<bool>,
+    /// Whether file numbers tell of their layer. Unset is the kernel's own.
+    pub xino: Option<Xino>,
     /// What may not be done through it.
     pub attributes: Attributes,
     /// Whether the target is made where it is absent.
@@ -142,6 +156,12 @@ impl Overlay {
             lowers: Vec::new(),
             changes: Changes::InPlace,
             or_read_only_bind: false,
+            redirect: None,
+            user_attributes: false,
+            volatile: false,
+            index: None,
+            metacopy: None,
+            xino: None,
             attributes: Attributes::empty(),
             create: false,
         }
@@ -171,6 +191,71 @@ impl Overlay {
         self
     }
 
+    /// What becomes of a directory of a lower layer that is renamed.
+    #[must_use]
+    #[doc(alias = "redirect_dir")]
+    pub fn redirect(mut self, redirect: Redirect) -> Self {
+        self.redirect = Some(redirect);
+        self
+    }
+
+    /// Has the kernel note what it must of files in `user.overlay.*`, as in layers that a user namespace has made.
+    /// # Kernel
+    /// Linux 5.11.
+    #[must_use]
+    #[doc(alias = "userxattr")]
+    pub fn user_attributes(mut self) -> Self {
+        self.user_attributes = true;
+        self
+    }
+
+    /// Writes nothing out for the sake of a crash, which is faster; after one the changes are good for nothing, and the
+    /// kernel refuses to use them again until `work/incompat` is removed.
+    /// # Kernel
+    /// Linux 5.10.
+    #[must_use]
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// Whether a file with several names is still one file after it was changed.
+    #[must_use]
+    pub fn index(mut self, on: bool) -> Self {
+        self.index = Some(on);
+        self
+    }
+
+    /// Whether a new mode or owner leaves a file's content in its layer. Not for lower directories that others can write.
+    #[must_use]
+    pub fn metacopy(mut self, on: bool) -> Self {
+        self.metacopy = Some(on);
+        self
+    }
+
+    /// Whether file numbers tell of their layer.
+    #[must_use]
+    pub fn xino(mut self, xino: Xino) -> Self {
+        self.xino = Some(xino);
+        self
+    }
+
+    /// What else the kernel is told, in its words.
+    pub(crate) fn options(&self, user_namespace: bool) -> String {
+        let on_off = |key: &str, on: bool| format!("{key}={}", if on { "on" } else { "off" });
+        let mut words = Vec::new();
+        let in_users = user_namespace || self.user_attributes;
+        // So that a directory of a lower layer can be renamed; with userxattr there is no such thing.
+        let redirect = self.redirect.or((self.changes.go_elsewhere() && !in_users).then_some(Redirect::On));
+        words.extend(redirect.map(|redirect| format!("redirect_dir={}", redirect.word())));
+        words.extend(in_users.then(|| "userxattr".to_owned()));
+        words.extend(self.volatile.then(|| "volatile".to_owned()));
+        words.extend(self.index.map(|on| on_off("index", on)));
+        words.extend(self.metacopy.map(|on| on_off("metacopy", on)));
+        words.extend(self.xino.map(|xino| format!("xino={}", xino.word())));
+        words.join(",")
+    }
+
     /// Everything that is wrong with it but its target, a sentence each that begins with the field.
     pub(super) fn own_problems(&self) -> Vec<String> {
         let most = crate::floor::overlay::LOWERS_MAX;
@@ -191,7 +276,64 @@ impl Overlay {
         }
         let changes = self.changes.problems(self.lowers.iter());
         problems.extend(changes.into_iter().map(|problem| format!("changes.{problem}")));
+        let redirects = matches!(self.redirect, Some(Redirect::On | Redirect::Follow));
+        if self.user_attributes && redirects {
+            problems.push("redirect cannot be with user_attributes: the kernel refuses it".to_owned());
+        }
+        if self.metacopy == Some(true) && (self.user_attributes || (self.redirect.is_some() && !redirects)) {
+            problems.push("metacopy needs redirects, and no user_attributes: the kernel refuses it".to_owned());
+        }
+        if self.volatile && !self.changes.go_elsewhere() {
+            problems.push("volatile says how changes are written: nothing can be changed".to_owned());
+        }
         problems
+    }
+}
+
+/// What becomes of a directory of a lower layer that is renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Redirect {
+    /// It is renamed, and the kernel notes where its content is.
+    On,
+    /// It cannot be renamed (`EXDEV`, which mv takes for a reason to copy); what was noted before is followed.
+    Follow,
+    /// As `Follow`, and what was noted is followed where the kernel's own setting says so.
+    Off,
+    /// It cannot be renamed, and what was noted is not followed.
+    NoFollow,
+}
+
+impl Redirect {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Follow => "follow",
+            Self::Off => "off",
+            Self::NoFollow => "nofollow",
+        }
+    }
+}
+
+/// Whether file numbers tell of their layer, so that they stay what they are when a file is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Xino {
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+    /// They do where the layers' own numbers leave room for it.
+    Auto,
+}
+
+impl Xino {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Auto => "auto",
+        }
     }
 }
 

@@ -84,7 +84,7 @@ fn over_a_proc_lies_nothing_that_could_be_taken_for_it() {
 #[test]
 fn what_no_overlay_can_be_made_of_is_told() {
     let overlay = |target: &str| Overlay::new(target);
-    let many = (0..49).fold(overlay("/c"), |overlay, at| overlay.lower(format!("/l/{at}")));
+    let many = (0..501).fold(overlay("/c"), |overlay, at| overlay.lower(format!("/l/{at}")));
     let mounts = Mounts::new()
         .add(overlay("/a").changes(Changes::InMemory { size: Some(0) }))
         .add(overlay("/b").lower("b").lower("/b/c").lower("/b/./").changes(Changes::Kept("k".into())))
@@ -95,12 +95,12 @@ fn what_no_overlay_can_be_made_of_is_told() {
     assert_eq!(
         mounts.problems(),
         [
-            "mounts[0].lowers has 0 directories: the kernel is given 1 to 48",
+            "mounts[0].lowers has 0 directories: the kernel is given 1 to 500",
             "mounts[0].changes.in_memory.size 0 would be no limit to the kernel: leave it out if none is wanted",
             "mounts[1].lowers[0] \"b\" is not absolute",
             "mounts[1].lowers[1] \"/b/c\" is in lowers[2], \"/b/./\": the kernel refuses that",
             "mounts[1].changes.kept \"k\" is not absolute",
-            "mounts[2].lowers has 49 directories: the kernel is given 1 to 48",
+            "mounts[2].lowers has 501 directories: the kernel is given 1 to 500",
             "mounts[3].lowers[1] \"//d\" is in lowers[0], \"/d\": the kernel refuses that",
             "mounts[4].changes.kept \"/k/\" cannot have \"/k/l\" in it, which it is to lie over",
             "mounts[5].to \"\" leads nowhere: a link has 1 to 4095 bytes, none of them NUL",
@@ -140,6 +140,18 @@ fn paths_end_where_the_kernel_s_do() {
     assert_eq!(problems(path(0, 255)), 0);
     assert_eq!(problems(path(0, 256)), 1);
     assert_eq!(RootSpec::new("").problems(), ["base.directory \"\" is not absolute"]);
+}
+
+#[test]
+fn a_mount_that_hides_another_is_sorted_or_allowed() {
+    let paths = ["/a/b/c", "/a", "/z", "/a/b"];
+    let mounts = paths.into_iter().fold(Mounts::new(), |mounts, path| mounts.add(Tmpfs::new(path)));
+    assert_eq!(mounts.problems().len(), 2);
+    assert_eq!(mounts.clone().may_hide().problems(), [""; 0]);
+    let sorted = mounts.parents_first();
+    assert_eq!(sorted.problems(), [""; 0]);
+    let order: Vec<_> = sorted.mounts.iter().map(|mount| mount.target().to_str().unwrap()).collect();
+    assert_eq!(order, ["/a", "/z", "/a/b", "/a/b/c"]);
 }
 
 #[test]
@@ -221,11 +233,11 @@ mod serialised {
         let text = |root: RootSpec| serde_json::to_string(&root).unwrap();
         assert_eq!(
             text(RootSpec::new("/srv").copy_on_write().nosuid()),
-            r#"{"base":{"directory":"/srv"},"changes":{"in_memory":{"size":null}},"read_only":false,"attributes":["nosuid"]}"#
+            r#"{"base":{"directory":"/srv"},"changes":{"in_memory":{"size":null}},"read_only":false,"attributes":["nosuid"],"propagation":null}"#
         );
         assert_eq!(
             text(RootSpec::tmpfs().read_only()),
-            r#"{"base":{"tmpfs":{"size":null}},"changes":"in_place","read_only":true,"attributes":[]}"#
+            r#"{"base":{"tmpfs":{"size":null}},"changes":"in_place","read_only":true,"attributes":[],"propagation":null}"#
         );
         let kept = r#"{"base": {"directory": "/srv"}, "changes": {"kept": "/srv/changes"}}"#;
         assert_eq!(

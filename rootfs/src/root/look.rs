@@ -139,7 +139,14 @@ impl Look<'_> {
     fn mount(&mut self, place: &str, mount: &Mount) {
         let target = mount.target();
         let source = match mount {
+            Mount::Bind(bind) if bind.inside => self.inside(place, bind),
             Mount::Bind(bind) => self.source(place, bind),
+            Mount::Disk(disk) => {
+                if self.look_at(&format!("{place}.file"), &disk.file, false) == Source::Directory {
+                    self.problems.push(format!("{place}.file {:?} is a directory", disk.file));
+                }
+                Source::Directory
+            }
             Mount::Symlink(_) => {
                 // Whether it can be made is known when it is made; what is behind it then, not before.
                 self.later.insert(plain(target));
@@ -178,6 +185,20 @@ impl Look<'_> {
 
     fn source(&mut self, place: &str, bind: &Bind) -> Source {
         self.look_at(&format!("{place}.source"), &bind.source, bind.optional)
+    }
+
+    /// The same where it is in the root, as it is by then.
+    fn inside(&mut self, place: &str, bind: &Bind) -> Source {
+        match self.find(&plain(&bind.source)) {
+            Found::There { directory: true, .. } => Source::Directory,
+            Found::There { .. } => Source::File,
+            Found::Absent(_) if bind.optional => Source::Nothing,
+            Found::Absent(_) => {
+                self.problems.push(format!("{place}.source {:?} does not exist in the root", bind.source));
+                Source::Unknown
+            }
+            _ => Source::Unknown,
+        }
     }
 
     /// The lower directories of an overlay, and where its changes are kept.
@@ -308,6 +329,9 @@ fn mismatch(mount: &Mount, source: Source, directory: bool) -> Option<String> {
         Mount::Mqueue(_) => "mqueue",
         Mount::Dev(_) => "minimal /dev",
         Mount::Overlay(_) => "overlay",
+        Mount::FileSystem(named) => &named.kind,
+        Mount::Disk(disk) => &disk.kind,
+        Mount::Cgroups(_) => "view of control groups",
         Mount::Symlink(_) => return None,
     };
     (!directory).then(|| format!("is no directory: a {kind} needs one"))

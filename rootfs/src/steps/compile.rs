@@ -11,12 +11,20 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{Base, RootSpec, Setting, Steps};
-use crate::floor::{self, BindFlags, FileSystem, Layers, Step};
-use crate::mounts::{Attributes, Bind, Changes, Mount, Mounts, Overlay, Symlink, joined};
+use super::{Base, Need, RootSpec, Setting, Steps};
+use crate::floor::{self, BindFlags, Layers, New, Step};
+use crate::mounts::{
+    Attributes, Bind, Changes, FileSystem, Idmap, Mount, Mounts, Overlay, Propagation, Symlink, joined,
+};
 
 pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) {
-    steps.push(Step::ReceiveOnly);
+    let propagation = root.and_then(|root| root.propagation);
+    match propagation {
+        Some(Propagation::Private | Propagation::RPrivate) => {
+            steps.push(Step::Propagate { target: c"/", how: Propagation::RPrivate.how() });
+        }
+        _ => steps.push(Step::ReceiveOnly),
+    }
     if root.is_some() {
         steps.push(Step::Top);
     }
@@ -30,6 +38,9 @@ pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mount
     let begins_empty = root.is_some_and(|root| root.directory().is_none());
     for mount in &mounts.mounts {
         push(steps, mount, setting, begins_empty);
+        if let Some(propagation) = mount.propagation() {
+            steps.push(Step::Propagate { target: &text(mount.target()), how: propagation.how() });
+        }
     }
     for path in &mounts.read_only {
         steps.push(Step::ReadOnly { target: &text(path), alone: false });
@@ -49,6 +60,13 @@ pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mount
             steps.push(Step::ReadOnlyRoot);
         }
         steps.push(Step::Pivot);
+        // The kernel exchanges no root that is shared.
+        if let Some(
+            shared @ (Propagation::Shared | Propagation::RShared | Propagation::Unbindable | Propagation::RUnbindable),
+        ) = propagation
+        {
+            steps.push(Step::Propagate { target: c"/", how: shared.how() });
+        }
     } else if memory.is_some() {
         steps.push(Step::LetGo);
     }
@@ -79,7 +97,8 @@ fn push_root(steps: &mut Steps, root: &RootSpec, setting: Setting) {
             steps.push(Step::RootTmpfs { options: &text(tmpfs_options(*size, "0755")), attributes });
         }
         Base::Directory(path) if root.changes.go_elsewhere() => {
-            layers(&[path.as_path()], &root.changes, setting, |layers| {
+            let options = Overlay::new("/").changes(root.changes.clone()).options(setting.user_namespace);
+            layers(&[path.as_path()], &root.changes, &options, setting, |layers| {
                 steps.push(Step::RootOverlay { path: &text(path), layers, attributes });
             });
         }
@@ -88,7 +107,7 @@ fn push_root(steps: &mut Steps, root: &RootSpec, setting: Setting) {
 }
 
 /// Hands on what an overlay is made of, as the floor knows it.
-fn layers(lowers: &[&Path], changes: &Changes, setting: Setting, then: impl FnOnce(Layers<'_>)) {
+fn layers(lowers: &[&Path], changes: &Changes, options: &str, setting: Setting, then: impl FnOnce(Layers<'_>)) {
     let lowers = text(OsStr::from_bytes(&joined(lowers)));
     let kept;
     let changes = match changes {
@@ -99,34 +118,35 @@ fn layers(lowers: &[&Path], changes: &Changes, setting: Setting, then: impl FnOn
             floor::Changes::Kept(&kept)
         }
     };
-    then(Layers { lowers: &lowers, changes, user: setting.user_namespace });
+    then(Layers { lowers: &lowers, changes, user: setting.user_namespace, options: &text(options) });
 }
 
 fn push(steps: &mut Steps, mount: &Mount, setting: Setting, begins_empty: bool) {
-    let Setting { user_namespace, own_net, own_pid, own_ipc, groups_mapped } = setting;
+    let Setting { user_namespace, own_net, own_pid, own_ipc, own_cgroup, groups_mapped } = setting;
     let (target, make) = (&*text(mount.target()), mount.creates_target() || begins_empty);
     let mut fresh = |kind, options: String, attributes: Attributes| {
-        let options = &*text(options);
-        steps.push(Step::Mount { kind, target, options, attributes: attributes.bits(), make });
+        let options = text(options);
+        let new = New::of(kind, &options);
+        steps.push(Step::Mount { new, target, attributes: attributes.bits(), make, optional: false });
     };
     match mount {
-        Mount::Tmpfs(tmpfs) => fresh(FileSystem::Tmpfs, tmpfs.options(), tmpfs.attributes),
+        Mount::Tmpfs(tmpfs) => fresh(c"tmpfs", tmpfs.options(), tmpfs.attributes),
         Mount::Devpts(devpts) => {
-            fresh(FileSystem::Devpts, devpts.options(groups_mapped || !user_namespace), devpts.attributes);
+            fresh(c"devpts", devpts.options(groups_mapped || !user_namespace), devpts.attributes);
         }
         Mount::Proc(proc) if user_namespace && !own_pid => {
             instead(steps, "/proc", (target, make), proc.attributes, false);
         }
-        Mount::Proc(proc) => fresh(FileSystem::Proc, proc.options(), proc.attributes),
+        Mount::Proc(proc) => fresh(c"proc", proc.options(), proc.attributes),
         Mount::Sysfs(sysfs) if user_namespace && !own_net => {
             // This machine's /sys has its cgroups in it, and whatever else is mounted there.
             instead(steps, "/sys", (target, make), sysfs.attributes.union(Attributes::READ_ONLY), false);
         }
-        Mount::Sysfs(sysfs) => fresh(FileSystem::Sysfs, String::new(), sysfs.attributes),
+        Mount::Sysfs(sysfs) => fresh(c"sysfs", String::new(), sysfs.attributes),
         Mount::Mqueue(mqueue) if user_namespace && !own_ipc => {
             instead(steps, "/dev/mqueue", (target, make), mqueue.attributes, true);
         }
-        Mount::Mqueue(mqueue) => fresh(FileSystem::Mqueue, String::new(), mqueue.attributes),
+        Mount::Mqueue(mqueue) => fresh(c"mqueue", String::new(), mqueue.attributes),
         Mount::Dev(dev) => steps.push(Step::Dev {
             target,
             options: &text(dev.options()),
@@ -138,29 +158,42 @@ fn push(steps: &mut Steps, mount: &Mount, setting: Setting, begins_empty: bool) 
             // The kernel makes no overlay of one directory; a bind shows the same.
             let source = lowers.first().map(text).unwrap_or_default();
             let attributes = attributes.union(Attributes::READ_ONLY).bits();
-            let flags = BindFlags { recursive: true, deep: true, optional: false, make, instead: false };
-            steps.push(Step::Bind { source: &source, target, attributes, flags });
+            let flags = BindFlags { recursive: true, make, ..BindFlags::default() };
+            steps.push(Step::Bind { source: &source, target, attributes: 0, below: attributes, flags });
         }
-        Mount::Overlay(Overlay { lowers, changes, attributes, or_read_only_bind, .. }) => {
+        Mount::Overlay(overlay @ Overlay { lowers, changes, attributes, or_read_only_bind, .. }) => {
+            let options = overlay.options(user_namespace);
             let lowers: Vec<&Path> = lowers.iter().map(PathBuf::as_path).collect();
             let (attributes, or_bind) = (attributes.bits(), *or_read_only_bind);
-            layers(&lowers, changes, setting, |layers| {
+            layers(&lowers, changes, &options, setting, |layers| {
                 steps.push(Step::Overlay { target, layers, attributes, make, or_bind });
             });
         }
         Mount::Symlink(Symlink { to, .. }) => steps.push(Step::Symlink { to: &text(to), target }),
-        Mount::Bind(Bind { source, attributes, recursive, deep, optional, .. }) => steps.push(Step::Bind {
-            source: &text(source),
-            target,
-            attributes: attributes.bits(),
-            flags: BindFlags {
-                recursive: *recursive,
-                deep: *recursive && *deep && !attributes.is_empty(),
-                optional: *optional,
-                make,
-                instead: false,
-            },
-        }),
+        Mount::FileSystem(FileSystem { kind, source, options, attributes, optional, .. }) => {
+            let (kind, source, options) = (text(kind), text(source), text(options));
+            let new = New { kind: &kind, source: &source, options: &options };
+            steps.push(Step::Mount { new, target, attributes: attributes.bits(), make, optional: *optional });
+        }
+        Mount::Cgroups(view) => super::cgroups::push(steps, view, target, make, own_cgroup),
+        Mount::Disk(disk) => {
+            let what = format!("{} of {:?}", disk.kind, disk.file);
+            steps.push_tree(&what, target, make, Need::Disk(disk.clone()));
+        }
+        Mount::Bind(bind @ Bind { source, idmap: Some(map), .. }) => {
+            let ids = match map {
+                Idmap::Namespace(path) => format!("the ids of {path:?}"),
+                ranges @ Idmap::Ranges { .. } => format!("ids {ranges}"),
+            };
+            steps.push_tree(&format!("{source:?} with {ids}"), target, make, Need::Bind(bind.clone()));
+        }
+        Mount::Bind(bind @ Bind { source, recursive, inside, optional, .. }) => {
+            let (attributes, below) = bind.changes();
+            // Alone it is all that comes along.
+            let (attributes, below) = if *recursive { (attributes, below) } else { (attributes | below, 0) };
+            let flags = BindFlags { recursive: *recursive, inside: *inside, optional: *optional, make, instead: false };
+            steps.push(Step::Bind { source: &text(source), target, attributes, below, flags });
+        }
     }
 }
 
@@ -170,13 +203,14 @@ fn instead(steps: &mut Steps, source: &str, at: (&CStr, bool), attributes: Attri
     steps.push(Step::Bind {
         source: &text(source),
         target,
-        attributes: attributes.bits(),
-        flags: BindFlags { recursive: true, deep: true, optional, make, instead: true },
+        attributes: 0,
+        below: attributes.bits(),
+        flags: BindFlags { recursive: true, inside: false, optional, make, instead: true },
     });
 }
 
 /// Text that the checks found free of NUL bytes.
-fn text(text: impl AsRef<OsStr>) -> CString {
+pub(super) fn text(text: impl AsRef<OsStr>) -> CString {
     let bytes: Vec<u8> = text.as_ref().as_bytes().iter().copied().filter(|byte| *byte != 0).collect();
     CString::new(bytes).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use nix::errno::Errno;
 
 use crate::floor::resolve::Links;
-use crate::floor::{FileSystem, Part, Step};
+use crate::floor::{Part, Step};
 
 impl Step<'_> {
     /// What to do about it, where that is certain.
@@ -54,12 +54,22 @@ impl Step<'_> {
             (Errno::ENOTDIR, Step::Bind { .. }) if is(Part::Attach) => {
                 "a directory can be bound to a directory alone, a file to a file"
             }
-            (Errno::EPERM, Step::Mount { kind: FileSystem::Proc | FileSystem::Sysfs, .. }) if is(Part::Reveal) => {
+            (Errno::EPERM, Step::Mount { new, .. }) if is(Part::Reveal) && [c"proc", c"sysfs"].contains(&new.kind) => {
                 "a user namespace may mount this only where it already sees one of which nothing is covered; inside \
                  Docker and the like it does not"
             }
             (Errno::EINVAL, Step::Bind { .. }) if is(Part::Make) => {
                 "in a user namespace a bind must take along what is mounted below its source"
+            }
+            (Errno::EBADF, Step::Attach { .. }) => {
+                "it is made before the other steps are performed: Steps::make_trees()"
+            }
+            (Errno::EINVAL, Step::Attach { .. }) if is(Part::Attach) => {
+                "what was made before the steps is good for one time: prepare() again"
+            }
+            (Errno::EINVAL, Step::Propagate { .. }) => "it must be a mount, not a directory of one",
+            (Errno::ENODEV, Step::Mount { .. }) if is(Part::Make) => {
+                "the kernel knows no such file system: a module may have to be loaded, or /proc/filesystems has its name"
             }
             (Errno::ENOSPC, _) if is(Part::Attach) || is(Part::Make) => {
                 "the limit on mounts in a namespace may be reached: fs.mount-max"

@@ -4,27 +4,30 @@
 //! Made purely, from descriptions; performed by a thread in a mount namespace of its own, without a heap. What is shown of
 //! them is what is done.
 
+mod cgroups;
 mod compile;
 mod hint;
 mod root;
 #[cfg(test)]
 mod tests;
+mod trees;
 mod words;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 
 use crate::error::{Error, Object};
-use crate::floor::{Errno, Part, Room, Step, WORDS, sys};
-use crate::mounts::Mounts;
+use crate::floor::{Errno, Room, Step, WORDS};
+use crate::mounts::{Bind, Disk, Mounts};
 pub use root::{Base, RootSpec};
+pub use trees::Trees;
 
 /// In what namespaces the steps will be performed: what can be mounted depends on it.
 ///
 /// A new proc, sysfs and mqueue are owned by the user namespace that owns the pid, network and IPC namespace they show. In
 /// a user namespace without such a one of its own the kernel refuses them (`EPERM`), and this machine's are bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "five independent facts")]
+#[allow(clippy::struct_excessive_bools, reason = "six independent facts")]
 pub struct Setting {
     /// A user namespace is made with the mount namespace.
     pub user_namespace: bool,
@@ -34,6 +37,8 @@ pub struct Setting {
     pub own_pid: bool,
     /// An IPC namespace too.
     pub own_ipc: bool,
+    /// A cgroup namespace too, by the time that the steps are performed.
+    pub own_cgroup: bool,
     /// The user namespace maps the groups that mounts name: [`Devpts::gid`](crate::Devpts::gid). Else they are left out.
     pub groups_mapped: bool,
 }
@@ -59,6 +64,17 @@ pub struct Setting {
 pub struct Steps {
     words: Vec<[u32; WORDS]>,
     texts: Vec<u8>,
+    /// What is made before any of them is performed, each for the next [`Step::Attach`].
+    needs: Vec<Need>,
+}
+
+/// What is made before steps are performed, by who may do more than who performs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Need {
+    /// A bind with other ids.
+    Bind(Bind),
+    /// A file with a file system in it.
+    Disk(Disk),
 }
 
 /// Where a thread stopped that performs [`Steps`]. Plain numbers: they fit through a pipe, and nothing is allocated.
@@ -100,27 +116,7 @@ impl Steps {
         self.words.is_empty()
     }
 
-    /// Performs them on the calling thread, in a new mount namespace that it is moved into.
-    ///
-    /// It changes what paths mean to this thread, its root and its working directory; no other thread's. It neither
-    /// allocates nor takes a lock, and so may run in a copy of a threaded process, before its exec. After a failure the
-    /// thread is half way, and good for nothing but to tell of it.
-    ///
-    /// # Errors
-    /// Where it stopped; [`error`](Self::error) makes a sentence of it.
-    /// # Privileges
-    /// `CAP_SYS_ADMIN` over the mount namespace.
-    /// # Kernel
-    /// Linux 5.10. Newer calls are used where they are there: see [`Bind`](crate::Bind).
-    #[doc(alias = "pivot_root")]
-    #[doc(alias = "unshare")]
-    pub fn enter(&self) -> Result<(), Stop> {
-        let stop = |Errno(errno)| Stop { step: 0, part: Part::Whole as u16, errno: errno.into() };
-        sys::unshare_mounts().map_err(stop)?;
-        self.perform()
-    }
-
-    /// Performs them in the mount namespace that this thread is in.
+    /// Performs them in the mount namespace that this thread is in. Neither allocates nor takes a lock.
     pub(crate) fn perform(&self) -> Result<(), Stop> {
         let stop = |step, part, Errno(errno)| Stop { step, part, errno: errno.into() };
         let mut room = Room::new();
@@ -156,6 +152,13 @@ impl Steps {
             at
         });
         self.words.push(words);
+    }
+
+    /// Attaches at `target` what is made for `need`.
+    fn push_tree(&mut self, what: &str, target: &CStr, make: bool, need: Need) {
+        let what = CString::new(what.replace('\0', "")).unwrap_or_default();
+        self.push(Step::Attach { tree: -1, what: &what, target, make });
+        self.needs.push(need);
     }
 
     fn text(&self, at: u32) -> Option<&CStr> {

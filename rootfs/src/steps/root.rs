@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Setting;
-use crate::mounts::{Attributes, Changes, Mount, Mounts, path_problems, plain};
+use crate::mounts::{Attributes, Changes, Mount, Mounts, Propagation, Redirect, path_problems, plain};
 
 /// What a root is made of.
 ///
@@ -53,6 +53,10 @@ pub struct RootSpec {
     /// What may not be done through it, nor through what of this machine is mounted below it. Read-only is the same as
     /// `read_only`.
     pub attributes: Attributes,
+    /// Where mounts go to that are made in it later, and where they come from. Unset is `RSlave`: what is mounted on this
+    /// machine is seen in it too, and nothing goes out. `Private` cuts both. With `Shared` and `Unbindable` nothing goes out
+    /// to this machine either: they hold among the copies that are made of the root from then on.
+    pub propagation: Option<Propagation>,
 }
 
 impl RootSpec {
@@ -111,6 +115,14 @@ impl RootSpec {
         self
     }
 
+    /// Where mounts go to that are made in it later, and where they come from.
+    #[must_use]
+    #[doc(alias = "rootfsPropagation")]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.propagation = Some(propagation);
+        self
+    }
+
     /// Whether it is read-only in the end.
     pub(crate) fn ends_read_only(&self) -> bool {
         self.read_only || self.attributes.contains(Attributes::READ_ONLY)
@@ -136,6 +148,7 @@ impl RootSpec {
         }
         let changes = self.changes.problems(self.directory().into_iter());
         problems.extend(changes.into_iter().map(|problem| format!("changes.{problem}")));
+        problems.extend(self.attributes.problem());
         problems
     }
 }
@@ -159,6 +172,12 @@ impl Setting {
                 && let Some(lower) = overlay.lowers.iter().position(|lower| is_top(lower))
             {
                 problems.push(format!("mounts[{at}].lowers[{lower}]: {why}"));
+            }
+            if let Mount::Overlay(overlay) = mount
+                && (overlay.metacopy == Some(true) || matches!(overlay.redirect, Some(Redirect::On | Redirect::Follow)))
+            {
+                problems
+                    .push(format!("mounts[{at}]: in a user namespace an overlay has neither redirects nor metacopy"));
             }
         }
         problems

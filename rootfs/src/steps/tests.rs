@@ -7,14 +7,27 @@ use std::ffi::CString;
 use proptest::prelude::*;
 
 use super::*;
-use crate::floor::{self, BindFlags, FileSystem, Layers};
+use crate::floor::mount::{HOW, REC};
+use crate::floor::{self, BindFlags, Layers, New, Part};
 use crate::mounts::{Attributes, Bind, Changes, Dev, HidePid, Overlay, Proc, Symlink, Tmpfs};
 
-const PRIVILEGED: Setting =
-    Setting { user_namespace: false, own_net: true, own_pid: true, own_ipc: true, groups_mapped: false };
+const PRIVILEGED: Setting = Setting {
+    user_namespace: false,
+    own_net: true,
+    own_pid: true,
+    own_ipc: true,
+    own_cgroup: true,
+    groups_mapped: false,
+};
 const USER: Setting = Setting { user_namespace: true, ..PRIVILEGED };
-const USER_ALONE: Setting =
-    Setting { user_namespace: true, own_net: false, own_pid: false, own_ipc: false, groups_mapped: true };
+const USER_ALONE: Setting = Setting {
+    user_namespace: true,
+    own_net: false,
+    own_pid: false,
+    own_ipc: false,
+    own_cgroup: false,
+    groups_mapped: true,
+};
 
 fn words(root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) -> Vec<String> {
     Steps::new(root, mounts, setting).iter().map(|step| step.to_string()).collect()
@@ -167,35 +180,29 @@ fn a_text() -> impl Strategy<Value = CString> {
     proptest::collection::vec(1_u8.., 0..20).prop_map(|bytes| CString::new(bytes).unwrap())
 }
 
-fn a_kind() -> impl Strategy<Value = FileSystem> {
-    prop_oneof![
-        Just(FileSystem::Tmpfs),
-        Just(FileSystem::Proc),
-        Just(FileSystem::Sysfs),
-        Just(FileSystem::Devpts),
-        Just(FileSystem::Mqueue)
-    ]
-}
-
 /// A step of each variant with these operands.
-fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 16] {
+fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 18] {
     let [one, two, three]: [&CStr; 3] = [&texts[0], &texts[1], &texts[2]];
     let [recursive, deep, optional, make, instead] = bits;
+    let how = HOW[how] | if deep { REC } else { 0 };
     let changes = match (recursive, optional) {
         (true, _) => floor::Changes::None,
         (_, true) => floor::Changes::InMemory,
         _ => floor::Changes::Kept(three),
     };
-    let layers = Layers { lowers: two, changes, user: instead };
+    let layers = Layers { lowers: two, changes, user: instead, options: one };
     [
         Step::ReceiveOnly,
         Step::Root { path: one, attributes },
-        Step::Mount { kind, target: two, options: three, attributes, make },
+        Step::Mount { new: New { kind: one, source: two, options: three }, target: two, attributes, make, optional },
+        Step::Attach { tree: if make { -2 } else { 7 }, what: three, target: one, make },
+        Step::Propagate { target: two, how },
         Step::Bind {
             source: one,
             target: two,
-            attributes,
-            flags: BindFlags { recursive, deep, optional, make, instead },
+            attributes: attributes | 0x80 << 16,
+            below: attributes & 0xf,
+            flags: BindFlags { recursive, inside: deep, optional, make, instead },
         },
         Step::Dev { target: one, options: three, attributes, make, bind: deep },
         Step::Mask { target: two },
@@ -215,12 +222,12 @@ fn steps_of<'a>(kind: FileSystem, texts: &'a [CString; 3], attributes: u32, bits
 proptest! {
     #[test]
     fn a_step_comes_back_from_its_words(
-        kind in a_kind(),
+        how in 0..4_usize,
         texts in [a_text(), a_text(), a_text()],
-        attributes in 0..16_u32,
+        attributes in 0..0x200_u32,
         bits in any::<[bool; 5]>(),
     ) {
-        let all = steps_of(kind, &texts, attributes, bits);
+        let all = steps_of(how, &texts, attributes, bits);
         let mut steps = Steps::default();
         all.iter().for_each(|step| steps.push(*step));
         prop_assert_eq!(steps.iter().collect::<Vec<_>>(), all);
@@ -228,10 +235,10 @@ proptest! {
 
     #[test]
     fn hostile_words_are_a_step_or_none(
-        words in proptest::array::uniform7(prop_oneof![0..18_u32, any::<u32>()]),
+        words in proptest::array::uniform7(prop_oneof![0..20_u32, any::<u32>()]),
         texts in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
-        let steps = Steps { words: vec![words], texts };
+        let steps = Steps { words: vec![words], texts, ..Steps::default() };
         if let Some(step) = steps.iter().next() {
             // What is taken for a step is one: it has words, and comes back.
             prop_assert!(!step.to_string().is_empty());

@@ -4,9 +4,10 @@
 use std::ffi::CStr;
 use std::fmt;
 
+use crate::floor::attach::attribute::REMOVED;
 use crate::floor::dev::ENTRIES;
-use crate::floor::{Changes, Layers, Part, Step};
-use crate::mounts::Attributes;
+use crate::floor::{Changes, Layers, New, Part, Step};
+use crate::mounts::{Attributes, Propagation};
 
 impl Step<'_> {
     /// What is done: "mount", "bind".
@@ -17,6 +18,8 @@ impl Step<'_> {
             Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => "take",
             Step::Mount { .. } | Step::Overlay { .. } => "mount",
             Step::Bind { .. } => "bind",
+            Step::Attach { .. } => "attach",
+            Step::Propagate { .. } => "make",
             Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot | Step::Symlink { .. } => "make",
             Step::Memory { .. } => "set",
             Step::LetGo => "let",
@@ -52,18 +55,34 @@ impl Step<'_> {
                 format!("memory aside for what is changed{}", in_brackets(options_in_words(options)))
             }
             Step::LetGo => "nothing but overlays see that memory".to_owned(),
-            Step::Mount { kind, target, options, attributes, .. } => {
-                let notes = options_in_words(options).chain(attributes_in_words(attributes));
-                format!("{} on {}{}", kind.name().to_string_lossy(), quoted(target), in_brackets(notes))
+            Step::Mount { new: New { kind, source, options }, target, attributes, optional, .. } => {
+                let optional = optional.then(|| "if it can be made".to_owned());
+                let notes =
+                    optional.into_iter().chain(options_in_words(options)).chain(attributes_in_words(attributes));
+                let of = match source.to_bytes() {
+                    b"" | b"none" => String::new(),
+                    own if own == kind.to_bytes() => String::new(),
+                    _ => format!(" of {}", quoted(source)),
+                };
+                format!("{}{of} on {}{}", kind.to_string_lossy(), quoted(target), in_brackets(notes))
             }
-            Step::Bind { source, target, attributes, flags } => {
+            Step::Attach { what, target, .. } => format!("{} to {}", what.to_string_lossy(), quoted(target)),
+            Step::Propagate { target, how } => {
+                format!("what is mounted on {} {}", quoted(target), Propagation::word_of(how))
+            }
+            Step::Bind { source, target, attributes, below, flags } => {
                 let instead = flags.instead.then_some("in place of a new one, which this user namespace may not have");
                 let alone = (!flags.recursive).then_some("without what is mounted below it");
-                let on_top = flags.recursive && !flags.deep && attributes != 0;
-                let on_top = on_top.then_some("what is mounted below it is as it was");
+                let on_top = flags.recursive && attributes != 0;
+                let on_top = on_top.then_some(match below {
+                    0 => "what is mounted below it is as it was",
+                    _ => "what is mounted below it only in part",
+                });
+                let inside = flags.inside.then_some("in the root");
                 let optional = flags.optional.then_some("if it is there");
-                let notes = [instead, alone, optional].into_iter().flatten().map(str::to_owned);
-                let notes = notes.chain(attributes_in_words(attributes)).chain(on_top.map(str::to_owned));
+                let notes = [instead, inside, alone, optional].into_iter().flatten().map(str::to_owned);
+                let (top, below) = (attributes_in_words(attributes), attributes_in_words(below));
+                let notes = notes.chain(below).chain(top).chain(on_top.map(str::to_owned));
                 format!("{} to {}{}", quoted(source), quoted(target), in_brackets(notes))
             }
             Step::Dev { target, options, attributes, bind, .. } => {
@@ -146,6 +165,8 @@ impl Step<'_> {
         match self {
             Step::Mount { target, .. }
             | Step::Bind { target, .. }
+            | Step::Attach { target, .. }
+            | Step::Propagate { target, .. }
             | Step::Dev { target, .. }
             | Step::Overlay { target, .. }
             | Step::Symlink { target, .. }
@@ -204,10 +225,15 @@ fn in_brackets(notes: impl Iterator<Item = String>) -> String {
 }
 
 fn attributes_in_words(attributes: u32) -> impl Iterator<Item = String> {
-    Attributes::from_bits_truncate(attributes).words().map(|word| match word {
+    let set = Attributes::from_bits_truncate(attributes).words().map(|word| match word {
         "ro" => "read-only".to_owned(),
         word => word.to_owned(),
-    })
+    });
+    let cleared = Attributes::from_bits_truncate(attributes >> REMOVED).words().map(|word| match word {
+        "ro" => "writable".to_owned(),
+        word => format!("not {word}"),
+    });
+    set.chain(cleared)
 }
 
 /// The kernel's options as a person would say them.

@@ -32,12 +32,6 @@ fn set(mount: BorrowedFd<'_>, attr: &MountAttr, recursive: bool) -> Result<(), E
     unsafe { syscall(nr::MOUNT_SETATTR, [fd, path, flags, at, size_of::<MountAttr>(), 0]) }.map(drop)
 }
 
-/// Has a mount and all below it hear of mounts at its source, and tell of none (`MS_SLAVE`). Linux 5.12.
-pub(crate) fn receive_only(mount: BorrowedFd<'_>) -> Result<(), Errno> {
-    const MS_SLAVE: u64 = 1 << 19;
-    set(mount, &MountAttr { set: 0, clear: 0, propagation: MS_SLAVE, user: 0 }, true)
-}
-
 /// Sets `MOUNT_ATTR_*`. Linux 5.12.
 pub(crate) fn add(mount: BorrowedFd<'_>, attributes: u32, recursive: bool) -> Result<(), Errno> {
     set(mount, &MountAttr { set: attributes.into(), clear: 0, propagation: 0, user: 0 }, recursive)

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt;
 
-use super::info::{MountInfo, Propagation, path, text, unescaped};
+use super::info::{MountInfo, PeerGroups, path, text, unescaped};
 use crate::error::{Error, Object};
 use crate::floor::Errno;
 use crate::mounts::Attributes;
@@ -71,13 +71,21 @@ fn mount(answer: &Answer) -> MountInfo {
         device: (numbers.major, numbers.minor),
         root: path(answer.text(statmount::MNT_ROOT).to_vec()),
         target: path(answer.text(statmount::MNT_POINT).to_vec()),
-        attributes: Attributes::from_bits_truncate(u32::try_from(numbers.attributes).unwrap_or_default()),
+        attributes: attributes(numbers.attributes),
         idmapped: numbers.attributes & statmount::MOUNT_ATTR_IDMAP != 0,
         propagation: propagation(&numbers),
         kind: text(kind),
         source: set(answer.text(statmount::SB_SOURCE)),
         options: OsString::from_vec(options(&numbers, answer.text(statmount::MNT_OPTS))),
     }
+}
+
+/// Ours for the kernel's, most of which have its numbers; its relatime is none.
+fn attributes(kernel_s: u64) -> Attributes {
+    const NOSYMFOLLOW: u64 = 0x20_0000;
+    let same = Attributes::all().difference(Attributes::RELATIME | Attributes::NOSYMFOLLOW);
+    let set = same.intersection(Attributes::from_bits_truncate(u32::try_from(kernel_s & 0xff).unwrap_or_default()));
+    if kernel_s & NOSYMFOLLOW == 0 { set } else { set | Attributes::NOSYMFOLLOW }
 }
 
 /// What holds for the file system as mountinfo puts it before its own options, which are still escaped.
@@ -96,13 +104,13 @@ fn options(numbers: &statmount::Numbers, own: &[u8]) -> Vec<u8> {
     options
 }
 
-fn propagation(numbers: &statmount::Numbers) -> Propagation {
+fn propagation(numbers: &statmount::Numbers) -> PeerGroups {
     const MS_UNBINDABLE: u64 = 1 << 17;
     const MS_SLAVE: u64 = 1 << 19;
     const MS_SHARED: u64 = 1 << 20;
     let group = |flag, id| (numbers.propagation & flag != 0).then_some(id);
     let master = group(MS_SLAVE, numbers.master);
-    Propagation {
+    PeerGroups {
         shared: group(MS_SHARED, numbers.peers),
         master,
         from: master.and(Some(numbers.from)).filter(|from| *from != 0 && Some(*from) != master),

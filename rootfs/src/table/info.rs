@@ -17,7 +17,7 @@ use crate::mounts::Attributes;
 /// ```
 /// use skep_rootfs::{Attributes, MountInfo};
 ///
-/// let line = b"36 35 98:0 /sub /mnt/a\\040b rw,nosuid master:1 - ext4 /dev/sda1 rw,errors=continue";
+/// let line = b"36 35 98:0 /sub /mnt/a\\040b rw,nosuid,relatime master:1 - ext4 /dev/sda1 rw,errors=continue";
 /// let mount = MountInfo::parse(line).unwrap();
 /// assert_eq!(mount.target.to_str(), Some("/mnt/a b"));
 /// assert_eq!((mount.kind.as_str(), mount.attributes), ("ext4", Attributes::NOSUID));
@@ -37,13 +37,15 @@ pub struct MountInfo {
     pub root: PathBuf,
     /// Where it is mounted, from the root of whoever asked.
     pub target: PathBuf,
-    /// What may not be done through this mount.
+    /// What may not be done through this mount, and how access times are kept where that is not
+    /// [`RELATIME`](Attributes::RELATIME), as it is for nearly every mount. mountinfo has no word for
+    /// [`STRICTATIME`](Attributes::STRICTATIME); it is where neither of the others is.
     pub attributes: Attributes,
     /// Whether files have other owners through it than on the disk (Linux 5.12).
     #[doc(alias = "MOUNT_ATTR_IDMAP")]
     pub idmapped: bool,
     /// Where what is mounted in it is seen too.
-    pub propagation: Propagation,
+    pub propagation: PeerGroups,
     /// The kind of file system: "ext4", "fuse.sshfs".
     pub kind: String,
     /// What is mounted: a device, a server's directory, or nothing in particular.
@@ -57,7 +59,7 @@ pub struct MountInfo {
 /// Displays as mountinfo has it: "shared:7 master:3".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub struct Propagation {
+pub struct PeerGroups {
     /// The group of peers that tell each other of mounts. `MS_SHARED`.
     pub shared: Option<u64>,
     /// The group of peers that it hears of mounts from, and does not tell. `MS_SLAVE`.
@@ -68,7 +70,7 @@ pub struct Propagation {
     pub unbindable: bool,
 }
 
-impl Propagation {
+impl PeerGroups {
     /// Whether mounts go neither out nor in.
     #[must_use]
     pub fn is_private(&self) -> bool {
@@ -94,7 +96,7 @@ impl Propagation {
     }
 }
 
-impl fmt::Display for Propagation {
+impl fmt::Display for PeerGroups {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut space = "";
         let groups = [("shared", self.shared), ("master", self.master), ("propagate_from", self.from)];
@@ -118,16 +120,19 @@ impl MountInfo {
         let (major, minor) = (device.get(..colon)?, device.get(colon.checked_add(1)?..)?);
         let device = (number(major)?.try_into().ok()?, number(minor)?.try_into().ok()?);
         let (root, target) = (unescaped(field()?), unescaped(field()?));
-        let (mut attributes, mut idmapped) = (Attributes::empty(), false);
+        let (mut attributes, mut idmapped, mut relative) = (Attributes::empty(), false, false);
         for word in std::str::from_utf8(field()?).ok()?.split(',') {
             match word {
-                // What nearly every line has.
-                "rw" | "relatime" => {}
+                "rw" => {}
+                "relatime" => relative = true,
                 "idmapped" => idmapped = true,
                 word => attributes |= Attributes::of_word(word).unwrap_or_default(),
             }
         }
-        let mut propagation = Propagation::default();
+        if !relative && !attributes.intersects(Attributes::TIMES) {
+            attributes |= Attributes::STRICTATIME;
+        }
+        let mut propagation = PeerGroups::default();
         loop {
             match field()? {
                 b"-" => break,
@@ -254,8 +259,12 @@ mod tests {
         assert!(mount.is_read_only());
         let said = mount.propagation.to_string();
         assert_eq!(said, "shared:1 master:2 propagate_from:3 unbindable");
-        let mount = parsed("1 0 0:1 / /a rw - squashfs /dev/loop0 ro,errors=continue").unwrap();
+        let mount = parsed("1 0 0:1 / /a rw,relatime - squashfs /dev/loop0 ro,errors=continue").unwrap();
         assert!(mount.attributes.is_empty() && mount.is_read_only());
+        let times = |words: &str| parsed(&format!("1 0 0:1 / / {words} - a b c")).unwrap().attributes;
+        assert_eq!(times("rw"), Attributes::STRICTATIME);
+        assert_eq!(times("rw,noatime,nodiratime"), Attributes::NOATIME | Attributes::NODIRATIME);
+        assert_eq!(times("rw,relatime,nosymfollow"), Attributes::NOSYMFOLLOW);
         for line in ["", "1 0 0:1 / / rw", "1 0 0:1 / / rw - ext4", "x 0 0:1 / / rw - a b c", "1 0 1 / / rw - a b c"] {
             assert_eq!(parsed(line), None, "{line}");
         }
@@ -285,7 +294,7 @@ mod tests {
             source in proptest::collection::vec(1_u8.., 0..20),
         ) {
             let mut line = b"10 9 8:1 ".to_vec();
-            line.extend([&escaped(&root)[..], b" ", &escaped(&target), b" rw,noexec - ext4 ", &escaped(&source), b" rw"].concat());
+            line.extend([&escaped(&root)[..], b" ", &escaped(&target), b" rw,noexec,relatime - ext4 ", &escaped(&source), b" rw"].concat());
             let mount = MountInfo::parse(&line).unwrap();
             prop_assert_eq!(mount.root.as_os_str().as_bytes(), root);
             prop_assert_eq!(mount.target.as_os_str().as_bytes(), target);

@@ -9,6 +9,6 @@ mod read;
 mod tree;
 mod watch;
 
-pub use info::{MountInfo, Propagation};
+pub use info::{MountInfo, PeerGroups};
 pub use tree::MountTree;
 pub use watch::MountWatch;

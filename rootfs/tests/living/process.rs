@@ -6,9 +6,9 @@ use std::path::Path;
 
 use needs::{Scratch, isolated, needs};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
-use skep_rootfs::{Attributes, Bind, ErrorKind, MountInfo, MountNamespace};
+use skep_rootfs::{Attributes, Bind, ErrorKind, Idmap, MountInfo, MountNamespace, Propagation};
 
-use crate::support::{Living, names};
+use crate::support::{Living, Other, names};
 
 /// Attached, seen there and not here, removed once.
 fn comes_and_goes(living: &Living) {
@@ -107,6 +107,43 @@ fn what_is_mounted_below_the_source_is_seen_there_and_not_the_other_way_round() 
         // With what is mounted below it.
         there.remove(&outer).unwrap();
         assert_eq!(there.remove(&inner).unwrap_err().kind(), ErrorKind::NotFound);
+        unmount(dir.join("source"), UnmountFlags::DETACH).unwrap();
+    });
+}
+
+#[test]
+fn a_bind_is_attached_as_it_is_described() {
+    needs!(root, kernel(6, 3), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated(|| {
+        let dir = Scratch::new();
+        fs::create_dir_all(dir.join("root/data")).unwrap();
+        fs::create_dir(dir.join("source")).unwrap();
+        let tmpfs = |at: &Path, flags| mount("new", at, "tmpfs", flags, None).unwrap();
+        tmpfs(&dir.join("source"), MountFlags::NODEV);
+        fs::create_dir(dir.join("source/below")).unwrap();
+        tmpfs(&dir.join("source/below"), MountFlags::empty());
+        fs::write(dir.join("source/file"), "").unwrap();
+        let other = Other::new(&dir.join("root"));
+        let bind = Bind::new(dir.join("source"), "/data")
+            .attributes_on_top_only()
+            .attributes(Attributes::READ_ONLY | Attributes::NOSYMFOLLOW | Attributes::NOATIME)
+            .clear(Attributes::NODEV)
+            .attributes_below(Attributes::NOEXEC)
+            .propagation(Propagation::RShared)
+            .idmap(Idmap::new().both(0, 1000, 1));
+        let attached = other.namespace().attach(&bind).unwrap().unwrap();
+        let mounts = other.mounts();
+        let at = |path: &str| mounts.iter().rfind(|mount| mount.target.ends_with(path)).unwrap();
+        let (top, below) = (at("root/data"), at("root/data/below"));
+        let all = Attributes::READ_ONLY | Attributes::NOSYMFOLLOW | Attributes::NOATIME | Attributes::NOEXEC;
+        assert_eq!((top.attributes, below.attributes), (all, Attributes::NOEXEC));
+        for mount in [top, below] {
+            assert!(mount.idmapped && mount.propagation.shared.is_some(), "{mount:?}");
+        }
+        other.namespace().remove(&attached).unwrap();
+        let error = other.namespace().attach(&bind.from_inside()).unwrap_err();
+        assert!(error.problems().iter().any(|problem| problem.starts_with("inside: ")), "{error:?}");
+        drop(other);
         unmount(dir.join("source"), UnmountFlags::DETACH).unwrap();
     });
 }

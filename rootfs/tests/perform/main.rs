@@ -17,7 +17,7 @@ use std::thread;
 
 use needs::{CountingHeap, Scratch, heap_uses, isolated, needs};
 use skep_rootfs::{
-    Bind, Error, ErrorKind, MountInfo, Mounts, NewNamespaces, Prepared, RootSpec, Setting, Steps, Tmpfs,
+    Bind, Error, ErrorKind, Idmap, MountInfo, Mounts, NewNamespaces, Prepared, RootSpec, Setting, Steps, Tmpfs,
 };
 
 #[global_allocator]
@@ -69,6 +69,38 @@ fn a_program_has_mounts_that_nobody_else_sees() {
                 let prepared = steps.prepare(NewNamespaces::None).unwrap();
                 assert_eq!(said(&run(&prepared, "echo done").unwrap()), "done\n");
                 assert_eq!(fs::read_to_string(target.join("file")).unwrap(), "shared");
+            });
+        });
+    });
+}
+
+#[test]
+fn what_must_be_made_before_is_made_by_who_prepares_for_one_child() {
+    needs!(root, kernel(6, 3), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated(|| {
+        let dir = Scratch::new();
+        for name in ["source", "target"] {
+            fs::create_dir(dir.join(name)).unwrap();
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                Steps::new(None, &Mounts::new().add(Tmpfs::new(dir.join("source"))), setting(false))
+                    .enter_mounts()
+                    .unwrap();
+                fs::write(dir.join("source/file"), "").unwrap();
+                let bind = Bind::new(dir.join("source"), dir.join("target")).idmap(Idmap::new().both(0, 7, 1));
+                let steps = Steps::new(None, &Mounts::new().add(bind), setting(false));
+                let open = said(&Command::new("sh").args(["-c", "ls /proc/self/fd | wc -l"]).output().unwrap());
+                for new in [NewNamespaces::Mounts, NewNamespaces::UserAndMounts { uid: 3, gid: 3 }] {
+                    let prepared = steps.prepare(new).unwrap();
+                    let words = format!("stat -c %u {}/file; ls /proc/self/fd | wc -l", dir.join("target").display());
+                    // In a user namespace that has no 7 it is nobody's. What was prepared is not passed on.
+                    let owner = if new == NewNamespaces::Mounts { "7" } else { "65534" };
+                    assert_eq!(said(&run(&prepared, &words).unwrap()), format!("{owner}\n{open}"));
+                    let error = run(&prepared, &words).unwrap_err();
+                    assert!(error.hint().unwrap().contains("one time"), "{error:?}");
+                }
+                assert!(MountInfo::of_this_thread().unwrap().iter().all(|mount| mount.target != dir.join("target")));
             });
         });
     });

@@ -185,7 +185,7 @@ fn attributes_hold_for_all_below_a_bind_one_mount_at_a_time() {
                 let thread = scope.spawn(|| {
                     needs::deny(&denied.parse().unwrap()).unwrap();
                     live(&below, |view| {
-                        steps.enter().map_err(|stop| steps.error(stop)).unwrap();
+                        steps.enter_mounts().unwrap();
                         for top in ["/data", "/run"] {
                             for name in ["", "a b", "a b/deep", "plain", "covered", "\\134"] {
                                 let path = format!("{top}/{name}");

@@ -17,7 +17,7 @@ fn with_forgery(forgery: Bind, denied: Option<&str>, mounts: &Mounts) -> Result<
         if let Some(denied) = denied {
             needs::deny(&denied.parse().unwrap()).unwrap();
         }
-        steps.enter().map_err(|stop| steps.error(stop))
+        steps.enter_mounts()
     })
     .unwrap()
 }

@@ -8,14 +8,18 @@
     reason = "the helpers of tests may be as blunt as tests"
 )]
 
+mod cgroups;
+mod disk;
 mod fallbacks;
 mod forged;
 mod hostile;
+mod idmapped;
 mod kinds;
 mod messages;
 mod overlay;
 mod overlay_user;
 mod pivot;
+mod propagation;
 mod said;
 mod support;
 mod unprivileged;

@@ -344,7 +344,7 @@ fn attributes_of_a_root_hold_for_what_is_mounted_below_it() {
             let steps = Steps::new(Some(&tree.spec().nosuid().nodev()), &Mounts::new(), Setting::default());
             without(denied, || {
                 live(&below, |view| {
-                    steps.enter().map_err(|stop| steps.error(stop)).unwrap();
+                    steps.enter_mounts().unwrap();
                     assert_eq!(view.at("/").attributes(), "rw,nosuid,nodev", "{denied}");
                     assert_eq!(view.at("/data").attributes(), "rw,nosuid,nodev", "{denied}");
                 })
@@ -402,5 +402,37 @@ fn a_memory_has_the_largest_limit_that_is_asked_for() {
             fs::write("/run/more", vec![0; 768 << 10]).unwrap_err().raw_os_error()
         });
         assert_eq!(written.unwrap(), Some(28));
+    });
+}
+
+#[test]
+fn hundreds_of_layers_are_one() {
+    needs!(root);
+    isolated(|| {
+        // As a list, one at a time, and by mount(2), which has a page for all of it.
+        for denied in [NOTHING, "fsconfig", "fsopen"] {
+            std::thread::scope(|scope| {
+                let thread = scope.spawn(|| {
+                    needs::deny(&denied.parse().unwrap()).unwrap();
+                    let tree = Tree::new();
+                    let mut overlay = Overlay::new("/data").changes(Changes::in_memory()).volatile().index(false);
+                    for at in 0..300 {
+                        let layer = tree.beside(&format!("layers/{at}"));
+                        fs::create_dir_all(&layer).unwrap();
+                        fs::write(layer.join(format!("of-{at}")), "").unwrap();
+                        fs::write(layer.join("topmost"), at.to_string()).unwrap();
+                        overlay = overlay.lower(layer);
+                    }
+                    tree.live(&Mounts::new().add(overlay), |view| {
+                        assert_eq!(fs::read_dir("/data").unwrap().count(), 301, "{denied}");
+                        assert_eq!(fs::read_to_string("/data/topmost").unwrap(), "0", "{denied}");
+                        // "fsync=volatile" since Linux 6.19.
+                        assert!(view.at("/data").options.iter().any(|option| option.ends_with("volatile")));
+                    })
+                    .unwrap();
+                });
+                thread.join().unwrap();
+            });
+        }
     });
 }

@@ -13,7 +13,14 @@ use crate::support::{Tree, again_in_namespaces, live, names};
 const USER: Setting = setting();
 
 const fn setting() -> Setting {
-    Setting { user_namespace: true, own_net: true, own_pid: true, own_ipc: true, groups_mapped: false }
+    Setting {
+        user_namespace: true,
+        own_net: true,
+        own_pid: true,
+        own_ipc: true,
+        own_cgroup: false,
+        groups_mapped: false,
+    }
 }
 
 fn tree() -> Tree {

@@ -115,7 +115,7 @@ fn a_chroot_is_told_apart() {
         // A thread whose root is its own already, so that nobody else's is changed.
         let error = live(&first, |_| {
             rustix::process::chroot(tree.join("")).unwrap();
-            steps.error(steps.enter().unwrap_err())
+            steps.enter_mounts().unwrap_err()
         });
         let error = error.unwrap();
         assert_eq!(error.to_string(), "cannot cut the way of mounts to the outside");

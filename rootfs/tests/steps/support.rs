@@ -8,7 +8,7 @@ use std::thread;
 
 use needs::Scratch;
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use skep_rootfs::{Error, Mounts, RootSpec, Setting, Steps};
+use skep_rootfs::{Error, Mounts, Prepared, RootSpec, Setting, Steps};
 
 /// A call that nothing here makes: denied, it changes nothing.
 pub(crate) const NOTHING: &str = "kcmp";
@@ -70,7 +70,19 @@ pub(crate) fn live<T: Send>(steps: &Steps, life: impl FnOnce(&View) -> T + Send)
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let view = View::new();
-            steps.enter().map_err(|stop| steps.error(stop))?;
+            steps.enter_mounts()?;
+            Ok(life(&view))
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The same with steps that were prepared.
+pub(crate) fn live_prepared<T: Send>(steps: &Prepared, life: impl FnOnce(&View) -> T + Send) -> Result<T, Error> {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let view = View::new();
+            steps.apply().map_err(|error| steps.explain(error))?;
             Ok(life(&view))
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -143,7 +143,7 @@ fn in_a_view_there_is_a_view_until_the_kernel_takes_no_more_overlays() {
             let view = View::of_this_machine(false, Changes::in_memory()).unwrap();
             let mounts = view.mounts.clone().and(Mounts::standard());
             let steps = Steps::new(Some(&view.root), &mounts, Setting::default());
-            steps.enter().map_err(|stop| steps.error(stop)).unwrap();
+            steps.enter_mounts().unwrap();
             view
         };
         std::thread::scope(|scope| {

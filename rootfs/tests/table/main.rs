@@ -69,6 +69,13 @@ fn odd_mounts(dir: &Path) -> Vec<PathBuf> {
     mount_change(&both, MountPropagationFlags::SHARED).unwrap();
     tmpfs(&unbindable, OsStr::new("unbindable"));
     mount_change(&unbindable, MountPropagationFlags::UNBINDABLE).unwrap();
+    // How access times are kept, and links.
+    let nosymfollow = MountFlags::from_bits_retain(0x100);
+    for (name, flags) in [("strict", MountFlags::STRICTATIME | MountFlags::NODIRATIME), ("links", nosymfollow)] {
+        let path = part(name);
+        tmpfs(&path, OsStr::new(name));
+        mount_remount(&path, MountFlags::BIND | flags, "").unwrap();
+    }
     // Attributes of the mount, and of the file system.
     let (read_only, whole) = (part("read only"), part("whole"));
     mount_bind(&shared, &read_only).unwrap();
@@ -161,6 +168,10 @@ fn both_sources_tell_the_same() {
             }
         };
         compare("everything");
+        let read = MountInfo::of_this_thread().unwrap();
+        let of = |name: &str| read.iter().find(|mount| mount.target == dir.join(name)).unwrap().attributes;
+        assert_eq!(of("strict"), Attributes::STRICTATIME | Attributes::NODIRATIME);
+        assert_eq!(of("links"), Attributes::NOSYMFOLLOW);
         // Where only some of it can be seen: from a root that is a mount, and from one that is none.
         fs::create_dir(dir.join("directory")).unwrap();
         for (root, has_top) in [("plain", true), ("directory", false)] {

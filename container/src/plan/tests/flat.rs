@@ -28,11 +28,13 @@ impl Owned {
         match self {
             Owned::Plain(step) => *step,
             Owned::Bind(source, target, attributes) => {
-                Step::Disk(rootfs::Step::Bind { source, target, attributes: *attributes, flags: BindFlags::default() })
+                let (below, flags) = (*attributes, BindFlags::default());
+                Step::Disk(rootfs::Step::Bind { source, target, attributes: *attributes, below, flags })
             }
             Owned::Root(path) => Step::Disk(rootfs::Step::Root { path, attributes: 0 }),
             Owned::Overlay(target, lowers, kept) => {
-                let layers = rootfs::Layers { lowers, changes: rootfs::Changes::Kept(kept), user: true };
+                let changes = rootfs::Changes::Kept(kept);
+                let layers = rootfs::Layers { lowers, changes, user: true, options: lowers };
                 Step::Disk(rootfs::Step::Overlay { target, layers, attributes: 4, make: true, or_bind: false })
             }
             Owned::Hostname(name) => Step::Hostname { name },
@@ -192,13 +194,17 @@ fn read_everything(bytes: &mut [u8]) {
             Some(Step::Disk(rootfs::Step::Bind { source, target, .. })) => {
                 [source, target].into_iter().for_each(within);
             }
-            Some(Step::Disk(
-                rootfs::Step::Mount { target, options, .. } | rootfs::Step::Dev { target, options, .. },
-            )) => {
+            Some(Step::Disk(rootfs::Step::Mount { target, new, .. })) => {
+                [target, new.kind, new.source, new.options].into_iter().for_each(within);
+            }
+            Some(Step::Disk(rootfs::Step::Attach { target, what, .. })) => {
+                [target, what].into_iter().for_each(within);
+            }
+            Some(Step::Disk(rootfs::Step::Dev { target, options, .. })) => {
                 [target, options].into_iter().for_each(within);
             }
             Some(Step::Disk(rootfs::Step::Overlay { target, layers, .. })) => {
-                [target, layers.lowers].into_iter().for_each(within);
+                [target, layers.lowers, layers.options].into_iter().for_each(within);
                 if let rootfs::Changes::Kept(kept) = layers.changes {
                     within(kept);
                 }

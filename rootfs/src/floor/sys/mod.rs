@@ -22,8 +22,8 @@ use core::ffi::CStr;
 pub(super) use file::close;
 pub use file::{CWD, chmodat, chownat, mkdirat, mknodat, open, openat, openat2, read, readlink, resolve, symlinkat};
 pub use mount::{
-    enter_mounts, enter_own_mounts, fsconfig, fsconfig_create, fsmount, fsopen, mount, mount_setattr, move_mount,
-    open_tree, pivot_root, umount2,
+    MountAttr, enter_mounts, enter_own_mounts, fsconfig, fsconfig_create, fsmount, fsopen, mount, mount_setattr,
+    move_mount, open_tree, pivot_root, umount2,
 };
 pub(super) use place::umask;
 pub use place::{chdir, chroot, effective_user, fchdir, unshare_mounts};
@@ -42,8 +42,12 @@ impl Errno {
     pub const TOOBIG: Self = Self(7);
     /// Resource temporarily unavailable: something moved while a path was resolved.
     pub const AGAIN: Self = Self(11);
+    /// Bad file descriptor: what was to be made before was not.
+    pub const BADF: Self = Self(9);
     /// Permission denied.
     pub const ACCES: Self = Self(13);
+    /// Device or resource busy.
+    pub const BUSY: Self = Self(16);
     /// File exists.
     pub const EXIST: Self = Self(17);
     /// No such device: a file is not the device that it should be.

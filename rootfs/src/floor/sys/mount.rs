@@ -88,12 +88,17 @@ pub fn move_mount(tree: i32, place: i32) -> Result<(), Errno> {
 }
 
 /// `struct mount_attr`, uapi/linux/mount.h, in its first size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
-struct MountAttr {
-    set: u64,
-    clear: u64,
-    propagation: u64,
-    userns_fd: u64,
+pub struct MountAttr {
+    /// `MOUNT_ATTR_*` to set.
+    pub set: u64,
+    /// `MOUNT_ATTR_*` to take away.
+    pub clear: u64,
+    /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED` or `MS_UNBINDABLE`.
+    pub propagation: u64,
+    /// A user namespace, where `MOUNT_ATTR_IDMAP` is set.
+    pub userns_fd: u64,
 }
 const _: () = assert!(size_of::<MountAttr>() == 32);
 
@@ -120,12 +125,11 @@ pub fn enter_own_mounts() -> Result<(), Errno> {
     enter_mounts(&Fd::new(pidfd as i32))
 }
 
-/// mount_setattr(2): sets these `MOUNT_ATTR_*` on the mount that `fd` is open on; on all below it too if `recursive`.
-/// Linux 5.12.
-pub fn mount_setattr(fd: i32, attributes: u32, recursive: bool) -> Result<(), Errno> {
-    let attr = MountAttr { set: attributes.into(), clear: 0, propagation: 0, userns_fd: 0 };
+/// mount_setattr(2) of the mount that `fd` is open on; of all below it too if `recursive`. Linux 5.12.
+#[inline(never)]
+pub fn mount_setattr(fd: i32, attr: &MountAttr, recursive: bool) -> Result<(), Errno> {
     let flags = AT_EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
-    let at = (&raw const attr).expose_provenance();
+    let at = core::ptr::from_ref(attr).expose_provenance();
     let args = [fd as usize, text(c""), flags, at, size_of::<MountAttr>(), 0];
     // SAFETY: the kernel reads a live string that ends in NUL, and 32 bytes of a live struct of that size.
     unsafe { syscall(nr::MOUNT_SETATTR, args) }.map(drop)

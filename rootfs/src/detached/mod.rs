@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mounts that are attached nowhere yet, and take more rights than attaching them does: with other ids, or of a file.
+//!
+//! Man: mount_setattr(2), loop(4).
+
+mod disk;
+mod ids;
+mod sys;
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+pub(crate) use disk::disk;
+pub(crate) use ids::{map_ids, mapped};
+
+use crate::error::{Error, Object, errno_in_words};
+use crate::floor::{Errno, Fd, sys as floor};
+
+/// A path that the checks found free of NUL bytes.
+fn text(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
+}
+
+fn failed(op: &'static str, path: &Path, errno: Errno, why: String) -> Error {
+    Error::explained(op, Object::Path(path.to_owned()), errno.0.into(), why)
+}
+
+/// What the kernel has noted of a file system in the making: its errors and warnings, in one line.
+fn log(fs: &Fd) -> String {
+    let mut lines = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(len) = floor::read(fs.number(), &mut buffer) {
+        let Some(line) = buffer.get(..len).filter(|line| !line.is_empty()) else { break };
+        let line = String::from_utf8_lossy(line);
+        // A letter for how bad it is, and a blank before what is said.
+        lines.push(line.trim().split_once(' ').map_or(line.trim(), |(_, said)| said).to_owned());
+    }
+    lines.join("; ")
+}
+
+/// A number of the kernel's, for a sentence.
+fn words(errno: Errno) -> String {
+    errno_in_words(errno.0.into())
+}
