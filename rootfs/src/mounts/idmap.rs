@@ -27,8 +27,8 @@ const RANGES_MAX: usize = 340;
 /// # Ok::<(), String>(())
 /// ```
 /// # Kernel
-/// Linux 5.12 for ext4, vfat; 5.15 btrfs, ntfs3, xfs since 5.12; 5.18 f2fs; 5.19 erofs; 6.2 squashfs; 6.3 tmpfs; 6.7 ceph;
-/// 6.12 FUSE that asks for it. No overlay, proc, sysfs, nfs.
+/// Linux 5.12 for ext4, vfat, xfs; 5.15 btrfs, ntfs3; 5.18 f2fs; 5.19 erofs; 6.2 squashfs; 6.3 tmpfs; 6.7 ceph; 6.12 FUSE
+/// whose server asks for it. No overlay, proc, sysfs, nfs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]

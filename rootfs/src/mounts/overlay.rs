@@ -108,6 +108,9 @@ impl Changes {
 /// cannot be renamed (`EXDEV`, which mv takes for a reason to copy), and files of users that are not mapped can be read and
 /// not changed.
 /// # Kernel
+/// Each layer takes a descriptor while the overlay is made. What is too much for one option (some sixty layers) is told one at
+/// a time since Linux 6.8, and by mount(2) before.
+///
 /// Linux 5.11 in a user namespace (`userxattr`). There, in memory before Linux 6.6, a directory of a lower layer that was
 /// removed cannot be made again (`EIO`): its tmpfs has no attributes of users.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
