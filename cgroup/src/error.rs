@@ -65,6 +65,7 @@ impl ErrorKind {
             Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOSPC | Errno::EAGAIN => Self::Exhausted,
             Errno::EBUSY | Errno::ETXTBSY => Self::Busy,
             Errno::EINVAL | Errno::E2BIG => Self::Invalid,
+            Errno::ESTALE => Self::WrongState,
             Errno::ETIMEDOUT => Self::TimedOut,
             _ => Self::Os,
         }
