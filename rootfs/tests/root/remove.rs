@@ -6,6 +6,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -136,15 +137,24 @@ fn is_led_out(rounds: u32, remove: impl Fn(&Root, &Path, &dyn Fn())) -> bool {
     fs::write(dir.join("outside/x/file"), "untouched").unwrap();
     symlink("../../outside", dir.join("link")).unwrap();
     let root = Root::open(dir.join("root")).unwrap();
-    let (stop, turns) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (stop, turns, repairing) = (AtomicBool::new(false), AtomicU32::new(0), Mutex::new(()));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 turns.fetch_add(1, Ordering::Relaxed);
+                let _turn = repairing.lock().unwrap();
                 let _absent = renameat_with(CWD, dir.join("root/tree/a"), CWD, dir.join("link"), RenameFlags::EXCHANGE);
             }
         });
         for _ in 0..rounds {
+            // Whoever removes a name that is the link just then has removed the link.
+            let turn = repairing.lock().unwrap();
+            let is_link = |name: &str| fs::symlink_metadata(dir.join(name)).is_ok_and(|found| found.is_symlink());
+            if !is_link("link") && !is_link("root/tree/a") {
+                fs::remove_dir_all(dir.join("link")).unwrap_or_default();
+                symlink("../../outside", dir.join("link")).unwrap();
+            }
+            drop(turn);
             fs::create_dir_all(dir.join("root/tree/a/x/y")).unwrap_or_default();
             fs::create_dir_all(dir.join("root/tree/b/x")).unwrap_or_default();
             let exchanged = || {

@@ -74,7 +74,7 @@ fn a_file_of_a_root_is_read_by_a_proc_that_is_one() {
         let read = || {
             let mut text = String::new();
             root.open_file("/file")?.read_to_string(&mut text).unwrap();
-            Ok::<_, skep_rootfs::Error>(text)
+            Ok::<_, Error>(text)
         };
         // A forged proc is seen through, and another one made; where that is refused too there is none to go by.
         for (denied, read_as) in [(NOTHING, Ok("text")), ("openat2", Ok("text")), ("fsopen", Err(Some(18)))] {
