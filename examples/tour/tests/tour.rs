@@ -264,3 +264,22 @@ fn a_tree_of_mapped_ids_is_copied_and_removed_by_an_ordinary_user() {
     let lines = include_str!("../src/bin/35_rootless_tree.rs").lines().filter(|line| !line.starts_with("//"));
     assert!(lines.count() < 60);
 }
+
+#[test]
+fn a_command_runs_in_a_scope_where_there_is_systemd() {
+    let run = |arguments: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_22_scope")).args(arguments).output().unwrap();
+        (
+            out.status.success(),
+            String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
+        )
+    };
+    assert!(include_str!("../src/bin/22_scope.rs").lines().count() < 60);
+    assert!(run(&[]).1.contains("usage"));
+    needs!(root, systemd);
+    // systemd knows processes by their numbers outside of any box.
+    isolated_unboxed(|| {
+        let (done, said) = run(&["cat", "/proc/self/cgroup"]);
+        assert!(done && said.contains(".scope\n") && said.contains("exit status: 0"), "{said}");
+    });
+}
