@@ -88,7 +88,7 @@ fn what_is_mounted_below_the_source_is_seen_there_and_not_the_other_way_round() 
     isolated(|| {
         let dir = Scratch::new();
         let tmpfs = |at: &Path| mount("new", at, "tmpfs", MountFlags::empty(), None).unwrap();
-        for name in ["source", "target"] {
+        for name in ["source", "target", "given"] {
             fs::create_dir(dir.join(name)).unwrap();
         }
         tmpfs(&dir.join("source"));
@@ -102,7 +102,7 @@ fn what_is_mounted_below_the_source_is_seen_there_and_not_the_other_way_round() 
         tmpfs(&dir.join("source/ours"));
         fs::write(dir.join("source/ours/file"), "ours").unwrap();
         assert_eq!(fs::read_to_string(living.sees(&dir.join("target/ours/file"))).unwrap(), "ours");
-        let inner = there.attach(&Bind::new("/etc", dir.join("target/theirs"))).unwrap().unwrap();
+        let inner = there.attach(&Bind::new(dir.join("given"), dir.join("target/theirs"))).unwrap().unwrap();
         assert_eq!(names(dir.join("source/theirs")), [""; 0]);
         // With what is mounted below it.
         there.remove(&outer).unwrap();

@@ -101,16 +101,27 @@ fn tree_of(entries: Vec<(String, Entry)>) -> (Scratch, PathBuf) {
         fs::create_dir_all(dir.join(name)).unwrap();
     }
     for (path, entry) in entries {
-        let path = top.join(path);
-        // What does not fit to what is there already is left out.
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        // What does not fit to what is there already is left out. Above it no link is followed: it may lead to the machine.
+        let Some(above) = directories_of(&top, above) else { continue };
+        let path = above.join(name);
         let done = match entry {
-            Entry::Directory => fs::create_dir_all(path),
+            Entry::Directory => fs::create_dir(path),
             Entry::File => fs::OpenOptions::new().write(true).create_new(true).open(path).map(drop),
             Entry::Link(to) => symlink(to, path),
         };
         drop(done);
     }
     (dir, top)
+}
+
+/// The directory at `path` below `top`, made with those above it; none where something else has one of the names.
+fn directories_of(top: &Path, path: &str) -> Option<PathBuf> {
+    path.split('/').filter(|name| !name.is_empty()).try_fold(top.to_owned(), |above, name| {
+        let here = above.join(name);
+        drop(fs::create_dir(&here));
+        fs::symlink_metadata(&here).is_ok_and(|found| found.is_dir()).then_some(here)
+    })
 }
 
 /// What a process finds whose root it is, by the kernel's own resolution of the path: a thread does that has called chroot.

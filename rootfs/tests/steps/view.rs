@@ -41,7 +41,7 @@ impl Drop for Place {
         for path in self.mounts.iter().rev() {
             unmount(path, UnmountFlags::DETACH).unwrap();
         }
-        fs::remove_dir_all(&self.dir).unwrap();
+        needs::remove_unless_mounted(&self.dir).unwrap();
     }
 }
 

@@ -68,7 +68,7 @@ pub use messages::{Messages, in_words};
 pub use need::Need;
 pub use program::bin;
 pub use rounds::rounds;
-pub use scratch::Scratch;
+pub use scratch::{Scratch, remove_unless_mounted};
 pub use screen::Screen;
 pub use sys::heap::{CountingHeap, heap_uses};
 pub use token::token;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A scratch directory: named by the run's token, removed on drop.
 
-use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fs, io};
 
 /// An empty directory below the temporary directory, that other accounts may look into (mode 0755).
 #[derive(Debug)]
@@ -49,10 +49,30 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // No panic: the drop may be a part of one. The leak check fails the test for what stays.
-        if let Err(error) = fs::remove_dir_all(&self.path) {
+        if let Err(error) = remove_unless_mounted(&self.path) {
             println!("cannot remove the scratch directory {}: {error}", self.path.display());
         }
     }
+}
+
+/// Removes a directory with what is in it, if nothing is mounted there: a test that has failed may have left a mount of the
+/// machine's own files, and those are not ours to remove. The mounts go with the test's namespace, the directory is swept
+/// after that.
+///
+/// # Errors
+/// What removing it answers, or the place of a mount in it.
+pub fn remove_unless_mounted(path: &Path) -> io::Result<()> {
+    let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
+    match mounted_below(&table, path) {
+        Some(place) => Err(io::Error::other(format!("something is mounted at {place}"))),
+        None => fs::remove_dir_all(path),
+    }
+}
+
+/// The first mount of a table that is at `path` or below it.
+fn mounted_below<'a>(table: &'a str, path: &Path) -> Option<&'a str> {
+    // The names that we give have nothing in them that the kernel would write otherwise.
+    table.lines().filter_map(|line| line.split(' ').nth(4)).find(|place| Path::new(place).starts_with(path))
 }
 
 /// Every entry of the temporary directory whose name carries `token`.
@@ -67,7 +87,7 @@ pub(crate) fn left(token: &str) -> Vec<PathBuf> {
 /// Removes what a test that was killed has left.
 pub(crate) fn sweep(token: &str) {
     for path in left(token) {
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed = if path.is_dir() { remove_unless_mounted(&path) } else { fs::remove_file(&path) };
         if let Err(error) = removed {
             println!("cannot remove {}, which a test has left: {error}", path.display());
         }
@@ -92,6 +112,17 @@ mod tests {
         let (path, mode) = receive.recv().unwrap();
         assert_eq!(mode & 0o777, 0o755);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_something_is_mounted_in_stays() {
+        let table =
+            "21 1 8:1 / / rw - ext4 /dev/a rw\n45 21 8:1 /etc /tmp/x-1/in\\040it rw shared:1 - ext4 /dev/a rw\n";
+        assert_eq!(mounted_below(table, Path::new("/tmp/x-1")), Some("/tmp/x-1/in\\040it"));
+        assert_eq!(mounted_below(table, Path::new("/tmp/x")), None);
+        assert_eq!(mounted_below(table, Path::new("/")), Some("/"));
+        let refused = remove_unless_mounted(Path::new("/proc")).unwrap_err();
+        assert!(refused.to_string().starts_with("something is mounted at /proc"), "{refused}");
     }
 
     #[test]
