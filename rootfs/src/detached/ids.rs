@@ -5,11 +5,11 @@
 //! in it until it has been opened, and shares this one's memory meanwhile: nothing of a large program is copied.
 
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use super::sys::Sleeper;
-use super::{failed, text, words};
+use super::{failed, receive_only, text, words};
 use crate::error::{Error, Object};
 use crate::floor::attach::set;
 use crate::floor::sys::{MountAttr, fstatfs, mount_setattr, open_tree, openat};
@@ -32,6 +32,9 @@ pub(crate) fn mapped(bind: &Bind) -> Result<Option<OwnedFd>, Error> {
     let attributes_set = set(&tree, below, true).and_then(|_| set(&tree, attributes, false));
     attributes_set.map_err(|failure| failed("bind", source, failure.errno, "its attributes".to_owned()))?;
     let tree = owned(tree);
+    // Before it is attached anywhere: the namespace that it comes to cuts its own mounts off, not this one.
+    receive_only(tree.as_fd(), bind.recursive)
+        .map_err(|errno| failed("bind", source, errno, "cutting its way of mounts to the outside".to_owned()))?;
     map_ids(&tree, bind).map(|()| Some(tree))
 }
 

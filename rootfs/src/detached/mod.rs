@@ -8,6 +8,7 @@ mod ids;
 mod sys;
 
 use std::ffi::CString;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -15,7 +16,17 @@ pub(crate) use disk::disk;
 pub(crate) use ids::{map_ids, mapped};
 
 use crate::error::{Error, Object, errno_in_words};
-use crate::floor::{Errno, Fd, sys as floor};
+use crate::floor::sys::{self as floor, MountAttr};
+use crate::floor::{Errno, Fd};
+
+/// `MS_SLAVE`: it hears of mounts at its source, and tells of none.
+const MS_SLAVE: u64 = 1 << 19;
+
+/// Has a copy tell nobody of what is mounted in it: what a shared mount is copied from would have that too.
+pub(crate) fn receive_only(tree: BorrowedFd<'_>, deep: bool) -> Result<(), Errno> {
+    let attr = MountAttr { propagation: MS_SLAVE, ..MountAttr::default() };
+    floor::mount_setattr(tree.as_raw_fd(), &attr, deep)
+}
 
 /// A path that the checks found free of NUL bytes.
 fn text(path: &Path) -> CString {

@@ -4,7 +4,7 @@
 //! Man: open_tree(2), mount_setattr(2).
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{FileType, fstat};
@@ -49,9 +49,6 @@ pub(super) fn of_bind(bind: &Bind) -> Result<Option<OwnedFd>, Error> {
     Ok(Some(tree))
 }
 
-/// `MS_SLAVE`: it hears of mounts at its source, and tells of none.
-const MS_SLAVE: u32 = 1 << 19;
-
 fn propagation(how: u32) -> MountAttr {
     MountAttr { propagation: how.into(), ..MountAttr::default() }
 }
@@ -62,7 +59,7 @@ fn copied(source: i32, bind: &Bind, is_directory: bool) -> Result<OwnedFd, Failu
     let attributes = |errno| (Half::Attributes, errno);
     // Below a file there is nothing: its own mount is all.
     let set = |attr: &MountAttr, deep| mount_setattr(tree.as_raw_fd(), attr, deep && is_directory).map_err(attributes);
-    set(&propagation(MS_SLAVE), true)?;
+    detached::receive_only(tree.as_fd(), is_directory).map_err(attributes)?;
     let (own, below) = bind.changes();
     for (word, deep) in [(below, true), (own, false)].into_iter().filter(|(word, _)| *word != 0) {
         set(&change(word), deep)?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 
 use needs::{isolated, needs};
+use rustix::mount::{MountPropagationFlags, mount_change};
 use skep_rootfs::floor::Step;
 use skep_rootfs::{Bind, ErrorKind, Idmap, Mounts, NewNamespaces, Prepared, Proc, Setting, Steps, Stop, Tmpfs};
 
@@ -146,6 +147,31 @@ fn what_was_not_prepared_is_refused_and_what_was_attached_is_used() {
             live_prepared(&prepared, |_| ()).unwrap();
             let error = live_prepared(&prepared, |_| ()).unwrap_err();
             assert!(error.hint().unwrap().contains("one time"), "{error:?}");
+        })
+        .unwrap();
+    });
+}
+
+/// What is mounted, and unmounted, inside would be so outside too.
+#[test]
+fn what_is_mounted_in_it_is_not_seen_at_its_source() {
+    needs!(root, kernel(6, 3), syscall("mount_setattr"), syscall("open_tree"), syscall("move_mount"));
+    isolated(|| {
+        let tree = Tree::new();
+        live(&source(&tree), |_| {
+            fill(&tree);
+            let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+            mount_change(tree.beside("source"), shared).unwrap();
+            let bind = Bind::new(tree.beside("source"), "/data").idmap(Idmap::new().both(0, 100_000, 100));
+            for bind in [bind.clone(), bind.attributes_on_top_only()] {
+                live_prepared(&prepared(&tree, bind).unwrap(), |view| {
+                    for path in ["/data", "/data/inner"] {
+                        let said = &view.at(path).propagation;
+                        assert!(said.starts_with("master:"), "{path}: {said:?}");
+                    }
+                })
+                .unwrap();
+            }
         })
         .unwrap();
     });
