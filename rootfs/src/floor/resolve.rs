@@ -21,10 +21,31 @@ const TURNS: u32 = 128;
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 
+/// File systems that hold nothing of a tree: proc, sysfs, devpts, cgroup, cgroup2, mqueue, debugfs, tracefs, securityfs,
+/// selinuxfs, bpf, pstore, efivarfs, binfmt_misc, configfs. See linux/magic.h.
+const KERNEL_S: [u64; 15] = [
+    PROC_SUPER_MAGIC,
+    0x6265_6572,
+    0x1cd1,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x1980_0202,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0xf97c_ff8c,
+    0xcafe_4a11,
+    0x6165_676c,
+    0xde5e_81e4,
+    0x4249_4e4d,
+    0x6265_6570,
+];
+
 /// Whether links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// Those of the tree, inside the root; never those of a proc that lead to open files.
+    /// Those of the tree, inside the root; never those of a proc that lead to open files, and none to where a path would
+    /// have to be without them: below a proc, a sysfs, a /dev and the like.
     Follow,
     /// None, also not on the way.
     Refuse,
@@ -56,6 +77,34 @@ pub enum Make {
 /// # Errors
 /// `ENOENT`, `ENOTDIR`, `EACCES`; `ELOOP` for a link where none may be, or too many.
 pub fn place(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
+    let found = asked(root, path, links)?;
+    // A tree cannot have us make, mount or write where only the kernel's things are: what is there is named, or not found.
+    if links == Links::Follow && is_closed_to_links(root, &found)? {
+        asked(root, path, Links::Refuse)
+    } else {
+        Ok(found)
+    }
+}
+
+/// Whether what was found is in a file system of the kernel's own that is mounted in the root, or in what is mounted at its
+/// /dev.
+fn is_closed_to_links(root: i32, found: &Fd) -> Result<bool, Errno> {
+    let (top, place) = (sys::fstat(root)?.device, sys::fstat(found.number())?.device);
+    if place == top {
+        return Ok(false);
+    }
+    if KERNEL_S.contains(&sys::fstatfs(found.number())?.0) {
+        return Ok(true);
+    }
+    match sys::openat(root, c"dev", open::PATH | open::NOFOLLOW, 0) {
+        Ok(dev) => Ok(sys::fstat(dev.number())?.device == place),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// As the kernel has it: openat2(2), or the walk where that is refused.
+fn asked(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
     let restrictions = resolve::IN_ROOT
         | match links {
             Links::Follow => resolve::NO_MAGICLINKS,
@@ -70,7 +119,7 @@ pub fn place(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
             answer => return answer,
         }
     }
-    walk(root, path, links)
+    walked(root, path, links, &mut |_, _| Ok(()))
 }
 
 /// The same without openat2: one name at a time, each opened in the directory before it and none followed by the kernel.
@@ -89,6 +138,20 @@ pub fn walk(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
 /// # Errors
 /// As [`place`].
 pub fn walk_seeing(
+    root: i32,
+    path: &CStr,
+    links: Links,
+    seen: &mut impl FnMut(&[u8], &[u8]) -> Result<(), Errno>,
+) -> Result<Fd, Errno> {
+    let found = walked(root, path, links, seen)?;
+    if links == Links::Follow && is_closed_to_links(root, &found)? {
+        walked(root, path, Links::Refuse, seen)
+    } else {
+        Ok(found)
+    }
+}
+
+fn walked(
     root: i32,
     path: &CStr,
     links: Links,

@@ -39,7 +39,7 @@ pub(super) fn of_attach(target: &Path, create: bool, failure: Failure) -> Error 
     match (failure.part, failure.errno) {
         (Part::Target, Errno::NOENT) if !create => error.with_hint("create_target() makes it"),
         (Part::Target | Part::Create, Errno::LOOP) => {
-            error.with_hint("no link is followed below /proc, /sys and /dev, and none of a proc that leads to open files")
+            error.with_hint("no link is followed below or into /proc, /sys and /dev, and none of a proc that leads to open files")
         }
         (Part::Attach, Errno::INVAL) => error.with_hint(
             "the kernel attaches nothing to a place that is not in that namespace (any more), nor a mount that is attached \

@@ -257,6 +257,10 @@ impl Look<'_> {
                 if later { Err(Errno::STALE) } else { Ok(()) }
             })
         });
+        // Whatever is there, or will be.
+        if links == Links::Follow && Links::for_target(&text(&at).unwrap_or_default()) == Links::Refuse {
+            return Found::Refused(format!("leads by a link to {at:?}: {NO_LINKS}"));
+        }
         match walked.map(sys::owned) {
             Ok(fd) => {
                 let (found, top) = (fstat(&fd), fstat(&root.fd));
@@ -274,7 +278,9 @@ impl Look<'_> {
             Err(Errno::LOOP) if links == Links::Refuse => {
                 Found::Refused(format!("leads through the link {at:?}: {NO_LINKS}"))
             }
-            Err(Errno::LOOP) => Found::Refused("leads through too many links, or through one of a proc".to_owned()),
+            Err(Errno::LOOP) => {
+                Found::Refused("leads through too many links, or by one to a place of the kernel's own".to_owned())
+            }
             Err(Errno(errno)) => Found::Refused(format!("cannot be looked at: {}", errno_in_words(errno.into()))),
         }
     }

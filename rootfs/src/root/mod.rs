@@ -127,14 +127,20 @@ impl Root {
 
     pub(crate) fn error(&self, op: &'static str, path: &Path, errno: i32) -> Error {
         let error = Error::os(op, self.object(path), errno);
-        let is_link =
-            errno == 40 && op != "open" && text(path).is_ok_and(|path| Links::for_target(&path) == Links::Refuse);
-        if is_link { error.with_hint(NO_LINKS) } else { error }
+        match text(path).map(|path| Links::for_target(&path)) {
+            Ok(Links::Refuse) if errno == 40 && op != "open" => error.with_hint(NO_LINKS),
+            Ok(Links::Follow) if errno == 40 => error.with_hint(NOT_FOLLOWED),
+            _ => error,
+        }
     }
 }
 
 /// What is said of links in targets of mounts, and on the way to what is made.
 pub(crate) const NO_LINKS: &str = "nothing is mounted or made through links below /proc, /sys and /dev of a root";
+
+/// What is said of a link whose path does not begin below them.
+pub(crate) const NOT_FOLLOWED: &str =
+    "what is refused is a link itself, too many links, or one that leads into /proc, /sys or /dev of a root";
 
 /// What [`Root::open`] and a step say to a root that is none.
 pub(crate) const NO_DIRECTORY: &str = "a root must be a directory, and no link to one";

@@ -18,7 +18,8 @@ impl Root {
     /// is taken for.
     ///
     /// # Errors
-    /// `ENOENT`, `ENOTDIR`, `EACCES`; `ELOOP` for too many links, or one of a proc that leads to an open file.
+    /// `ENOENT`, `ENOTDIR`, `EACCES`; `ELOOP` for too many links, and for one that leads into /proc, /sys
+    /// or /dev.
     #[doc(alias = "openat2")]
     #[doc(alias = "RESOLVE_IN_ROOT")]
     pub fn open_path(&self, path: impl AsRef<Path>) -> Result<OwnedFd, Error> {

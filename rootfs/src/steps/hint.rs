@@ -24,6 +24,7 @@ impl Step<'_> {
                 crate::root::NO_DIRECTORY
             }
             (Errno::ELOOP, _) if is_target && self.target().is_some_and(refuses_links) => crate::root::NO_LINKS,
+            (Errno::ELOOP, _) if is_target && self.target().is_some() => crate::root::NOT_FOLLOWED,
             (Errno::ENOTDIR, _) if is(Part::Create) => {
                 "something on its way is no directory, or a link that leads nowhere"
             }

@@ -83,7 +83,7 @@ fn every_problem_is_seen_at_once_and_nothing_is_changed() {
                 .to_owned(),
             "mounts[8].target \"/to-nowhere/x\" cannot be made: \"/to-nowhere\" is a link that leads nowhere".to_owned(),
             "mounts[9].target \"/to-nowhere\" cannot be made: \"/to-nowhere\" is a link that leads nowhere".to_owned(),
-            "mounts[10].target \"/ring\" leads through too many links, or through one of a proc".to_owned(),
+            "mounts[10].target \"/ring\" leads through too many links, or by one to a place of the kernel's own".to_owned(),
             "mounts[11].target \"/to-top\" leads to the root itself".to_owned(),
         ]
     );

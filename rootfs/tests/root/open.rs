@@ -13,6 +13,7 @@ use std::thread;
 
 use needs::{Scratch, isolated_for, needs};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::mount::{MountFlags, UnmountFlags};
 use skep_rootfs::{EntryKind, ErrorKind, Node, OpenOptions, Root};
 
 use crate::support::{both_ways, errno};
@@ -238,4 +239,52 @@ fn what_is_replaced_keeps_its_mode() {
     assert_eq!(errno(root.write("absent/x", "")), Some(2));
     // Nothing is left of what came to nothing.
     assert_eq!(root.read_dir("/").unwrap().count(), 5);
+}
+
+/// What root writes through a link of a tree that has a proc in it: the end of CVE-2022-0811 and 2025-52881.
+#[test]
+fn no_link_of_the_tree_leads_into_proc_sys_and_dev() {
+    needs!(root);
+    both_ways(|| {
+        let (dir, root) = scratch();
+        let mounted = |kind: &str, name: &str| {
+            fs::create_dir_all(dir.join("root").join(name)).unwrap();
+            rustix::mount::mount(kind, dir.join("root").join(name), kind, MountFlags::empty(), None).unwrap();
+        };
+        mounted("proc", "proc");
+        mounted("tmpfs", "dev");
+        mounted("proc", "other");
+        fs::write(dir.join("root/dev/file"), "of dev").unwrap();
+        let name = fs::read("/proc/sys/kernel/hostname").unwrap();
+        let links = [
+            ("by-top", "/proc/sys/kernel/hostname"),
+            ("by-way", "canary/../proc/sys/kernel/hostname"),
+            ("of-other", "other/sys/kernel/hostname"),
+            ("of-dev", "dev/file"),
+        ];
+        for (link, to) in links {
+            symlink(to, dir.join("root").join(link)).unwrap();
+            let new = OpenOptions::new;
+            for options in [new().append(), new().write().truncate().create(), new().read()] {
+                let error = root.open_with(link, &options).unwrap_err();
+                assert_eq!(error.errno(), Some(40), "{link}: {error}");
+                assert!(error.hint().is_some_and(|hint| hint.contains("/proc, /sys or /dev")), "{error:?}");
+            }
+            assert_eq!(errno(root.read(link)), Some(40));
+            assert_eq!(errno(root.metadata(link)), Some(40));
+        }
+        symlink("/dev", dir.join("root/to-dev")).unwrap();
+        assert_eq!(errno(root.create_dir_all("to-dev/new")), Some(40));
+        assert_eq!(errno(root.remove("to-dev/file")), Some(40));
+        assert_eq!(errno(root.remove_dir_all("to-dev/file")), Some(40));
+        assert_eq!(errno(root.symlink("x", "to-dev/link")), Some(40));
+        assert_eq!(fs::read("/proc/sys/kernel/hostname").unwrap(), name);
+        // Who names the place gets there, wherever it is.
+        assert_eq!(root.read("proc/sys/kernel/hostname").unwrap(), name);
+        assert_eq!(root.read("other/sys/kernel/hostname").unwrap(), name);
+        assert_eq!(root.read("dev/file").unwrap(), b"of dev");
+        for name in ["proc", "dev", "other"] {
+            rustix::mount::unmount(dir.join("root").join(name), UnmountFlags::DETACH).unwrap();
+        }
+    });
 }

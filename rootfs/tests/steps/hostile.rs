@@ -9,7 +9,7 @@ use std::thread;
 
 use needs::{isolated, isolated_for, needs};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use skep_rootfs::{Bind, Dev, Mounts, Proc, Sysfs, Tmpfs};
+use skep_rootfs::{Bind, Dev, Mounts, Proc, Root, Sysfs, Tmpfs};
 
 use crate::support::Tree;
 
@@ -41,6 +41,36 @@ fn a_root_whose_proc_sys_or_dev_is_a_link_is_refused() {
         }
     });
 }
+
+/// What is mounted by a link of the tree's over what programs believe: the end of CVE-2019-16884 and 2025-52881.
+#[test]
+fn nothing_is_mounted_over_proc_sys_and_dev_by_a_link() {
+    needs!(root);
+    isolated(|| {
+        for to in ["/proc", "/proc/sys", "/proc/self/attr", "/sys/fs", "/dev", "/dev/pts", "../../proc", "run/../proc"]
+        {
+            let tree = Tree::new();
+            tree.link("data", to);
+            fs::create_dir(tree.beside("volume")).unwrap();
+            let bind = Bind::new(tree.beside("volume"), "/data");
+            let mounts = Mounts::standard().add(bind.clone());
+            let error = tree.live(&mounts, |_| ()).unwrap_err();
+            assert_eq!(error.errno(), Some(40), "{to}: {error:?}");
+            assert_eq!(error.hint(), Some(NOT_FOLLOWED), "{to}");
+            let problems = Root::open(tree.join("")).unwrap().problems_of(&mounts);
+            let said = problems.iter().any(|problem| problem.contains("leads by a link to "));
+            assert!(said, "{to}: {problems:?}");
+            // A link to what the root has itself does no harm.
+            let tree = Tree::new();
+            tree.link("run/link", "/data");
+            let mounts = Mounts::standard().add(Bind::new("/", "/run/link"));
+            tree.live(&mounts, |_| assert!(fs::exists("/data/proc").unwrap())).unwrap();
+        }
+    });
+}
+
+const NOT_FOLLOWED: &str =
+    "what is refused is a link itself, too many links, or one that leads into /proc, /sys or /dev of a root";
 
 #[test]
 fn a_root_whose_proc_is_a_file_is_refused() {
