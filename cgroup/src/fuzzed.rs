@@ -17,6 +17,7 @@ use crate::path::GroupPath;
 use crate::value::{Bytes, DeviceNumber, IdList, Max, Micros, Partition, PartitionState, Percent, Quota, Weight};
 
 pub use crate::stat::fuzzed::stat;
+pub use crate::systemd::bus;
 
 /// `/proc/self/mountinfo`, and behind a NUL byte `/proc/self/cgroup`.
 pub fn layout(data: &[u8]) {
@@ -85,6 +86,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_of_fuzzing_is_read_well() {
+        each_seed("bus", bus);
         each_seed("stat", stat);
         each_seed("layout", layout);
         each_seed("values", |data| values(&String::from_utf8_lossy(data)));

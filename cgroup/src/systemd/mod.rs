@@ -56,6 +56,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use dbus::fuzzed::bus;
 pub use name::escape;
 pub use place::Systemd;
 pub use spec::UnitSpec;

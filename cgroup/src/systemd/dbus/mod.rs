@@ -8,6 +8,8 @@
 
 mod address;
 mod connection;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzed;
 mod message;
 mod read;
 mod signature;

@@ -8,18 +8,23 @@ use super::value::Value;
 
 /// How deep values may be in each other.
 const DEEPEST: usize = 64;
+/// How many values there may be in a message: one of a byte takes fifty here, and structures in each other take eight bytes
+/// for thirty of them. What systemd says of a unit is a few thousand.
+pub(super) const MOST: usize = 1 << 17;
 
 /// Bytes that are not what they claim to be, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::systemd) struct Malformed(pub(super) &'static str);
 
 /// What is read from, and how far.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     /// Whether the greatest byte is first.
     big: bool,
+    /// How many values may be to come.
+    left: usize,
 }
 
 macro_rules! number {
@@ -33,7 +38,7 @@ macro_rules! number {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], big: bool) -> Self {
-        Self { bytes, at: 0, big }
+        Self { bytes, at: 0, big, left: MOST }
     }
 
     /// Where the next byte is.
@@ -57,6 +62,7 @@ impl<'a> Reader<'a> {
         if depth > DEEPEST {
             return Err(Malformed("values are too deep in each other"));
         }
+        self.left = self.left.checked_sub(1).ok_or(Malformed("there are too many values in it"))?;
         let kind = signature.as_bytes().first().ok_or(Malformed("a signature is empty"))?;
         Ok(match kind {
             b'y' => Value::Byte(self.byte()?),
@@ -88,9 +94,11 @@ impl<'a> Reader<'a> {
                 self.skip_to(8)?;
                 let fields = signature.get(1..signature.len() - 1).and_then(types);
                 let fields = fields.ok_or(Malformed("a signature is none"))?;
-                Value::Structure(
-                    fields.into_iter().map(|field| self.value(field, depth + 1)).collect::<Result<_, _>>()?,
-                )
+                let mut values = Vec::with_capacity(fields.len());
+                for field in fields {
+                    values.push(self.value(field, depth + 1)?);
+                }
+                Value::Structure(values)
             }
             b'{' => {
                 self.skip_to(8)?;
@@ -112,7 +120,7 @@ impl<'a> Reader<'a> {
         while inside.at < end {
             values.push(inside.value(element, depth + 1)?);
         }
-        self.at = end;
+        (self.at, self.left) = (end, inside.left);
         Ok(Value::Array(element.to_owned(), values))
     }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use zvariant::serialized::{Context, Data};
 use zvariant::{BE, Endian, LE, Signature};
 
+use super::fuzzed::bus;
 use super::message::{Kind, Message};
 use super::read::Reader;
 use super::signature::types;
@@ -137,7 +138,7 @@ proptest! {
 
     #[test]
     fn garbage_is_an_error_or_a_message_but_no_end_of_us(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _read = Message::decode(&bytes).and_then(|message| message.values());
+        bus(&bytes);
         for text in ["v", "a(sv)", "a{sv}", "aaaas", "(yv)g"] {
             let _read = Reader::new(&bytes, false).all(text);
         }
@@ -150,10 +151,7 @@ proptest! {
         let mut bytes = Message::call("a.b", "/c", "d.e", "F", &body).encode(7);
         let at = at % bytes.len();
         bytes[at] = byte;
-        let _read = Message::decode(&bytes).and_then(|message| message.values());
-        if let Some(prefix) = bytes.first_chunk() {
-            prop_assert!(Message::length(prefix).is_err() || Message::length(prefix).unwrap() <= 1 << 20);
-        }
+        bus(&bytes);
     }
 }
 
@@ -175,6 +173,19 @@ fn variants_in_variants_have_an_end() {
     let mut bytes = Vec::new();
     (0..300).for_each(|_| bytes.extend_from_slice(b"\x01v\0"));
     assert!(Reader::new(&bytes, false).all("v").unwrap_err().0.contains("too deep"));
+}
+
+#[test]
+fn a_message_of_more_values_than_anybody_says_is_refused_before_they_are_made() {
+    let deep = format!("a{}y{}", "(".repeat(31), ")".repeat(31));
+    let read = |signature: &str, length: u32| {
+        let bytes = [length.to_le_bytes().to_vec(), vec![0; length as usize + 4]].concat();
+        Reader::new(&bytes[..bytes.len() - if signature == "ay" { 4 } else { 0 }], false).all(signature)
+    };
+    assert!(read("ay", 100_000).is_ok());
+    assert!(read("ay", 1 << 17).unwrap_err().0.contains("too many values"));
+    assert!(read(&deep, 8001).is_ok());
+    assert!(read(&deep, (1 << 16) + 1).unwrap_err().0.contains("too many values"));
 }
 
 #[test]
