@@ -65,6 +65,7 @@ mod group;
 mod layout;
 mod limits;
 mod path;
+mod pidfd;
 mod pressure;
 mod programs;
 mod raw;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! bpf(2), which rustix lacks: programs loaded, attached to groups, and looked at.
+//! What rustix lacks: bpf(2), by which programs are loaded, attached to groups, and looked at, and the other end of a
+//! socket, which it takes to have a number here.
 //!
-//! Man: bpf(2). Kernel: include/uapi/linux/bpf.h, `union bpf_attr`.
-#![allow(unsafe_code, reason = "the door of this crate to bpf(2)")]
+//! Man: bpf(2), unix(7). Kernel: include/uapi/linux/bpf.h, `union bpf_attr`.
+#![allow(unsafe_code, reason = "the door of this crate to bpf(2) and getsockopt(2)")]
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -10,6 +11,35 @@ use nix::libc;
 use rustix::io::Errno;
 
 use crate::devices::Insn;
+
+/// Who is at the other end of a socket: for one that has been connected, who listened there.
+#[cfg(feature = "systemd")]
+pub(crate) struct Peer {
+    /// 0 of a pid namespace that does not reach ours.
+    pub(crate) pid: i32,
+    pub(crate) uid: u32,
+}
+
+/// `SO_PEERCRED`.
+#[cfg(feature = "systemd")]
+pub(crate) fn peer(socket: BorrowedFd<'_>) -> Result<Peer, Errno> {
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: the kernel writes no more than the length says, which is that of the value, and any bytes are one.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut length,
+        )
+    };
+    match answer {
+        0 => Ok(Peer { pid: found.pid, uid: found.uid }),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
+    }
+}
 
 /// A command, and what it takes.
 ///

@@ -5,15 +5,14 @@
 //! behind it do not. What it waits for is one lock of the whole machine (`cgroup_threadgroup_rwsem`), so that several threads at
 //! once are no faster: there is no form of `add` for that. [`Prepared`](super::Prepared) has the way around.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
 
 use super::{Cgroup, Directory};
 use crate::error::{Error, ErrorKind, Object};
-use crate::file;
 use crate::layout::Version;
+use crate::{file, pidfd};
 
 const OP: &str = "add";
 
@@ -98,36 +97,10 @@ impl Cgroup {
         self.add_held(pidfd.as_fd(), Self::add_thread)
     }
 
-    fn add_held(&self, pidfd: BorrowedFd<'_>, add: fn(&Self, u32) -> Result<(), Error>) -> Result<(), Error> {
-        let object = || Object::Descriptor(pidfd.as_raw_fd());
-        // The numbers in /proc are those of the pid namespace that it was mounted for.
-        if std::fs::read_link("/proc/self").ok() != Some(std::process::id().to_string().into()) {
-            let why = "/proc is not that of this pid namespace: the process' number cannot be looked up";
-            return Err(Error::explained(OP, object(), ErrorKind::WrongState, 0, why));
-        }
-        let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
-            .map_err(|error| Error::os(OP, object(), error.raw_os_error().unwrap_or_default()))?;
-        let number = text.lines().find_map(|line| line.strip_prefix("Pid:")).map(|number| number.trim().parse());
-        let pid: u32 = match number {
-            None => return Err(Error::invalid(OP, object(), vec!["the descriptor is not a pidfd".to_owned()])),
-            Some(Ok(pid)) if pid > 0 => pid,
-            // -1 if it has ended, 0 if our pid namespace has no number for it.
-            Some(_) => return Err(gone(object())),
-        };
-        add(self, pid)?;
-        let mut fds = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        match retry_on_intr(|| rustix::event::poll(&mut fds, Some(&at_once))) {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(gone(object())),
-            Err(errno) => Err(Error::os(OP, object(), errno.raw_os_error())),
-        }
+    fn add_held(&self, held: BorrowedFd<'_>, add: fn(&Self, u32) -> Result<(), Error>) -> Result<(), Error> {
+        add(self, pidfd::number(OP, held)?)?;
+        pidfd::still_there(OP, held)
     }
-}
-
-fn gone(object: Object) -> Error {
-    let why = "the process has ended, or is in a pid namespace that does not reach ours";
-    Error::explained(OP, object, ErrorKind::NotFound, 0, why)
 }
 
 /// The file that lists single threads, and takes them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The manager: a conversation with systemd, over a bus or face to face.
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::dbus::{Addresses, Connection, Deadline, Kind, Message, Trouble, Value};
@@ -48,12 +49,17 @@ pub(super) struct Manager {
 }
 
 impl Manager {
-    /// Goes to the first of the addresses where somebody is; or says of each why not.
-    pub(super) fn open(places: &[(Peer, Addresses)], deadline: Deadline) -> Result<Self, Vec<(String, Trouble)>> {
+    /// Goes to the first of the addresses where somebody is; or says of each why not. With `descriptors`, asks whether it
+    /// takes some.
+    pub(super) fn open(
+        places: &[(Peer, Addresses)],
+        descriptors: bool,
+        deadline: Deadline,
+    ) -> Result<Self, Vec<(String, Trouble)>> {
         let mut refusals = Vec::new();
         for (peer, addresses) in places {
             for address in &addresses.0 {
-                match Self::open_one(*peer, Connection::open(address, deadline), deadline) {
+                match Self::open_one(*peer, Connection::open(address, descriptors, deadline), deadline) {
                     Ok(manager) => return Ok(manager),
                     Err(trouble) => refusals.push((address.to_string(), trouble)),
                 }
@@ -91,11 +97,23 @@ impl Manager {
         let _sent = self.connection.send(&Message::call(NAME, PATH, MANAGER, member, body), now);
     }
 
-    /// Asks for something that is a job, and waits for its end; the answer is its result.
-    pub(super) fn job(&mut self, member: &str, body: &[Value], deadline: Deadline) -> Result<String, Trouble> {
+    /// Who is at the other end.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Asks for something that is a job, with descriptors, and waits for its end; the answer is its result.
+    pub(super) fn job(
+        &mut self,
+        member: &str,
+        body: &[Value],
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Deadline,
+    ) -> Result<String, Trouble> {
         self.listen(deadline)?;
         self.removed.clear();
-        let answer = self.call(member, body, deadline)?;
+        let answer =
+            self.ask_with(&Message::call(NAME, PATH, MANAGER, member, body), descriptors, deadline)?.values()?;
         let [Value::Path(job)] = answer.as_slice() else {
             return Err(Trouble::Malformed("the answer is not the path of a job"));
         };
@@ -149,6 +167,22 @@ impl Manager {
     /// Sends a call, and waits for the answer to it.
     fn ask(&mut self, call: &Message, deadline: Deadline) -> Result<Message, Trouble> {
         let serial = self.connection.send(call, deadline)?;
+        self.answer(serial, deadline)
+    }
+
+    fn ask_with(
+        &mut self,
+        call: &Message,
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Deadline,
+    ) -> Result<Message, Trouble> {
+        let count = u32::try_from(descriptors.len()).unwrap_or(u32::MAX);
+        let call = Message { descriptors: count, ..call.clone() };
+        let serial = self.connection.send_with(&call, descriptors, deadline)?;
+        self.answer(serial, deadline)
+    }
+
+    fn answer(&mut self, serial: u32, deadline: Deadline) -> Result<Message, Trouble> {
         loop {
             let message = self.connection.next(deadline)?;
             match message.kind {

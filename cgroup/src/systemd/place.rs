@@ -54,7 +54,7 @@ impl Systemd {
     pub fn system() -> Result<Self, Error> {
         let mut places = Vec::new();
         if rustix::process::geteuid().is_root() {
-            places.push((Peer::Manager, path("/run/systemd/private")));
+            places.push((Peer::Manager, path("/run/systemd/private").of(0)));
         }
         places.push((
             Peer::Bus,
@@ -150,7 +150,12 @@ impl Systemd {
 
     /// A conversation.
     pub(super) fn open(&self, deadline: Deadline) -> Result<Manager, Error> {
-        Manager::open(&self.places, deadline).map_err(|refusals| {
+        self.open_for(false, deadline)
+    }
+
+    /// A conversation in which descriptors are sent, if the other side takes them.
+    pub(super) fn open_for(&self, descriptors: bool, deadline: Deadline) -> Result<Manager, Error> {
+        Manager::open(&self.places, descriptors, deadline).map_err(|refusals| {
             let object = Object::Named(self.title);
             let kinds: Vec<ErrorKind> = refusals.iter().map(|(_, trouble)| trouble.kind()).collect();
             // That somebody is there, and does not let us in, says more than that nobody is elsewhere.

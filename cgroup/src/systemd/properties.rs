@@ -38,7 +38,7 @@ const SECOND: u128 = 1_000_000;
 const PERCENT: u64 = 10_000;
 
 /// Properties that a description has other places for.
-pub(super) const NAMES: [&str; 40] = [
+pub(super) const NAMES: [&str; 41] = [
     "CPUQuotaPerSecUSec",
     "CPUQuotaPeriodUSec",
     "CPUWeight",
@@ -63,6 +63,7 @@ pub(super) const NAMES: [&str; 40] = [
     "DevicePolicy",
     "DeviceAllow",
     "PIDs",
+    "PIDFDs",
     "Slice",
     "Description",
     "Delegate",

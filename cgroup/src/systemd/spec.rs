@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::dbus::Value;
+use super::dbus::{MOST_DESCRIPTORS, Value};
 use super::name::{self, Sort};
 use super::properties;
 use super::words::{CollectMode, Dependency, KillMode, Property};
@@ -86,7 +86,8 @@ impl UnitSpec {
     }
 
     /// One more process that is in the scope from its beginning, by its number as systemd sees it: who is in a pid
-    /// namespace of its own knows other numbers. systemd moves the process, with all of its threads.
+    /// namespace of its own knows other numbers. systemd moves the process, with all of its threads. Processes that are held
+    /// by pidfds go to [`Systemd::start_with_pidfds`](super::Systemd::start_with_pidfds).
     #[must_use]
     #[doc(alias = "PIDs")]
     pub fn process(mut self, pid: u32) -> Self {
@@ -166,6 +167,11 @@ impl UnitSpec {
     /// Everything wrong with the description by itself, a sentence each, beginning with its place.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
+        self.problems_with(0)
+    }
+
+    /// The same, if so many processes more come by their pidfds.
+    fn problems_with(&self, pidfds: usize) -> Vec<String> {
         let mut problems: Vec<String> =
             name::problem(&self.name).map(|why| format!("name {why}")).into_iter().collect();
         let sort = Sort::of(&self.name);
@@ -179,10 +185,10 @@ impl UnitSpec {
             None => None,
         }));
         match sort {
-            Some(Sort::Scope) if self.processes.is_empty() => {
+            Some(Sort::Scope) if self.processes.is_empty() && pidfds == 0 => {
                 problems.push("processes are none: a scope is made of processes that are there".to_owned());
             }
-            Some(Sort::Slice) => self.of_slice(&mut problems),
+            Some(Sort::Slice) => self.of_slice(pidfds, &mut problems),
             _ => {}
         }
         if self.processes.contains(&0) {
@@ -190,6 +196,9 @@ impl UnitSpec {
         }
         if self.processes.len() > MOST {
             problems.push(format!("processes are {}, and {MOST} can be sent", self.processes.len()));
+        }
+        if pidfds > MOST_DESCRIPTORS {
+            problems.push(format!("processes are {pidfds} by pidfds, and {MOST_DESCRIPTORS} can be sent"));
         }
         if self.description.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
             problems.push("description is not one line of text".to_owned());
@@ -216,13 +225,17 @@ impl UnitSpec {
     /// # Errors
     /// `Invalid`, with every problem found ([`Error::problems`]).
     pub fn check(&self) -> Result<(), Error> {
-        let problems = self.problems();
+        self.check_with(0)
+    }
+
+    pub(super) fn check_with(&self, pidfds: usize) -> Result<(), Error> {
+        let problems = self.problems_with(pidfds);
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid("use", Object::Named("the unit"), problems)) }
     }
 
-    fn of_slice(&self, problems: &mut Vec<String>) {
+    fn of_slice(&self, pidfds: usize, problems: &mut Vec<String>) {
         let of_scopes = [
-            ("processes", !self.processes.is_empty()),
+            ("processes", !self.processes.is_empty() || pidfds > 0),
             ("delegate", self.delegate),
             ("kill_mode", self.kill_mode.is_some()),
             ("send_sigkill", self.send_sigkill.is_some()),

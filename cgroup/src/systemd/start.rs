@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The start of a unit: planned, asked for, waited for, and looked at.
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::dbus::{Deadline, Value};
@@ -8,15 +9,18 @@ use super::error::{object, of_unit};
 use super::had;
 use super::place::{Systemd, version};
 use super::properties::{self, Properties};
-use super::spec::UnitSpec;
+use super::spec::{UnitSpec, pids};
 use super::unit::Unit;
 use crate::controller::Controller;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Object};
 use crate::group::Cgroup;
 use crate::layout::{Lack, Layout, Reason};
 use crate::limits::{Limits, Setting};
+use crate::pidfd;
 
 const OP: &str = "start";
+/// The systemd that takes processes by their pidfds.
+const WITH_PIDFDS: u32 = 255;
 
 impl Systemd {
     /// Has systemd make the unit, with its processes in it, and waits until that is done. Every limit is had, or it is an
@@ -33,7 +37,30 @@ impl Systemd {
     /// Root for the manager of the machine; none for a user's own, which takes processes of this user alone.
     #[doc(alias = "StartTransientUnit")]
     pub fn start(&self, spec: &UnitSpec, deadline: Duration) -> Result<Unit, Error> {
-        self.begin(spec, false, deadline).map(|(unit, _)| unit)
+        self.begin(spec, &[], false, deadline).map(|(unit, _)| unit)
+    }
+
+    /// [`start`](Self::start), with these processes too, by their pidfds: no number is used that may meanwhile be another's.
+    ///
+    /// An older systemd, and a bus that takes no descriptors, is told the numbers that the processes have here, if systemd
+    /// has a number here too: one that is outside of our pid namespace knows others. A bus may have a bound of its own on
+    /// the descriptors of a message; that of dbus-daemon is 16.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start); `Invalid` for a descriptor that is no pidfd; `NotFound` for a process that has ended;
+    /// `WrongState` where numbers must do and would be others.
+    /// # Privileges
+    /// Those of [`start`](Self::start).
+    /// # Kernel
+    /// Linux 5.3 for pidfds. systemd 255, or 236 for their numbers.
+    #[doc(alias = "PIDFDs")]
+    pub fn start_with_pidfds(
+        &self,
+        spec: &UnitSpec,
+        pidfds: &[BorrowedFd<'_>],
+        deadline: Duration,
+    ) -> Result<Unit, Error> {
+        self.begin(spec, pidfds, false, deadline).map(|(unit, _)| unit)
     }
 
     /// [`start`](Self::start), with those of the limits that can be had; the answer is the unit, and what could not.
@@ -43,14 +70,20 @@ impl Systemd {
     /// # Privileges
     /// Those of [`start`](Self::start).
     pub fn start_possible(&self, spec: &UnitSpec, deadline: Duration) -> Result<(Unit, Vec<Lack>), Error> {
-        self.begin(spec, true, deadline)
+        self.begin(spec, &[], true, deadline)
     }
 
-    fn begin(&self, spec: &UnitSpec, lenient: bool, deadline: Duration) -> Result<(Unit, Vec<Lack>), Error> {
-        spec.check()?;
+    fn begin(
+        &self,
+        spec: &UnitSpec,
+        pidfds: &[BorrowedFd<'_>],
+        lenient: bool,
+        deadline: Duration,
+    ) -> Result<(Unit, Vec<Lack>), Error> {
+        spec.check_with(pidfds.len())?;
         let deadline = Deadline::after(deadline);
         let failed = |trouble| of_unit(OP, &spec.name, trouble);
-        let mut manager = self.open(deadline)?;
+        let mut manager = self.open_for(!pidfds.is_empty(), deadline)?;
         let version = version(&mut manager, deadline).map_err(failed)?;
         let layout = Layout::detect()?;
         let planned = Planned::of(&spec.limits, &layout, version, spec.delegate, self.is_system);
@@ -58,9 +91,18 @@ impl Systemd {
 
         let mut properties = planned.properties.clone();
         spec.own_properties().into_iter().for_each(|(name, value)| properties.push(&name, value));
+        let descriptors = if version >= WITH_PIDFDS && manager.connection().takes_descriptors() { pidfds } else { &[] };
+        if !descriptors.is_empty() {
+            properties.push(
+                "PIDFDs",
+                Value::Array("h".to_owned(), (0..).map(Value::Descriptor).take(pidfds.len()).collect()),
+            );
+        } else if !pidfds.is_empty() {
+            properties.push("PIDs", pids(&numbers(pidfds, manager.connection().has_our_numbers())?));
+        }
         let nothing_else = Value::Array("(sa(sv))".to_owned(), Vec::new());
         let body = [Value::text(&spec.name), Value::text("fail"), properties.value(), nothing_else];
-        let result = manager.job("StartTransientUnit", &body, deadline).map_err(failed)?;
+        let result = manager.job("StartTransientUnit", &body, descriptors, deadline).map_err(failed)?;
         let unit = Unit::new(self.clone(), spec.name.clone());
         unit.done(OP, &result, &mut manager, deadline)?;
 
@@ -89,6 +131,15 @@ impl Systemd {
             }
         }
     }
+}
+
+/// The numbers of processes, for a manager that takes nothing else, if it has the same.
+pub(super) fn numbers(pidfds: &[BorrowedFd<'_>], same: bool) -> Result<Vec<u32>, Error> {
+    if !same {
+        let why = "systemd takes no pidfds there, and the numbers of processes are others in its pid namespace";
+        return Err(Error::explained(OP, Object::Named("the unit"), ErrorKind::WrongState, 0, why));
+    }
+    pidfds.iter().map(|held| pidfd::number(OP, *held)).collect()
 }
 
 /// What becomes of limits: some are properties, some are set by us, and some cannot be had.

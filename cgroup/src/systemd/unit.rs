@@ -211,7 +211,7 @@ impl Unit {
     /// Has it stopped.
     pub(super) fn end(&self, manager: &mut Manager, deadline: Deadline) -> Result<(), Error> {
         const OP: &str = "stop";
-        let result = manager.job("StopUnit", &self.to_stop(), deadline);
+        let result = manager.job("StopUnit", &self.to_stop(), &[], deadline);
         let result = result.map_err(|trouble| of_unit(OP, &self.name, trouble))?;
         self.done(OP, &result, manager, deadline)
     }

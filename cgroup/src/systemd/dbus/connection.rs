@@ -3,7 +3,9 @@
 //!
 //! Specification: "Authentication Protocol".
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,18 +13,21 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
+    SocketType, connect, recv, send, sendmsg, socket_with,
 };
 
 use super::address::Address;
 use super::message::{Message, PREFIX};
 use super::trouble::Trouble;
-use crate::dir;
+use crate::{dir, sys};
 
 /// How much is read at a time.
 const CHUNK: usize = 16 << 10;
 /// The longest line of the introduction.
 const LINE: usize = 4096;
+/// The most descriptors that the kernel takes with one message (`SCM_MAX_FD`).
+pub(in crate::systemd) const MOST_DESCRIPTORS: usize = 253;
 /// How long to wait where the kernel does not tell when it is worth trying again: a listener whose queue is full.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -71,6 +76,8 @@ pub(in crate::systemd) struct Connection {
     /// What has come and is not read yet.
     read: Vec<u8>,
     serial: u32,
+    /// Whether the other side takes descriptors.
+    takes_descriptors: bool,
 }
 
 impl Connection {
@@ -78,20 +85,28 @@ impl Connection {
     ///
     /// Without a name, the other side takes whom the kernel tells it of: in a user namespace that is another number than
     /// ours. Who will not have that is told a number, on a new connection: some hang up on who was not let in.
-    pub(in crate::systemd) fn open(address: &Address, deadline: Deadline) -> Result<Self, Trouble> {
-        match Self::reach(address, deadline)?.introduced(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n", deadline) {
+    ///
+    /// With `descriptors`, it is asked whether it takes some with messages.
+    pub(in crate::systemd) fn open(address: &Address, descriptors: bool, deadline: Deadline) -> Result<Self, Trouble> {
+        let end = if descriptors { "NEGOTIATE_UNIX_FD\r\nBEGIN\r\n" } else { "BEGIN\r\n" };
+        let unnamed = format!("\0AUTH EXTERNAL\r\nDATA\r\n{end}");
+        match Self::reach(address, deadline)?.introduced(unnamed.as_bytes(), deadline) {
             Err(Trouble::Rejected) => {}
             answer => return answer,
         }
         let number = rustix::process::geteuid().as_raw().to_string();
         let digits: String = number.bytes().map(|digit| format!("{digit:02x}")).collect();
-        let named = format!("\0AUTH EXTERNAL {digits}\r\nBEGIN\r\n");
+        let named = format!("\0AUTH EXTERNAL {digits}\r\n{end}");
         Self::reach(address, deadline)?.introduced(named.as_bytes(), deadline)
     }
 
     fn reach(address: &Address, deadline: Deadline) -> Result<Self, Trouble> {
         // Held until we are there: what was looked at is what is gone to.
         let held;
+        let owner = match address {
+            Address::Of(uid, _) => Some(*uid),
+            Address::Path(_) | Address::Abstract(_) => None,
+        };
         let address = match address {
             Address::Path(path) => SocketAddrUnix::new(path.as_path())?,
             Address::Of(uid, path) => {
@@ -104,11 +119,29 @@ impl Connection {
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         loop {
             match connect(&socket, &address) {
-                Ok(()) | Err(Errno::ISCONN) => return Ok(Self { socket, read: Vec::new(), serial: 0 }),
+                Ok(()) | Err(Errno::ISCONN) => break,
                 Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(PAUSE.min(deadline.left()?)),
                 Err(errno) => return Err(errno.into()),
             }
         }
+        // A socket that is given to somebody is still listened at by who has made it.
+        if let Some(owner) = owner
+            && sys::peer(socket.as_fd())?.uid != owner
+        {
+            return Err(Trouble::Foreign("who listens there is another user"));
+        }
+        Ok(Self { socket, read: Vec::new(), serial: 0, takes_descriptors: false })
+    }
+
+    /// Whether the other side takes descriptors.
+    pub(in crate::systemd) fn takes_descriptors(&self) -> bool {
+        self.takes_descriptors
+    }
+
+    /// Whether our numbers of processes are those of the other side: it is in our pid namespace, or one below, and so has a
+    /// number here.
+    pub(in crate::systemd) fn has_our_numbers(&self) -> bool {
+        sys::peer(self.socket.as_fd()).is_ok_and(|peer| peer.pid > 0)
     }
 
     /// Says who we are, with what ends the introduction, and hears the answers: one for each line but that.
@@ -124,6 +157,7 @@ impl Connection {
             match answer.split(' ').next().unwrap_or_default() {
                 "OK" => is_in = true,
                 "DATA" => {}
+                "AGREE_UNIX_FD" if is_in => self.takes_descriptors = true,
                 // Who has let us in at the first line does not know what the second is for.
                 "ERROR" if is_in => {}
                 "REJECTED" | "ERROR" => return Err(Trouble::Rejected),
@@ -135,9 +169,39 @@ impl Connection {
 
     /// Sends a message; the answer is its serial number.
     pub(in crate::systemd) fn send(&mut self, message: &Message, deadline: Deadline) -> Result<u32, Trouble> {
+        self.send_with(message, &[], deadline)
+    }
+
+    /// Sends a message and descriptors with it, as many as it says.
+    pub(in crate::systemd) fn send_with(
+        &mut self,
+        message: &Message,
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Deadline,
+    ) -> Result<u32, Trouble> {
         self.serial = self.serial.checked_add(1).unwrap_or(1);
-        self.write(&message.encode(self.serial), deadline)?;
+        let bytes = message.encode(self.serial);
+        let sent = if descriptors.is_empty() { 0 } else { self.begin(&bytes, descriptors, deadline)? };
+        self.write(bytes.get(sent..).unwrap_or_default(), deadline)?;
         Ok(self.serial)
+    }
+
+    /// Sends descriptors, with as many bytes as go with them.
+    fn begin(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>], deadline: Deadline) -> Result<usize, Trouble> {
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut with = SendAncillaryBuffer::new(&mut room);
+        if !with.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Errno::TOOMANYREFS.into());
+        }
+        loop {
+            match sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut with, SendFlags::NOSIGNAL) {
+                Ok(sent) => return Ok(sent),
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline)?,
+                Err(Errno::INTR) => {}
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(Trouble::Closed),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
     }
 
     /// The next message, whatever it is about.
@@ -150,7 +214,12 @@ impl Connection {
                 if let Some(bytes) = self.read.get(..length) {
                     let message = Message::decode(bytes);
                     self.read.drain(..length);
-                    return Ok(message?);
+                    return match message? {
+                        message if message.descriptors > 0 => {
+                            Err(Trouble::Malformed("it brings descriptors, which nobody has asked for"))
+                        }
+                        message => Ok(message),
+                    };
                 }
             }
             self.fill(deadline)?;

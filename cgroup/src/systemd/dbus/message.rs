@@ -54,6 +54,8 @@ pub(in crate::systemd) struct Message {
     pub(in crate::systemd) answers: Option<u32>,
     pub(in crate::systemd) destination: Option<String>,
     pub(in crate::systemd) sender: Option<String>,
+    /// How many descriptors come with it.
+    pub(in crate::systemd) descriptors: u32,
     pub(in crate::systemd) signature: String,
     pub(in crate::systemd) body: Vec<u8>,
     pub(in crate::systemd) big: bool,
@@ -72,6 +74,7 @@ impl Message {
             answers: None,
             destination: None,
             sender: None,
+            descriptors: 0,
             signature: signature(body),
             body: write(body),
             big: false,
@@ -107,6 +110,7 @@ impl Message {
             (6, text(&self.destination)),
             (7, text(&self.sender)),
             (8, signature.map(Value::Signature)),
+            (9, Some(self.descriptors).filter(|count| *count > 0).map(Value::U32)),
         ];
         let fields = fields.into_iter().filter_map(|(code, value)| Some((code, value?)));
         let fields = fields.map(|(code, value)| Value::Structure(vec![Value::Byte(code), value.variant()]));
@@ -174,9 +178,8 @@ impl Message {
                 (6, Value::Text(name)) => self.destination = Some(name),
                 (7, Value::Text(name)) => self.sender = Some(name),
                 (8, Value::Signature(signature)) => self.signature = signature,
-                (9, Value::U32(0)) => {}
-                (9, _) => return Err(Malformed("it brings descriptors, which were not agreed on")),
-                (0..=8, _) => return Err(WRONG),
+                (9, Value::U32(count)) => self.descriptors = count,
+                (0..=9, _) => return Err(WRONG),
                 // Of a newer protocol: to be passed over.
                 (10.., _) => {}
             }

@@ -20,7 +20,7 @@ mod value;
 mod tests;
 
 pub(super) use address::{Address, Addresses};
-pub(super) use connection::{Connection, Deadline};
+pub(super) use connection::{Connection, Deadline, MOST_DESCRIPTORS};
 pub(super) use message::{Kind, Message};
 pub(super) use trouble::{Trouble, words};
 pub(super) use value::Value;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A bus with a manager on it that says what a test wants it to say.
 
-use std::io::{Read, Write};
+use std::io::{IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::systemd::Systemd;
 use crate::systemd::dbus::{Kind, Message, Value};
@@ -27,6 +31,7 @@ pub(super) enum Act {
 pub(super) struct Fake {
     address: SocketAddr,
     heard: Arc<Mutex<Vec<Message>>>,
+    given: Arc<Mutex<Vec<OwnedFd>>>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,17 +68,18 @@ impl Fake {
     ) -> Self {
         let listener = UnixListener::bind_addr(&address).unwrap();
         let (heard, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (ears, end) = (Arc::clone(&heard), Arc::clone(&over));
+        let given = Arc::new(Mutex::new(Vec::new()));
+        let (ears, end, hands) = (Arc::clone(&heard), Arc::clone(&over), Arc::clone(&given));
         let thread = std::thread::spawn(move || {
             for (stream, lines) in listener.incoming().zip(introductions.iter().cycle()) {
                 if end.load(Ordering::SeqCst) {
                     return;
                 }
                 // Whoever hangs up has heard enough.
-                let _ended = serve(&stream.unwrap(), lines, &mut play, &ears);
+                let _ended = serve(&stream.unwrap(), lines, &mut play, &ears, &hands);
             }
         });
-        Self { address, heard, over, thread: Some(thread) }
+        Self { address, heard, given, over, thread: Some(thread) }
     }
 
     pub(super) fn systemd(&self) -> Systemd {
@@ -84,6 +90,11 @@ impl Fake {
     /// The calls so far, by their names.
     pub(super) fn members(&self) -> Vec<String> {
         self.heard.lock().unwrap().iter().map(|call| call.member.clone().unwrap()).collect()
+    }
+
+    /// The descriptors that came so far.
+    pub(super) fn given(&self) -> Vec<OwnedFd> {
+        std::mem::take(&mut *self.given.lock().unwrap())
     }
 
     /// What the last call of this name had in it.
@@ -109,6 +120,7 @@ fn serve(
     lines: &[(&str, &str)],
     play: &mut impl FnMut(&Message) -> Option<Vec<Act>>,
     heard: &Mutex<Vec<Message>>,
+    given: &Mutex<Vec<OwnedFd>>,
 ) -> std::io::Result<()> {
     let mut zero = [1];
     stream.read_exact(&mut zero)?;
@@ -128,7 +140,7 @@ fn serve(
     }
     loop {
         let mut bytes = vec![0; 16];
-        stream.read_exact(&mut bytes)?;
+        take(stream, &mut bytes, given)?;
         let length = Message::length(bytes.first_chunk().unwrap()).unwrap();
         bytes.resize(length, 0);
         stream.read_exact(&mut bytes[16..])?;
@@ -144,6 +156,23 @@ fn serve(
                 Act::Close => return Ok(()),
             }
         }
+    }
+}
+
+/// Reads the beginning of a message, and takes the descriptors that come with it.
+fn take(mut stream: &UnixStream, bytes: &mut [u8], given: &Mutex<Vec<OwnedFd>>) -> std::io::Result<()> {
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
+    let mut with = RecvAncillaryBuffer::new(&mut room);
+    let read = recvmsg(stream, &mut [IoSliceMut::new(bytes)], &mut with, RecvFlags::empty())?.bytes;
+    for message in with.drain() {
+        match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => given.lock().unwrap().extend(descriptors),
+            _ => panic!("something else came with a message"),
+        }
+    }
+    match read {
+        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        _ => stream.read_exact(&mut bytes[read..]),
     }
 }
 
