@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 
-use super::{DeviceProgram, DeviceRules, Table, program, refused, v1};
+use super::{DeviceProgram, DeviceRules, Table, foreign, program, refused, v1};
 use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::group::{Cgroup, Directory};
@@ -50,7 +50,8 @@ impl Cgroup {
 
     /// The device rules of this group as they are now, in normal form: read from `devices.list`, or from the program that is
     /// attached. `None` where they cannot be known: version 1 does not tell what is denied where the rest is allowed, and
-    /// programs of others are not read. What the groups above deny is not told.
+    /// of several programs, or one that does more than compare numbers, it is not read. What the groups above deny is not
+    /// told.
     ///
     /// # Errors
     /// Those of [`device_programs`](Self::device_programs); `Unsupported` if the group has no directory for devices.
@@ -143,6 +144,6 @@ fn look(directory: &Directory, program: &OwnedFd) -> Result<DeviceProgram, Error
         id: info.id,
         tag: info.tag,
         name: String::from_utf8_lossy(name).into_owned(),
-        rules: program::decompile(&insns).map(|table| table.rules()),
+        rules: program::decompile(&insns).or_else(|| foreign::table(&insns)).map(|table| table.rules()),
     })
 }

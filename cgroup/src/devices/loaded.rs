@@ -35,7 +35,8 @@ impl DeviceProgram {
         &self.name
     }
 
-    /// The rules that it was compiled from, in normal form, read from its instructions; `None` if this crate has not made it.
+    /// The rules that it means, in normal form, read from its instructions; `None` if it does more than compare the numbers
+    /// of devices, as the programs of this crate, systemd and the runtimes do.
     #[must_use]
     pub const fn rules(&self) -> Option<&DeviceRules> {
         self.rules.as_ref()

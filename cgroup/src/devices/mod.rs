@@ -10,6 +10,7 @@
 
 mod access;
 mod attach;
+mod foreign;
 mod loaded;
 mod program;
 pub(crate) mod refused;

@@ -76,6 +76,26 @@ impl Table {
         self.0.iter().map(|(place, access)| (*place, *access))
     }
 
+    /// What another allows beyond this, at the places where they differ.
+    pub(crate) fn beyond(&self, other: &Self) -> Vec<Devices> {
+        let places: BTreeSet<Place> = self.0.keys().chain(other.0.keys()).copied().collect();
+        let majors: BTreeSet<_> = places.iter().filter_map(|place| Some((place.kind, place.major?))).collect();
+        let minors: BTreeSet<_> = places.iter().filter_map(|place| Some((place.kind, place.minor?))).collect();
+        let meet = majors.iter().flat_map(|(kind, major)| {
+            let of_kind = minors.iter().filter(move |(other, _)| other == kind);
+            of_kind.map(|(_, minor)| Place::new(*kind, Some(*major), Some(*minor)))
+        });
+        let all: BTreeSet<Place> = meet.chain(places.iter().copied()).collect();
+        let beyond = |place: &Place| other.at(*place).without(self.at(*place));
+        // What is said of a place is not said once more of those within it.
+        let is_new = |place: &&Place| {
+            let said = place.upwards().into_iter().skip(1).filter(|above| all.contains(above) && above != *place);
+            said.fold(DeviceAccess::NONE, |said, above| said | beyond(&above)) != beyond(place)
+        };
+        let found = all.iter().filter(is_new).map(|place| place.with(beyond(place)));
+        found.filter(|devices| !devices.access.is_empty()).collect()
+    }
+
     /// The rules that mean this, in the order of the places.
     pub(crate) fn rules(&self) -> DeviceRules {
         let rest = |kind| self.at(Place::new(kind, None, None));

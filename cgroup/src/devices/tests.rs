@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::foreign;
 use super::program::{Insn, compile, decompile};
 use super::table::Table;
 use super::v1::{self, Line, Plan};
@@ -178,6 +179,79 @@ fn run(program: &[Insn], kind: u32, (_, major, minor, wanted): Probe) -> u64 {
     vm.execute_program(&mut argument).unwrap()
 }
 
+/// A program as systemd makes it: for each rule the kind, the accesses and the numbers compared, and a jump to the end.
+fn of_systemd(rules: &[(u32, u8, Option<i32>, Option<i32>)]) -> Vec<Insn> {
+    let insn = |code, registers, offset, number| Insn { code, registers, offset, number };
+    let mut program = vec![
+        insn(0x61, 0x12, 0, 0),
+        insn(0x54, 0x02, 0, 0xffff),
+        insn(0x61, 0x13, 0, 0),
+        insn(0x74, 0x03, 0, 16),
+        insn(0x61, 0x14, 4, 0),
+        insn(0x61, 0x15, 8, 0),
+    ];
+    let mut passes = Vec::new();
+    for (kind, access, major, minor) in rules {
+        let compared = [major.map(|major| (4, major)), minor.map(|minor| (5, minor))];
+        let compared: Vec<(u8, i32)> = compared.into_iter().flatten().collect();
+        let mut rest = i16::try_from(compared.len()).unwrap() + if *access == 7 { 1 } else { 4 };
+        program.push(insn(0x55, 2, rest, i32::try_from(*kind).unwrap()));
+        if *access != 7 {
+            program.push(insn(0xbc, 0x31, 0, 0));
+            program.push(insn(0x54, 1, 0, (*access).into()));
+            program.push(insn(0x5d, 0x31, rest - 3, 0));
+            rest -= 3;
+        }
+        for (register, number) in compared {
+            rest -= 1;
+            program.push(insn(0x55, register, rest, number));
+        }
+        passes.push(program.len());
+        program.push(insn(0x05, 0, 0, 0));
+    }
+    program.extend([insn(0xb7, 0, 0, 0), insn(0x05, 0, 1, 0)]);
+    let end = program.len();
+    for pass in passes {
+        program[pass].offset = i16::try_from(end - pass - 1).unwrap();
+    }
+    program.extend([insn(0xb7, 0, 0, 1), insn(0x95, 0, 0, 0)]);
+    program
+}
+
+#[test]
+fn a_program_of_systemds_is_read_as_the_rules_that_it_was_made_of() {
+    let program = of_systemd(&[
+        (2, 1, None, None),
+        (1, 1, None, None),
+        (2, 7, Some(1), Some(3)),
+        (2, 6, Some(136), None),
+        (2, 7, Some(5), Some(0)),
+    ]);
+    assert_eq!(decompile(&program), None);
+    let rules: DeviceRules =
+        "deny a; allow c *:* m; allow b *:* m; allow c 1:3 rwm; allow c 136:* rw; allow c 5:0 rwm".parse().unwrap();
+    assert_eq!(foreign::table(&program).unwrap().rules(), rules.normal());
+    // Of two rules of which each allows a part, nobody may do both at once.
+    assert_eq!(foreign::table(&of_systemd(&[(2, 2, Some(1), Some(3)), (2, 4, Some(1), Some(3))])), None);
+    assert_eq!(foreign::table(&of_systemd(&[])).unwrap().rules(), DeviceRules::deny_all());
+}
+
+#[test]
+fn a_program_that_does_more_than_compare_is_not_read() {
+    let program = of_systemd(&[(2, 7, Some(1), Some(3))]);
+    assert!(foreign::table(&program).is_some());
+    // Of its numbers: more, less, or with others; a call; a way back; an end that is none.
+    for (at, code, offset) in [(7, 0x25, 3), (4, 0x85, 0), (9, 0x05, -3), (9, 0x05, 900), (4, 0x61, 12)] {
+        let mut other = program.clone();
+        (other[at].code, other[at].offset) = (code, offset);
+        assert_eq!(foreign::table(&other), None, "{at} {code:#x}");
+    }
+    let mut other = program.clone();
+    other.insert(6, Insn { code: 0x57, registers: 4, offset: 0, number: 0xff });
+    assert_eq!(foreign::table(&other), None);
+    assert_eq!(foreign::table(&[]), None);
+}
+
 #[test]
 fn a_program_that_is_not_ours_is_not_read() {
     let program = compile(&Table::of(&DeviceRules::standard())).unwrap();
@@ -334,7 +408,10 @@ proptest! {
     #[test]
     fn a_program_is_read_back(rules in any_rules()) {
         let table = Table::of(&rules);
-        prop_assert_eq!(decompile(&compile(&table).unwrap()), Some(table));
+        let program = compile(&table).unwrap();
+        // Asked as if it were somebody else's it says the same.
+        prop_assert_eq!(foreign::table(&program).map(|found| found.rules()), Some(table.rules()));
+        prop_assert_eq!(decompile(&program), Some(table));
     }
 
     #[test]

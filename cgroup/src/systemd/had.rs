@@ -5,7 +5,7 @@
 //! the value, there is no BPF. All of that is a line in its journal.
 
 use crate::controller::Controller;
-use crate::devices::{DeviceRules, DeviceVerdict, v1};
+use crate::devices::{DeviceRules, DeviceVerdict, Devices, Table, v1};
 use crate::group::{Cgroup, Directory};
 use crate::layout::{Lack, Reason, Version};
 use crate::limits::{Key, Setting, Value as Limit};
@@ -52,22 +52,41 @@ fn read(setting: &Setting, directory: &Directory, file: &str) -> Result<Option<S
     }
 }
 
-/// Who denies has a list of version 1 that does, or a program of version 2; what is in systemd's is not read.
+/// Every rule is compared: systemd leaves out a line that the kernel refuses, and goes on.
 fn of_devices(rules: &DeviceRules, group: &Cgroup) -> Option<(Reason, String)> {
-    if v1::plan(rules).is_ok_and(|plan| plan.default == DeviceVerdict::Allow) {
-        return None;
-    }
     let is_v1 = group.of(Controller::Devices).is_some_and(|found| found.version() == Version::V1);
-    let denies = if is_v1 {
-        group.device_rules().map(|rules| rules.is_some())
-    } else {
-        group.device_programs().map(|programs| !programs.is_empty())
-    };
-    match denies {
-        Ok(true) => None,
-        Ok(false) => Some((Reason::NotOffered, "systemd has not set it: the group may use every device".to_owned())),
+    match group.device_rules() {
+        Ok(Some(found)) => differences(rules, &found).map(|why| (Reason::NotOffered, why)),
+        // Who allows the rest does not tell what is denied.
+        Ok(None) if is_v1 && v1::plan(rules).is_ok_and(|plan| plan.default == DeviceVerdict::Allow) => None,
+        Ok(None) if is_v1 => {
+            Some((Reason::NotOffered, "systemd has not set it: the group may use every device".to_owned()))
+        }
+        Ok(None) => {
+            let why = "whether systemd has set it cannot be seen: the group has several device programs, or one that does more \
+                       than compare numbers";
+            Some((Reason::Unreadable, why.to_owned()))
+        }
         Err(error) => Some((Reason::Unreadable, format!("whether systemd has set it cannot be seen: {error}"))),
     }
+}
+
+/// What the rules of a group have too much and too little.
+fn differences(wanted: &DeviceRules, found: &DeviceRules) -> Option<String> {
+    /// How many are named.
+    const FEW: usize = 4;
+    if *found == DeviceRules::allow_all() && wanted.normal() != *found {
+        return Some("systemd has not set it: the group may use every device".to_owned());
+    }
+    let (wanted, found) = (Table::of(wanted), Table::of(found));
+    let named = |devices: Vec<Devices>, what: &str| {
+        let each: Vec<String> = devices.iter().take(FEW).map(|devices| format!("\"{devices}\"")).collect();
+        let more = if devices.len() > FEW { " and others" } else { "" };
+        (!each.is_empty()).then(|| format!("{}{more} {what}", each.join(", ")))
+    };
+    let both = [named(wanted.beyond(&found), "allowed and not asked for"), named(found.beyond(&wanted), "not allowed")];
+    let both: Vec<String> = both.into_iter().flatten().collect();
+    (!both.is_empty()).then(|| format!("systemd has not set all of it: {}", both.join("; ")))
 }
 
 /// Whether a file says what the limit does.
@@ -111,6 +130,24 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
     use crate::value::{DeviceNumber, MIB, Micros, Weight};
+
+    #[test]
+    fn device_rules_are_compared_one_by_one() {
+        let rules = |text: &str| text.parse::<DeviceRules>().unwrap();
+        let wanted = rules("deny a; allow c *:* m; allow c 1:3 rw; allow c 136:* rwm");
+        assert_eq!(differences(&wanted, &wanted.normal()), None);
+        let less = rules("deny a; allow c *:* m; allow c 136:* rwm");
+        assert_eq!(differences(&wanted, &less).unwrap(), "systemd has not set all of it: \"c 1:3 rw\" not allowed");
+        let other = rules("deny a; allow c *:* m; allow c 1:3 rw; allow c 136:* r; allow b 8:* r");
+        assert_eq!(
+            differences(&wanted, &other).unwrap(),
+            "systemd has not set all of it: \"b 8:* r\" allowed and not asked for; \"c 136:* w\" not allowed"
+        );
+        let all = DeviceRules::allow_all();
+        assert!(differences(&wanted, &all).unwrap().contains("every device"));
+        assert!(differences(&all, &wanted).unwrap().contains("not allowed"));
+        assert_eq!(differences(&all, &all), None);
+    }
 
     #[test]
     fn a_limit_is_had_where_the_file_says_the_same() {

@@ -429,7 +429,13 @@ fn what_systemd_takes_and_does_not_do_is_an_error() {
         // Once it is done it is.
         group.apply(&limits).unwrap();
         unit.apply(&limits, LONG).unwrap();
-        unit.apply(&Limits::new().devices(DeviceRules::allow_all()), LONG).unwrap();
+        let fewer = Limits::new().pids_max(9).devices(DeviceRules::deny_all());
+        let error = unit.apply(&fewer, LONG).unwrap_err();
+        assert!(all(&error).contains("allowed and not asked for"), "{}", all(&error));
+        let every = Limits::new().devices(DeviceRules::allow_all());
+        assert!(all(&unit.apply(&every, LONG).unwrap_err()).contains("not allowed"));
+        group.apply(&every).unwrap();
+        unit.apply(&every, LONG).unwrap();
         group.remove().unwrap();
     });
 }
