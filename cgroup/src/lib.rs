@@ -62,6 +62,7 @@ mod file;
 #[doc(hidden)]
 pub mod fuzzed;
 mod group;
+mod io_cost;
 mod layout;
 mod limits;
 mod path;
@@ -82,6 +83,7 @@ pub use devices::{DeviceAccess, DeviceKind, DeviceProgram, DeviceRule, DeviceRul
 pub use error::{Error, ErrorKind, Object};
 pub use events::{Event, Events};
 pub use group::{Cgroup, Changes, GroupType, MemoryPressure, Prepared, Watch};
+pub use io_cost::{IoCostControl, IoCostModel, IoCostQos};
 pub use layout::{Access, Hierarchy, Lack, Layout, LayoutKind, Reason, Version};
 pub use limits::{
     CpuLimits, CpusetLimits, DeviceIoLimits, HugetlbLimits, IoLimits, Limits, MemoryLimits, NetLimits, PidsLimits,

@@ -21,6 +21,7 @@ mod delegate;
 mod devices;
 mod freeze;
 mod gone;
+mod io_cost;
 mod kill;
 mod layout;
 mod life;

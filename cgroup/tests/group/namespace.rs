@@ -47,6 +47,10 @@ fn in_a_namespace(home: &Cgroup) {
     let layout = Layout::detect().unwrap();
     let v2 = layout.v2().unwrap();
     assert_eq!((v2.mount_point(), v2.own_group()), (scratch.path(), Some("/".as_ref())), "{layout}");
+    // What is of the root group alone is not there, whatever the mount looks like.
+    let error = layout.io_cost_qos().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", said::all(&error));
+    assert!(said::all(&error).contains("the root of a cgroup namespace"), "{}", said::all(&error));
     let group = Swept(Cgroup::create_in(&layout, &relative).unwrap());
     assert_eq!(group.directories().collect::<Vec<_>>(), [scratch.join(&relative)]);
     assert!(at.join(&relative).is_dir());
