@@ -63,7 +63,7 @@ impl Drop for Scratch {
 /// What removing it answers, or the place of a mount in it.
 pub fn remove_unless_mounted(path: &Path) -> io::Result<()> {
     let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
-    match mounted_below(&table, path) {
+    match mounted_below(&table, &fs::canonicalize(path)?) {
         Some(place) => Err(io::Error::other(format!("something is mounted at {place}"))),
         None => fs::remove_dir_all(path),
     }
@@ -87,7 +87,8 @@ pub(crate) fn left(token: &str) -> Vec<PathBuf> {
 /// Removes what a test that was killed has left.
 pub(crate) fn sweep(token: &str) {
     for path in left(token) {
-        let removed = if path.is_dir() { remove_unless_mounted(&path) } else { fs::remove_file(&path) };
+        let is_directory = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+        let removed = if is_directory { remove_unless_mounted(&path) } else { fs::remove_file(&path) };
         if let Err(error) = removed {
             println!("cannot remove {}, which a test has left: {error}", path.display());
         }

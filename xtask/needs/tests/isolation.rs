@@ -188,6 +188,24 @@ fn a_scratch_directory_that_is_left_is_red_and_swept() {
     assert!(!std::path::Path::new(path.unwrap()).exists());
 }
 
+/// A test that fails half way may have bound a directory of the machine.
+#[test]
+fn a_scratch_directory_is_not_removed_through_what_is_mounted_there() {
+    needs!(root, program("mount"));
+    isolated(|| {
+        let (bound, dir) = (Scratch::new(), Scratch::new());
+        fs::write(bound.join("file"), "").unwrap();
+        fs::create_dir(dir.join("target")).unwrap();
+        let (path, target) = (dir.path().to_owned(), dir.join("target"));
+        run("mount", &["--bind", bound.path().to_str().unwrap(), target.to_str().unwrap()]);
+        drop(dir);
+        let is_there = bound.join("file").exists();
+        run("umount", &[target.to_str().unwrap()]);
+        fs::remove_dir_all(path).unwrap();
+        assert!(is_there);
+    });
+}
+
 #[test]
 fn a_mount_that_is_left_is_red() {
     needs!(root, program("mount"));
