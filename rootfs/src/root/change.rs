@@ -13,8 +13,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chmodat, chownat, fchmod,
-    fchown, fstat, linkat, openat, renameat, renameat_with, statat, unlinkat, utimensat,
+    AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chmodat, chownat,
+    fchmod, fchown, fstat, linkat, openat, renameat, renameat_with, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno as Refusal;
 
@@ -176,17 +176,24 @@ const NAMES: u32 = 64;
 
 /// A new file in place of what has the name `name` in `directory`.
 fn replace(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Refusal> {
+    let before = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(before) if FileType::from_raw_mode(before.st_mode) == FileType::RegularFile => Some(before),
+        Ok(_) | Err(Refusal::NOENT) => None,
+        Err(errno) => return Err(errno),
+    };
+    // Nobody else's until it has the mode of what it replaces: who opens it before that would keep it open.
+    let mode = if before.is_some() { 0o600 } else { 0o644 };
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for _ in 0..NAMES {
         let mut chance = RandomState::new().build_hasher();
         chance.write_u8(0);
         let temporary = OsString::from(format!(".skep-{:016x}", chance.finish()));
-        let file = match openat(directory, &temporary, flags, Mode::from_raw_mode(0o644)) {
+        let file = match openat(directory, &temporary, flags, Mode::from_raw_mode(mode)) {
             Err(Refusal::EXIST) => continue,
             opened => File::from(opened?),
         };
         let done =
-            filled(file, directory, name, content).and_then(|()| renameat(directory, &temporary, directory, name));
+            filled(file, before.as_ref(), content).and_then(|()| renameat(directory, &temporary, directory, name));
         if done.is_err() {
             // Why it was made in vain is the better answer than why it stays.
             let _stays = unlinkat(directory, &temporary, AtFlags::empty());
@@ -196,12 +203,8 @@ fn replace(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Refu
     Err(Refusal::EXIST)
 }
 
-fn filled(mut file: File, directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Refusal> {
-    let before = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(before) if FileType::from_raw_mode(before.st_mode) == FileType::RegularFile => Some(before),
-        Ok(_) | Err(Refusal::NOENT) => None,
-        Err(errno) => return Err(errno),
-    };
+/// Writes what it holds, and makes it what was there before.
+fn filled(mut file: File, before: Option<&Stat>, content: &[u8]) -> Result<(), Refusal> {
     file.write_all(content).map_err(|error| Refusal::from_io_error(&error).unwrap_or(Refusal::IO))?;
     let Some(before) = before else { return Ok(()) };
     // Before the mode: giving a file away clears bits of it. Who may not keeps what is written their own.

@@ -2,10 +2,12 @@
 //! What is moved and set in a root.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use needs::{Scratch, needs};
+use needs::{Scratch, isolated, needs};
 use skep_rootfs::Root;
 
 use crate::support::{both_ways, errno};
@@ -90,5 +92,54 @@ fn owners_are_set_on_what_is_in_the_root() {
         root.write("canary/file", "new").unwrap();
         let found = root.metadata("canary/file").unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (4711, 815, 0o4750));
+    });
+}
+
+/// Whether a file that replaces another could be opened by others before it was in its place: whoever watches the directory
+/// looks at whatever appears in it.
+fn is_seen_by_others(rounds: u32, dir: &Path, write: impl Fn(&Path)) -> bool {
+    let place = dir.join("secret");
+    fs::write(&place, "").unwrap();
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).unwrap();
+    let (stop, seen) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let entries = fs::read_dir(dir).unwrap().flatten();
+                let modes = entries.filter_map(|entry| Some(fs::metadata(entry.path()).ok()?.mode()));
+                if modes.into_iter().any(|mode| mode & 0o077 != 0) {
+                    seen.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        for _ in 0..rounds {
+            write(&place);
+            if seen.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    seen.into_inner()
+}
+
+/// The textbook's: a temporary file, and the mode of the other when it is written.
+fn naive(place: &Path) {
+    let temporary = place.with_extension("new");
+    fs::write(&temporary, "secret").unwrap();
+    fs::set_permissions(&temporary, fs::metadata(place).unwrap().permissions()).unwrap();
+    fs::rename(&temporary, place).unwrap();
+}
+
+#[test]
+fn what_replaces_a_secret_is_a_secret_from_the_beginning() {
+    isolated(|| {
+        let dir = Scratch::new();
+        assert!(is_seen_by_others(50_000, dir.path(), naive), "the race is no race");
+        fs::remove_dir_all(dir.path()).unwrap();
+        fs::create_dir(dir.path()).unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        assert!(!is_seen_by_others(needs::rounds(2000), dir.path(), |_| root.write("secret", "secret").unwrap()));
+        assert_eq!(fs::metadata(dir.join("secret")).unwrap().mode() & 0o7777, 0o600);
     });
 }
