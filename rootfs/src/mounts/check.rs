@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Mount, Mounts, Symlink, Tmpfs};
 use crate::error::{Error, Object};
+use crate::steps::MOST;
 
 /// `PATH_MAX`, with the NUL that ends a path for the kernel.
 const PATH_MAX: usize = 4096;
@@ -30,12 +31,16 @@ const COVERABLE: [&str; 10] = [
 
 impl Mounts {
     /// Everything that is wrong with it whatever the machine is, a sentence each: targets that are relative, or leave the
-    /// root, or are mounted already, or hide what was mounted before them (unless they [may](Self::may_hide)); what may not lie over a proc; numbers that the
-    /// kernel would refuse, or take for "no limit".
+    /// root, or are mounted already, or hide what was mounted before them (unless they [may](Self::may_hide)); what may not lie over a proc; more than 65,534 of
+    /// all; numbers that the kernel would refuse, or take for "no limit".
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut order = Order::default();
+        let count = self.mounts.len().saturating_add(self.read_only.len()).saturating_add(self.masked.len());
+        if count > MOST {
+            problems.push(format!("mounts: {count} of them, with the paths, of which there may be {MOST}"));
+        }
         for (at, mount) in self.mounts.iter().enumerate() {
             let place = format!("mounts[{at}]");
             problems_of(mount, &place, &mut problems);

@@ -17,6 +17,14 @@ fn presets_and_examples_are_without_problems() {
 }
 
 #[test]
+fn more_than_there_are_numbers_for_are_refused() {
+    let paths = |count: u32| (0..count).map(|at| format!("/masked/{at}"));
+    assert_eq!(Mounts::new().mask(paths(65_533)).add(Tmpfs::new("/run")).problems(), [""; 0]);
+    let problem = "mounts: 65535 of them, with the paths, of which there may be 65534";
+    assert_eq!(Mounts::new().mask(paths(65_534)).add(Tmpfs::new("/run")).problems(), [problem]);
+}
+
+#[test]
 fn every_problem_is_told_at_once_and_by_its_place() {
     let mounts = Mounts::new()
         .add(Tmpfs::new("run").size(0).inodes(0).mode(0o10_000))

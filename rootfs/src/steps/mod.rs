@@ -88,6 +88,9 @@ pub struct Stop {
     pub errno: i32,
 }
 
+/// How many steps there may be: the two numbers above theirs tell of what is done before them.
+pub(crate) const MOST: usize = u16::MAX as usize - 1;
+
 impl Steps {
     /// What has to be done for `root` and `mounts`. Without a root the mounts are made in this machine's own "/".
     ///
@@ -120,8 +123,11 @@ impl Steps {
     pub(crate) fn perform(&self) -> Result<(), Stop> {
         let stop = |step, part, Errno(errno)| Stop { step, part, errno: errno.into() };
         let mut room = Room::new();
-        for (at, step) in (0..).zip(self.iter()) {
+        let mut at = 0_u16;
+        for step in self.iter() {
             step.perform(&mut room).map_err(|failure| stop(at, failure.part, failure.errno))?;
+            // Without a panic in the child, whatever it was given; more than there are numbers for are refused before.
+            at = at.saturating_add(1);
         }
         Ok(())
     }
@@ -142,6 +148,15 @@ impl Steps {
             Some(hint) => error.with_hint(hint),
             None => error,
         }
+    }
+
+    /// Refuses more than can be told apart when one of them fails.
+    fn demand_numbers(&self) -> Result<(), Error> {
+        if self.len() <= MOST {
+            return Ok(());
+        }
+        let problem = format!("{} steps, of which there may be {MOST}", self.len());
+        Err(Error::invalid("perform", Object::Named("a list of steps"), vec![problem]))
     }
 
     fn push(&mut self, step: Step<'_>) {

@@ -34,10 +34,12 @@ impl Steps {
     /// To be called by whoever has the rights, in the mount namespace that the sources are seen in.
     ///
     /// # Errors
-    /// What could not be made, and what the kernel says of it, with its log where it keeps one.
+    /// What could not be made, and what the kernel says of it, with its log where it keeps one; `Invalid` for more than
+    /// 65,534 steps.
     /// # Privileges
     /// See [`Bind::idmap`](crate::Bind::idmap) and [`Disk`](crate::Disk).
     pub fn make_trees(&self) -> Result<Trees, Error> {
+        self.demand_numbers()?;
         let trees = self.needs.iter().map(|need| match need {
             Need::Bind(bind) => detached::mapped(bind),
             Need::Disk(disk) => detached::disk(disk).map(Some),

@@ -199,3 +199,15 @@ fn nothing_is_allocated_after_prepare() {
         }
     });
 }
+
+#[test]
+fn more_steps_than_can_be_told_apart_are_refused_before_there_is_a_child() {
+    isolated(|| {
+        let masked = |count: u32| Mounts::new().mask((0..count).map(|at| format!("/no/such/path/{at}")));
+        let error = Steps::new(None, &masked(65_534), setting(true)).prepare(ROOT).unwrap_err();
+        assert_eq!(error.problems(), ["65535 steps, of which there may be 65534"]);
+        let error = Steps::new(None, &masked(65_534), setting(false)).enter_mounts().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(Steps::new(None, &masked(65_533), setting(true)).prepare(ROOT).is_ok());
+    });
+}
