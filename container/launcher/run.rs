@@ -82,7 +82,14 @@ fn perform(
 ) -> Result<(), Failure> {
     let whole = |errno: Errno| (errno, 0);
     match step {
-        Step::Disk(step) => step.perform(room).map_err(|failure| (Errno(failure.errno.0), failure.part)),
+        Step::Disk(step) => {
+            let done = step.perform(room).map_err(|failure| (Errno(failure.errno.0), failure.part));
+            // What the parent has made is attached, or will never be: the program has no business with it.
+            if let rootfs::Step::Attach { tree, .. } = step {
+                kernel::close(tree);
+            }
+            done
+        }
         Step::Right(step) => step.perform().map_err(|failure| (Errno(failure.errno.0), failure.part)),
         Step::Hostname { name } => uts::hostname(name).map_err(whole),
         Step::Loopback => loopback::up().map_err(whole),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes, Spawn, Stdio};
+use skep_rootfs::{Steps, Trees};
 
 use super::file::{self, Use};
 use super::sentence::sentence;
@@ -15,6 +16,7 @@ use super::undo::Undo;
 use super::wire::ParentWire;
 use super::{cgroup, ids, launcher};
 use crate::error::{Error, ErrorKind, Object};
+use crate::floors::rootfs;
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::{Spec, Stream};
@@ -111,10 +113,19 @@ impl Launch {
             Some(wanted) => Some(cgroup::make(&plan, wanted, undo)?),
             None => None,
         };
+        let trees = match plan.trees() {
+            Some(steps) => Some(perform(&plan, ParentStep::Trees, || {
+                steps.make_trees().map_err(|error| Error::of_leaf("create", plan.object(), error).with_hint_of_limits())
+            })?),
+            None => None,
+        };
         let (wire, far_end) = ParentWire::new().map_err(|errno| descriptors(errno, "make a socket pair for"))?;
         let ways = cgroup.as_ref().map(cgroup::ways).unwrap_or_default();
         let goes = !ways.is_empty();
-        let mut launcher = perform(&plan, ParentStep::Launch, || self.start(&plan, far_end, cgroup.as_ref(), ways))?;
+        let start = || self.start(&plan, far_end, trees.as_ref(), cgroup.as_ref(), ways);
+        let mut launcher = perform(&plan, ParentStep::Launch, start)?;
+        // From here on the launcher's copies of them are all that holds them.
+        drop(trees);
         let (mut launched, in_cgroup) = match born(wire, &launcher) {
             Ok(Born { wire, pid, child, in_cgroup }) => {
                 let pipes = launcher.take_pipes();
@@ -149,8 +160,21 @@ impl Launch {
         prepared.map(|()| launched)
     }
 
-    fn start(self, plan: &Plan, far_end: OwnedFd, cgroup: Option<&Cgroup>, ways: Vec<OwnedFd>) -> Result<Child, Error> {
-        let plan_file = plan_file(plan.bytes())?;
+    fn start(
+        self,
+        plan: &Plan,
+        far_end: OwnedFd,
+        trees: Option<&Trees>,
+        cgroup: Option<&Cgroup>,
+        ways: Vec<OwnedFd>,
+    ) -> Result<Child, Error> {
+        let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
+        let mut free = (3..).filter(|number| !taken.contains(number));
+        let trees = numbered(trees, &mut free)?;
+        let plan_file = match &trees {
+            Some((steps, _)) => plan_file(&plan.bytes_with_trees(trees_of(steps)))?,
+            None => plan_file(plan.bytes())?,
+        };
         // So that the child knows of the caller's death even if a copy of the caller lives on. It does without where this
         // is refused.
         let caller = PidFd::open(std::process::id()).ok().map(OwnedFd::from);
@@ -163,8 +187,9 @@ impl Launch {
             "skep [setup]"
         });
         spawn.env_clear();
-        let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
-        let mut free = (3..).filter(|number| !taken.contains(number));
+        for (number, fd) in trees.into_iter().flat_map(|(_, fds)| fds) {
+            spawn.fd(number, fd);
+        }
         let ours = [("wire", Some(far_end)), ("plan", Some(plan_file)), ("caller", caller), ("cgroup", cgroup)];
         for (number, (name, fd)) in free.by_ref().zip(ours) {
             if let Some(fd) = fd {
@@ -188,6 +213,27 @@ impl Launch {
         }
         launcher::start(&mut spawn, self.launcher)
     }
+}
+
+/// The mounts that the parent has made, each under a number that is free in the launcher, and the steps that have these.
+fn numbered(
+    trees: Option<&Trees>,
+    free: &mut impl Iterator<Item = i32>,
+) -> Result<Option<(Steps, Vec<(i32, OwnedFd)>)>, Error> {
+    let Some(trees) = trees else { return Ok(None) };
+    let failed = |error| Error::io("start", Object::Named("the launcher"), &error).with_hint_of_limits();
+    let fds = free.zip(trees.fds()).map(|(number, fd)| Ok((number, fd.try_clone_to_owned().map_err(failed)?)));
+    let fds: Vec<(i32, OwnedFd)> = fds.collect::<Result<_, Error>>()?;
+    let numbers: Vec<i32> = fds.iter().map(|(number, _)| *number).collect();
+    Ok(Some((trees.steps_with(&numbers), fds)))
+}
+
+/// The descriptors of the steps that attach something.
+fn trees_of(steps: &Steps) -> impl Iterator<Item = i32> {
+    steps.iter().filter_map(|step| match step {
+        rootfs::Step::Attach { tree, .. } => Some(tree),
+        _ => None,
+    })
 }
 
 /// Does something that the parent does, unless the plan has it fail on purpose.

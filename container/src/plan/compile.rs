@@ -2,7 +2,7 @@
 //! From a description and the facts of a host to a plan. Pure: looks at nothing but its arguments.
 //!
 //! The order, and why: the parent claims the name before it makes anything else, and makes the cgroup before there is a
-//! process to limit. In the child, mounts are cut off from the outside before the first is made, and made before the root
+//! process to limit; mounts that take its own rights it makes before there is a process to hand them to. In the child, mounts are cut off from the outside before the first is made, and made before the root
 //! is changed, while their sources can be seen; a cgroup namespace is unshared after the joins, not cloned, since on v1 it
 //! is rooted where its maker is; limits on resources and the bounding set need rights that the next step takes away; the
 //! user is become after everything that needs root's capabilities; the other sets follow, since a change of ids clears
@@ -60,7 +60,7 @@ impl Plan {
             return Err(Error::invalid("create", object(), problems));
         }
         let mut plan = PlanBuf::default();
-        disk(&mut plan, spec);
+        let trees = disk(&mut plan, spec).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
         }
@@ -90,7 +90,7 @@ impl Plan {
             return Err(Error::invalid("create", object(), refused));
         }
         let id_map = spec.namespaces.id_map().cloned();
-        Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, fail: None })
+        Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, trees, fail: None })
     }
 }
 
@@ -101,17 +101,19 @@ fn too_large(policy: &Policy) -> Vec<String> {
     problems.map(|problem| format!("process.seccomp.{problem}")).collect()
 }
 
-fn disk(plan: &mut PlanBuf, spec: &Spec) {
+fn disk(plan: &mut PlanBuf, spec: &Spec) -> Option<Steps> {
     if !spec.namespaces.contains(NamespaceKind::Mount) {
-        return;
+        return None;
     }
-    for step in Steps::new(spec.root.as_ref(), &spec.mounts, spec.setting()).iter() {
+    let steps = Steps::new(spec.root.as_ref(), &spec.mounts, spec.setting());
+    for step in steps.iter() {
         plan.step(Step::Disk(step));
     }
     let has_devices = |mount: &Mount| matches!(mount, Mount::Dev(dev) if dev.target == Path::new("/dev"));
     if spec.root.is_some() && spec.mounts.mounts.iter().any(has_devices) {
         plan.step(Step::Null);
     }
+    Some(steps)
 }
 
 /// Who the program is and what it may do, in the one order in which the kernel lets it be given up.

@@ -8,6 +8,7 @@ use skep_ns::NamespaceFlags;
 
 use super::step::{Flat, Step};
 use super::{ParentStep, Plan, Stage};
+use crate::floors::rootfs;
 
 impl Plan {
     /// The plan in words, a line a step, and then what was left out of it: what a dry run prints.
@@ -50,6 +51,9 @@ impl Plan {
             Stage::Parent(ParentStep::Cgroup | ParentStep::Limits | ParentStep::Join) => {
                 Some("write access to the groups above")
             }
+            Stage::Parent(ParentStep::Trees) => {
+                Some("CAP_SYS_ADMIN over the file systems, and over the machine for a file's")
+            }
             Stage::Parent(ParentStep::IdMap) => {
                 Some("one's own ids alone, newuidmap and newgidmap, or CAP_SETUID, CAP_SETGID")
             }
@@ -74,6 +78,7 @@ impl Plan {
             ParentStep::Limits => {
                 format!("limit it: {}", cgroup.map(|cgroup| cgroup.limits.to_string()).unwrap_or_default())
             }
+            ParentStep::Trees => format!("make, to be attached later: {}", self.trees_in_words().join(", ")),
             ParentStep::Launch => "start the launcher, and hand it the plan".to_owned(),
             ParentStep::Join => "join the child to the cgroup, wherever it was not born in it".to_owned(),
             ParentStep::IdMap => {
@@ -82,6 +87,15 @@ impl Plan {
             }
             ParentStep::Record => "write down who the first process is".to_owned(),
         }
+    }
+
+    /// What the parent mounts, in words.
+    fn trees_in_words(&self) -> Vec<String> {
+        let words = |step: Step<'_>| match step {
+            Step::Disk(rootfs::Step::Attach { what, .. }) => Some(what.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        self.steps().filter_map(words).collect()
     }
 
     /// What the launcher does, in words.

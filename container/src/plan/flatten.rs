@@ -4,6 +4,7 @@
 use std::ffi::{CStr, CString};
 
 use super::step::{Flat, HEADER_WORDS, Header, STEP_WORDS, Span, Step, Texts};
+use crate::floors::rootfs;
 
 /// What is laid out.
 #[derive(Debug, Default)]
@@ -78,6 +79,25 @@ impl PlanBuf {
         write_header(&mut flat, &header);
         Some(flat)
     }
+}
+
+/// A copy of a plan that is laid out already, with these numbers of descriptors in the steps that attach what the parent
+/// has mounted, in their order.
+pub(super) fn with_trees(flat: &[u8], mut numbers: impl Iterator<Item = i32>) -> Vec<u8> {
+    /// Where the descriptor is in such a step: behind whose it is, and its kind.
+    const TREE_WORD: usize = 2;
+    let mut copy = flat.to_vec();
+    let Some(plan) = Flat::new(flat) else { return copy };
+    let steps = usize::try_from(plan.header().steps.offset).unwrap_or(usize::MAX);
+    for (at, step) in (0..).map_while(|at| plan.step(at)).enumerate() {
+        let Step::Disk(rootfs::Step::Attach { .. }) = step else { continue };
+        let place = steps.saturating_add((at * STEP_WORDS + TREE_WORD) * 4);
+        let Some(number) = numbers.next() else { break };
+        for (slot, byte) in copy.iter_mut().skip(place).zip(number.to_ne_bytes()) {
+            *slot = byte;
+        }
+    }
+    copy
 }
 
 /// Sets which step fails on purpose in a plan that is laid out already.

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use skep_cgroup::{Layout, Limits};
 use skep_ns::{IdMap, NamespaceFlags};
+use skep_rootfs::Steps;
 
 use crate::error::Object;
 use crate::state::Removal;
@@ -31,6 +32,8 @@ pub struct Plan {
     id_map: Option<IdMap>,
     cgroup: Option<CgroupPlan>,
     notes: Vec<String>,
+    /// The steps of its mounts, if some of these are made by the parent.
+    trees: Option<Steps>,
     /// A stage that fails on purpose, and the error number.
     fail: Option<(Stage, u16)>,
 }
@@ -65,6 +68,16 @@ impl Plan {
     /// What the launcher reads.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.flat
+    }
+
+    /// The same, with the numbers that the child has the mounts under which the parent makes, in the order of their steps.
+    pub(crate) fn bytes_with_trees(&self, numbers: impl Iterator<Item = i32>) -> Vec<u8> {
+        flatten::with_trees(&self.flat, numbers)
+    }
+
+    /// The steps of its mounts, if some of these are made by the parent.
+    pub(crate) fn trees(&self) -> Option<&Steps> {
+        self.trees.as_ref()
     }
 
     /// What the parent writes once the child exists.

@@ -27,6 +27,8 @@ pub(crate) enum ParentStep {
     Cgroup,
     /// Apply its limits.
     Limits,
+    /// Make the mounts that the child has not the rights to make.
+    Trees,
     /// Start the launcher.
     Launch,
     /// Join the child to the cgroup.
@@ -46,6 +48,7 @@ impl Plan {
             parent(self.name.is_some(), ParentStep::State),
             parent(cgroup.is_some(), ParentStep::Cgroup),
             parent(cgroup.is_some_and(|cgroup| !cgroup.limits.is_empty()), ParentStep::Limits),
+            parent(self.trees.is_some(), ParentStep::Trees),
             parent(true, ParentStep::Launch),
             Some(Stage::Clone),
             parent(cgroup.is_some(), ParentStep::Join),

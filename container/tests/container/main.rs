@@ -25,6 +25,7 @@ mod many;
 mod messages;
 mod named;
 mod overlay;
+mod prepared;
 mod road;
 mod roles;
 mod seccomp;

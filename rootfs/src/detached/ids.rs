@@ -18,6 +18,9 @@ use crate::mounts::{Bind, IdRange, Idmap};
 use crate::sys::owned;
 
 const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
+const MS_SLAVE: u64 = 1 << 19;
+
+const NEEDS: &str = "maps of ids need Linux 5.12";
 
 /// A copy of the source, with its map and its attributes; `None` where there is none, and need not be.
 pub(crate) fn mapped(bind: &Bind) -> Result<Option<OwnedFd>, Error> {
@@ -28,6 +31,12 @@ pub(crate) fn mapped(bind: &Bind) -> Result<Option<OwnedFd>, Error> {
     };
     let tree = open_tree(fd.number(), bind.recursive)
         .map_err(|errno| failed("bind", source, errno, "copying the mount".to_owned()))?;
+    // It hears of mounts at its source, and tells of none: what is mounted in it later stays in its namespace.
+    let receives = MountAttr { propagation: MS_SLAVE, ..MountAttr::default() };
+    mount_setattr(tree.number(), &receives, true).map_err(|errno| match errno {
+        Errno::NOSYS => failed("bind", source, errno, NEEDS.to_owned()),
+        errno => failed("bind", source, errno, "cutting its way to the outside".to_owned()),
+    })?;
     let (attributes, below) = bind.changes();
     let attributes_set = set(&tree, below, true).and_then(|_| set(&tree, attributes, false));
     attributes_set.map_err(|failure| failed("bind", source, failure.errno, "its attributes".to_owned()))?;
@@ -56,7 +65,7 @@ pub(crate) fn map_ids(tree: &OwnedFd, bind: &Bind) -> Result<(), Error> {
 fn refused(errno: Errno, source: &Path, tree: &OwnedFd, bind: &Bind) -> Error {
     let kind = fstatfs(tree.as_raw_fd()).map(|(magic, _)| kind(magic));
     let why = match (errno, kind) {
-        (Errno::NOSYS, _) => "maps of ids need Linux 5.12".to_owned(),
+        (Errno::NOSYS, _) => NEEDS.to_owned(),
         (Errno::INVAL, Ok(Some((name, Some(since))))) => {
             format!("{name} can have its ids mapped since Linux {since}; so must what is mounted below it")
         }

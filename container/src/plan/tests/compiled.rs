@@ -4,7 +4,7 @@
 use skep_caps_sec::{Cap, CapSet, Policy, Resource, Rlimit};
 use skep_cgroup::{Limits, MIB, Quota};
 use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
-use skep_rootfs::{Bind, Changes, Devpts, Mounts, Overlay, Proc, RootSpec};
+use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, RootSpec};
 
 use crate::builder::Builder;
 use crate::error::ErrorKind;
@@ -204,4 +204,22 @@ fn more_steps_than_the_wire_can_name_are_refused() {
     let error = builder.plan_for(&Host::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(crate::Report(&error).to_string().contains("larger than a plan can be"));
+}
+
+#[test]
+fn a_plan_with_mounts_that_the_parent_makes() {
+    let bind = Bind::new("/srv/data", "/data").idmap(Idmap::new().both(0, 100_000, 10)).create_target();
+    let mounts = Mounts::new().add(bind).add(Disk::new("/srv/tools", "squashfs", "/opt").read_only());
+    let builder = Container::anonymous().namespaces(five()).mounts(mounts).command("/bin/true", [""; 0]);
+    plan_is!("prepared", builder);
+    // The numbers that the parent finds are those that the child attaches.
+    let plan = builder.plan_for(&Host::default()).unwrap();
+    let bytes = plan.bytes_with_trees([7, 9].into_iter());
+    let flat = Flat::new(&bytes).unwrap();
+    let trees = (0..).map_while(|at| flat.step(at)).filter_map(|step| match step {
+        Step::Disk(crate::floors::rootfs::Step::Attach { tree, .. }) => Some(tree),
+        _ => None,
+    });
+    assert_eq!(trees.collect::<Vec<_>>(), [7, 9]);
+    assert_eq!(bytes.len(), plan.bytes().len());
 }
