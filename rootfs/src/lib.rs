@@ -53,6 +53,9 @@ mod error;
 #[doc(hidden)]
 pub mod floor;
 mod fstab;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod living;
 mod mounts;
 mod probe;

@@ -2,6 +2,7 @@
 //! Checks: what makes no sense whatever the machine is, each in a sentence that begins with its place.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -36,7 +37,7 @@ impl Mounts {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut order = Order::default();
+        let mut order = Order::new();
         let count = self.mounts.len().saturating_add(self.read_only.len()).saturating_add(self.masked.len());
         if count > MOST {
             problems.push(format!("mounts: {count} of them, with the paths, of which there may be {MOST}"));
@@ -196,28 +197,49 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
-/// What was mounted so far.
-#[derive(Debug, Default)]
-struct Order {
-    /// Which mount is at a path.
-    at: HashMap<PathBuf, usize>,
-    /// Which mount is below a path, the first of them.
-    below: HashMap<PathBuf, (usize, PathBuf)>,
+/// What was mounted so far: the tree of the names on the way, so that the cost of a path is its length.
+#[derive(Debug)]
+struct Order<'a> {
+    /// Each place, by the place above it and its name.
+    places: HashMap<(usize, &'a OsStr), usize>,
+    /// What is at each place, the top being the first.
+    known: Vec<Known<'a>>,
 }
 
-impl Order {
-    fn add(&mut self, at: usize, target: &Path, problems: &mut Vec<String>) {
-        let path = plain(target);
-        if let Some(first) = self.at.get(&path) {
-            problems.push(format!("mounts[{at}].target {target:?} is mounted already, by mounts[{first}]"));
-        } else if let Some((first, hidden)) = self.below.get(&path) {
-            problems.push(format!("mounts[{at}].target {target:?} hides mounts[{first}], which is at {hidden:?}"));
-        }
-        for above in path.ancestors().skip(1) {
-            if !self.below.contains_key(above) {
-                self.below.insert(above.to_owned(), (at, path.clone()));
+/// What is known of a place.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known<'a> {
+    /// The mount that is there.
+    at: Option<usize>,
+    /// The first mount below it, and where that is.
+    below: Option<(usize, &'a Path)>,
+}
+
+impl<'a> Order<'a> {
+    fn new() -> Self {
+        Self { places: HashMap::new(), known: vec![Known::default()] }
+    }
+
+    fn add(&mut self, at: usize, target: &'a Path, problems: &mut Vec<String>) {
+        let mut here = 0;
+        for part in target.components() {
+            let Component::Normal(name) = part else { continue };
+            if let Some(above) = self.known.get_mut(here) {
+                above.below.get_or_insert((at, target));
+            }
+            let next = self.known.len();
+            here = *self.places.entry((here, name)).or_insert(next);
+            if here == next {
+                self.known.push(Known::default());
             }
         }
-        self.at.entry(path).or_insert(at);
+        let Some(known) = self.known.get_mut(here) else { return };
+        if let Some(first) = known.at {
+            problems.push(format!("mounts[{at}].target {target:?} is mounted already, by mounts[{first}]"));
+        } else if let Some((first, hidden)) = known.below {
+            let hidden = plain(hidden);
+            problems.push(format!("mounts[{at}].target {target:?} hides mounts[{first}], which is at {hidden:?}"));
+        }
+        known.at.get_or_insert(at);
     }
 }

@@ -70,7 +70,7 @@ pub use program::bin;
 pub use rounds::rounds;
 pub use scratch::{Scratch, remove_unless_mounted};
 pub use screen::Screen;
-pub use sys::heap::{CountingHeap, heap_uses};
+pub use sys::heap::{CountingHeap, heap_bytes, heap_uses};
 pub use token::token;
 
 /// Says what the machine must have; the first line of a test.
