@@ -75,8 +75,9 @@ pub use enter::{NewNamespaces, Prepared};
 pub use error::{Error, ErrorKind, Object};
 pub use living::{Attached, MountNamespace};
 pub use mounts::{
-    Attributes, Bind, CgroupAccess, Cgroups, Changes, Dev, Devpts, Disk, FileSystem, HidePid, Hierarchy, IdRange,
-    Idmap, Mount, Mounts, Mqueue, Overlay, Proc, Propagation, Redirect, Symlink, Sysfs, Tmpfs, Xino,
+    Attributes, Bind, CgroupAccess, Cgroups, Changes, Dev, Device, DeviceKind, Devpts, Disk, FileSystem, HidePid,
+    Hierarchy, IdRange, Idmap, Mount, Mounts, Mqueue, Overlay, Proc, Propagation, Redirect, Symlink, Sysfs, Tmpfs,
+    Xino,
 };
 pub use probe::Facts;
 pub use procfs::{Procfs, Whose};

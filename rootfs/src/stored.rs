@@ -59,3 +59,16 @@ pub(crate) mod paths {
         Ok(Vec::<Stored>::deserialize(input)?.into_iter().map(Into::into).collect())
     }
 }
+
+/// `#[serde(with)]` for a path that may be left out.
+pub(crate) mod optional_path {
+    use super::{Deserialize, Deserializer, Path, PathBuf, Serialize, Serializer, Stored};
+
+    pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
+        path.as_deref().map(|path: &Path| Stored::from(path)).serialize(out)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Option::<Stored>::deserialize(input)?.map(Into::into))
+    }
+}

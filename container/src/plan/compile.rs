@@ -13,6 +13,7 @@
 //! the session; the init forks when it has no more rights than the program, and leads that session; the directory is
 //! entered last of all paths, as the program's user.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,7 +21,7 @@ use std::path::Path;
 
 use skep_caps_sec::{Policy, Steps as Rights};
 use skep_ns::{NamespaceFlags, NamespaceKind};
-use skep_rootfs::{Mount, Steps};
+use skep_rootfs::{Mount, Mounts, Steps};
 
 use super::Plan;
 use super::flatten::PlanBuf;
@@ -105,7 +106,7 @@ fn disk(plan: &mut PlanBuf, spec: &Spec) -> Option<Steps> {
     if !spec.namespaces.contains(NamespaceKind::Mount) {
         return None;
     }
-    let steps = Steps::new(spec.root.as_ref(), &spec.mounts, spec.setting());
+    let steps = Steps::new(spec.root.as_ref(), &as_seen_outside(spec), spec.setting());
     for step in steps.iter() {
         plan.step(Step::Disk(step));
     }
@@ -114,6 +115,21 @@ fn disk(plan: &mut PlanBuf, spec: &Spec) -> Option<Steps> {
         plan.step(Step::Null);
     }
     Some(steps)
+}
+
+/// The mounts, with owners as the parent sees them, who makes the devices.
+fn as_seen_outside(spec: &Spec) -> Cow<'_, Mounts> {
+    let mut mounts = Cow::Borrowed(&spec.mounts);
+    let Some(map) = spec.namespaces.id_map() else { return mounts };
+    for (at, mount) in spec.mounts.mounts.iter().enumerate() {
+        if let Mount::Device(device) = mount
+            && let (Some(uid), Some(gid)) = (map.outside_uid(device.owner.0), map.outside_gid(device.owner.1))
+            && let Some(Mount::Device(device)) = mounts.to_mut().mounts.get_mut(at)
+        {
+            device.owner = (uid, gid);
+        }
+    }
+    mounts
 }
 
 /// Who the program is and what it may do, in the one order in which the kernel lets it be given up.

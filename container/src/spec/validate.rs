@@ -59,6 +59,17 @@ impl Spec {
         }
         found.0.extend(self.mounts.problems());
         found.0.extend(self.setting().problems(self.root.as_ref(), &self.mounts));
+        if let Some(map) = self.namespaces.id_map() {
+            for (at, mount) in self.mounts.mounts.iter().enumerate() {
+                if let Mount::Device(device) = mount
+                    && let (uid, gid) = device.owner
+                    && (map.outside_uid(uid).is_none() || map.outside_gid(gid).is_none())
+                {
+                    let problem = format!("{uid}:{gid} is not in the id map of the user namespace");
+                    found.add(&format!("mounts[{at}].owner"), problem);
+                }
+            }
+        }
         if self.mounts.is_empty() {
             return;
         }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use needs::{isolated, needs};
-use skep::ns::{IdMap, Stdio};
-use skep::rootfs::{Bind, Disk, Idmap, Mounts};
+use skep::ns::{IdMap, IdRange, Stdio};
+use skep::rootfs::{Bind, Device, Disk, Idmap, Mounts};
 use skep::{Error, Report};
 
 use crate::common::{namespaces, text_of};
@@ -103,6 +103,26 @@ fn a_file_with_a_file_system_is_mounted_and_its_loop_device_freed() {
             let mut all = fs::read_dir("/sys/block").unwrap().filter_map(|entry| shown(entry.unwrap()).ok());
             !all.any(|shown| shown.trim() == disk.to_str().unwrap())
         });
+    });
+}
+
+#[test]
+fn a_device_has_the_owner_that_it_has_inside_and_works_in_a_user_namespace() {
+    needs!(root, program("busybox"), syscall("fsopen"), syscall("open_tree"), syscall("move_mount"));
+    isolated(|| {
+        let tree = Tree::new();
+        // What is 0 there is 0 here, and 5 is 1005.
+        let map = IdMap::new().uid(IdRange::new(0, 0, 5)).uid(IdRange::new(5, 1005, 5)).gid(IdRange::new(0, 0, 10));
+        let device = || Device::character("/dev/other", 1, 3).mode(0o640).owner(5, 6);
+        let script = "stat -c %u:%g:%a:%t:%T /dev/other; echo x > /dev/other; cat /dev/other; ls /proc/self/fd | wc -l";
+        for namespaces in [namespaces(), namespaces().user(map)] {
+            let builder = tree.shell(script).mounts(Mounts::standard().add(device())).namespaces(namespaces);
+            assert_eq!(text_of(builder), "5:6:640:1:3\n4\n");
+        }
+        let map = IdMap::new().uid(IdRange::new(0, 0, 5)).gid(IdRange::new(0, 0, 10));
+        let builder = tree.shell(":").mounts(Mounts::new().add(device())).namespaces(namespaces().user(map));
+        let problem = "mounts[0].owner: 5:6 is not in the id map of the user namespace";
+        assert_eq!(builder.plan().unwrap_err().problems(), [problem]);
     });
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mounts that are attached nowhere yet, and take more rights than attaching them does: with other ids, or of a file.
+//! Mounts that are attached nowhere yet, and take more rights than attaching them does: with other ids, of a file, of a
+//! device, of a copy.
 //!
 //! Man: mount_setattr(2), loop(4).
 
 mod disk;
 mod ids;
+mod memory;
 mod sys;
 
 use std::ffi::CString;
@@ -14,6 +16,7 @@ use std::path::Path;
 
 pub(crate) use disk::disk;
 pub(crate) use ids::{map_ids, mapped};
+pub(crate) use memory::{copied_up, device};
 
 use crate::error::{Error, Object, errno_in_words};
 use crate::floor::sys::{self as floor, MountAttr};

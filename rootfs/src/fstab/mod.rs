@@ -63,7 +63,9 @@ impl Mount {
             Mount::Sysfs(_) => (Path::new("sysfs"), "sysfs"),
             Mount::Devpts(_) => (Path::new("devpts"), "devpts"),
             Mount::Mqueue(_) => (Path::new("mqueue"), "mqueue"),
-            Mount::Dev(_) | Mount::Overlay(_) | Mount::Symlink(_) | Mount::Cgroups(_) => (Path::new("none"), "none"),
+            Mount::Dev(_) | Mount::Device(_) | Mount::Overlay(_) | Mount::Symlink(_) | Mount::Cgroups(_) => {
+                (Path::new("none"), "none")
+            }
         }
     }
 }

@@ -226,7 +226,8 @@ fn proc(named: &FileSystem, data: &[String]) -> Option<Proc> {
 }
 
 fn tmpfs(named: &FileSystem, data: &[String]) -> Option<Tmpfs> {
-    data.iter().try_fold(Tmpfs::new(&named.target), |tmpfs, word| match word.split_once('=')? {
+    data.iter().try_fold(Tmpfs::new(&named.target), |tmpfs, word| match word.split_once('=').unwrap_or((word, "")) {
+        ("tmpcopyup", "") => Some(tmpfs.copy_up()),
         ("size", bytes) => Some(tmpfs.size(with_unit(bytes)?)),
         ("nr_inodes", count) => Some(tmpfs.inodes(with_unit(count)?)),
         ("mode", mode) => Some(tmpfs.mode(octal(mode)?)),
@@ -268,6 +269,8 @@ fn with_unit(text: &str) -> Option<u64> {
 pub(super) fn words(mount: &Mount) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let (data, create, optional) = match mount {
+        // Whose the source is, no word says.
+        Mount::Bind(Bind { by_caller: true, .. }) => return None,
         Mount::Bind(bind) => {
             words.push(if bind.recursive { "rbind" } else { "bind" }.to_owned());
             let both = |attributes: Attributes, is: bool| if is { attributes } else { Attributes::empty() };
@@ -290,12 +293,15 @@ pub(super) fn words(mount: &Mount) -> Option<Vec<String>> {
             words.extend(disk.length.map(|length| format!("sizelimit={length}")));
             (disk.options.clone(), disk.create, false)
         }
-        Mount::Dev(_) | Mount::Overlay(_) | Mount::Symlink(_) | Mount::Cgroups(_) => return None,
+        Mount::Dev(_) | Mount::Device(_) | Mount::Overlay(_) | Mount::Symlink(_) | Mount::Cgroups(_) => return None,
         other => {
             attributes_in_words(&mut words, "", (other.attributes(), Attributes::empty()));
             match other {
                 Mount::FileSystem(named) => (named.options.clone(), named.create, named.optional),
-                Mount::Tmpfs(tmpfs) => (tmpfs.options(), tmpfs.create, false),
+                Mount::Tmpfs(tmpfs) => {
+                    words.extend(tmpfs.copy_up.then(|| "tmpcopyup".to_owned()));
+                    (tmpfs.options(), tmpfs.create, false)
+                }
                 Mount::Proc(proc) => (proc.options(), proc.create, false),
                 Mount::Devpts(devpts) => (devpts.options(true), devpts.create, false),
                 other => (String::new(), other.creates_target(), false),

@@ -3,7 +3,8 @@
 //!
 //! Man: mount(8), "Bind mount operation".
 
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
 
 use super::attributes::{Attributes, common_methods};
 use super::check::path_problems;
@@ -59,6 +60,8 @@ pub struct Bind {
     pub propagation: Option<Propagation>,
     /// Whether the source is a path in the root, resolved as targets are, and not one of this machine.
     pub inside: bool,
+    /// Whether the source is one of who prepares the mounts, and opened then.
+    pub by_caller: bool,
     /// Whether nothing is done where the source is absent.
     pub optional: bool,
     /// Whether the target is made where it is absent: a directory or a file, as the source is.
@@ -82,9 +85,44 @@ impl Bind {
             idmap_deep: true,
             propagation: None,
             inside: false,
+            by_caller: false,
             optional: false,
             create: false,
         }
+    }
+
+    /// What `fd` is open on, seen at `target`: a directory, a file, a terminal. It must be open, with this number, until the
+    /// mounts are prepared ([`Steps::prepare`](crate::Steps::prepare)).
+    ///
+    /// ```
+    /// # use std::fs::File;
+    /// use skep_rootfs::{Bind, Dev, Mounts, Pty};
+    ///
+    /// # if File::open("/dev/pts/ptmx").is_err() { return Ok(()) }
+    /// // A console that is a given terminal.
+    /// let pty = Pty::open_in(File::open("/dev/pts")?)?;
+    /// let peer = pty.peer()?;
+    /// let mounts = Mounts::new().add(Dev::new("/dev")).add(Bind::of_descriptor(&peer, "/dev/console").create_target());
+    /// mounts.check()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    /// # Privileges
+    /// As [`taken_by_caller`](Self::taken_by_caller).
+    #[must_use]
+    #[doc(alias = "console")]
+    pub fn of_descriptor(fd: impl AsFd, target: impl Into<PathBuf>) -> Self {
+        let source = Path::new("/proc/self/fd").join(fd.as_fd().as_raw_fd().to_string());
+        Self::new(source, target).taken_by_caller()
+    }
+
+    /// Has the source be opened by who prepares the mounts, before the steps are performed: it may be what a user namespace
+    /// has no right to reach.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN` for mounts of this machine's.
+    #[must_use]
+    pub fn taken_by_caller(mut self) -> Self {
+        self.by_caller = true;
+        self
     }
 
     /// Leaves what is mounted below the source behind.
@@ -185,6 +223,9 @@ impl Bind {
             if self.inside {
                 problems.push("idmap: what is in the root is not there yet when maps are made".to_owned());
             }
+        }
+        if self.by_caller && self.inside {
+            problems.push("by_caller: what is in the root is not there yet when mounts are prepared".to_owned());
         }
         problems
     }

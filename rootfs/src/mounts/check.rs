@@ -47,8 +47,14 @@ impl Mounts {
             problems_of(mount, &place, &mut problems);
             if problems_of_path(mount.target(), &format!("{place}.target"), &mut problems) {
                 problems_below_proc(mount, &place, &mut problems);
+                let copies = matches!(mount, Mount::Tmpfs(Tmpfs { copy_up: true, .. }));
+                let mut hidden = Vec::new();
+                if let Some(over) = order.add(at, mount.target(), &mut hidden).filter(|_| copies) {
+                    let why = "what is copied is what the root itself has there, and this lies over it";
+                    problems.push(format!("{place}.copy_up: {why}: mounts[{over}]"));
+                }
                 if !self.may_hide {
-                    order.add(at, mount.target(), &mut problems);
+                    problems.append(&mut hidden);
                 }
             }
         }
@@ -124,6 +130,7 @@ fn problems_of(mount: &Mount, place: &str, problems: &mut Vec<String>) {
         Mount::FileSystem(named) => named.own_problems().into_iter().for_each(say),
         Mount::Cgroups(cgroups) => cgroups.own_problems().into_iter().for_each(say),
         Mount::Disk(disk) => disk.own_problems().into_iter().for_each(say),
+        Mount::Device(device) => device.own_problems().into_iter().for_each(say),
         Mount::Proc(_) | Mount::Sysfs(_) | Mount::Mqueue(_) | Mount::Dev(_) => {}
     }
     problems.extend(mount.attributes().problem().map(|problem| format!("{place}.{problem}")));
@@ -220,12 +227,14 @@ impl<'a> Order<'a> {
         Self { places: HashMap::new(), known: vec![Known::default()] }
     }
 
-    fn add(&mut self, at: usize, target: &'a Path, problems: &mut Vec<String>) {
-        let mut here = 0;
+    /// Notes a mount; answers which one it is mounted in, if it is in one.
+    fn add(&mut self, at: usize, target: &'a Path, problems: &mut Vec<String>) -> Option<usize> {
+        let (mut here, mut inside) = (0, None);
         for part in target.components() {
             let Component::Normal(name) = part else { continue };
             if let Some(above) = self.known.get_mut(here) {
                 above.below.get_or_insert((at, target));
+                inside = above.at.or(inside);
             }
             let next = self.known.len();
             here = *self.places.entry((here, name)).or_insert(next);
@@ -233,13 +242,15 @@ impl<'a> Order<'a> {
                 self.known.push(Known::default());
             }
         }
-        let Some(known) = self.known.get_mut(here) else { return };
+        let known = self.known.get_mut(here)?;
         if let Some(first) = known.at {
             problems.push(format!("mounts[{at}].target {target:?} is mounted already, by mounts[{first}]"));
         } else if let Some((first, hidden)) = known.below {
             let hidden = plain(hidden);
             problems.push(format!("mounts[{at}].target {target:?} hides mounts[{first}], which is at {hidden:?}"));
         }
+        inside = known.at.or(inside);
         known.at.get_or_insert(at);
+        inside
     }
 }

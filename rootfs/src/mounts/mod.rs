@@ -8,6 +8,7 @@ mod attributes;
 mod bind;
 mod cgroups;
 mod check;
+mod device;
 mod devices;
 mod disk;
 mod idmap;
@@ -28,6 +29,7 @@ pub use attributes::Attributes;
 pub use bind::Bind;
 pub use cgroups::{CgroupAccess, Cgroups, Hierarchy};
 pub(crate) use check::{is_in_root, path_problems, plain};
+pub use device::{Device, DeviceKind};
 pub use devices::{Dev, Devpts};
 pub use disk::Disk;
 pub use idmap::{IdRange, Idmap};
@@ -104,6 +106,8 @@ pub enum Mount {
     Disk(Disk),
     /// Control groups.
     Cgroups(Cgroups),
+    /// A device beside those of a minimal /dev.
+    Device(Device),
 }
 
 impl Mount {
@@ -122,7 +126,8 @@ impl Mount {
             | Mount::Symlink(Symlink { target, .. })
             | Mount::FileSystem(FileSystem { target, .. })
             | Mount::Disk(Disk { target, .. })
-            | Mount::Cgroups(Cgroups { target, .. }) => target,
+            | Mount::Cgroups(Cgroups { target, .. })
+            | Mount::Device(Device { target, .. }) => target,
         }
     }
 
@@ -140,7 +145,8 @@ impl Mount {
             | Mount::Overlay(Overlay { create, .. })
             | Mount::FileSystem(FileSystem { create, .. })
             | Mount::Disk(Disk { create, .. })
-            | Mount::Cgroups(Cgroups { create, .. }) => *create,
+            | Mount::Cgroups(Cgroups { create, .. })
+            | Mount::Device(Device { create, .. }) => *create,
             Mount::Symlink(_) => true,
         }
     }
@@ -148,7 +154,13 @@ impl Mount {
     /// Whether it is made before the steps are performed, by who may do more: [`Steps::prepare`](crate::Steps::prepare).
     #[must_use]
     pub fn needs_preparing(&self) -> bool {
-        matches!(self, Mount::Disk(_) | Mount::Bind(Bind { idmap: Some(_), .. }))
+        matches!(
+            self,
+            Mount::Disk(_)
+                | Mount::Bind(Bind { idmap: Some(_), .. } | Bind { by_caller: true, .. })
+                | Mount::Tmpfs(Tmpfs { copy_up: true, .. })
+                | Mount::Device(Device { from: None, .. })
+        )
     }
 
     /// What may not be done through it. A link has none.
@@ -165,7 +177,8 @@ impl Mount {
             | Mount::Overlay(Overlay { attributes, .. })
             | Mount::FileSystem(FileSystem { attributes, .. })
             | Mount::Disk(Disk { attributes, .. })
-            | Mount::Cgroups(Cgroups { attributes, .. }) => *attributes,
+            | Mount::Cgroups(Cgroups { attributes, .. })
+            | Mount::Device(Device { attributes, .. }) => *attributes,
             Mount::Symlink(_) => Attributes::empty(),
         }
     }
@@ -183,7 +196,8 @@ impl Mount {
             | Mount::Overlay(Overlay { attributes, create, .. })
             | Mount::FileSystem(FileSystem { attributes, create, .. })
             | Mount::Disk(Disk { attributes, create, .. })
-            | Mount::Cgroups(Cgroups { attributes, create, .. }) => {
+            | Mount::Cgroups(Cgroups { attributes, create, .. })
+            | Mount::Device(Device { attributes, create, .. }) => {
                 *attributes = its_attributes;
                 *create = makes;
             }
@@ -212,7 +226,7 @@ macro_rules! from_kind {
         })*
     };
 }
-from_kind!(Bind, Tmpfs, Proc, Sysfs, Devpts, Mqueue, Dev, Overlay, Symlink, FileSystem, Disk, Cgroups);
+from_kind!(Bind, Tmpfs, Proc, Sysfs, Devpts, Mqueue, Dev, Overlay, Symlink, FileSystem, Disk, Cgroups, Device);
 
 impl Mounts {
     /// Nothing.

@@ -32,6 +32,8 @@ pub struct Tmpfs {
     pub attributes: Attributes,
     /// Whether the target is made where it is absent.
     pub create: bool,
+    /// Whether it begins with a copy of what the root has there.
+    pub copy_up: bool,
 }
 
 impl Tmpfs {
@@ -39,7 +41,7 @@ impl Tmpfs {
     #[must_use]
     pub fn new(target: impl Into<PathBuf>) -> Self {
         let attributes = Attributes::NOSUID.union(Attributes::NODEV);
-        Self { target: target.into(), size: None, inodes: None, mode: None, attributes, create: false }
+        Self { target: target.into(), size: None, inodes: None, mode: None, attributes, create: false, copy_up: false }
     }
 
     /// The most that it holds, in bytes.
@@ -61,6 +63,20 @@ impl Tmpfs {
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
+        self
+    }
+
+    /// Begins with a copy of what the root's own directory has there, as [`TreeCopy`](crate::TreeCopy) copies: with its
+    /// owner and mode too, unless a [`mode`](Self::mode) is given. What is mounted there is not copied.
+    ///
+    /// The copy is made before the steps are performed, from what the root is made of: what earlier mounts bring is none of
+    /// it, and is refused.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN` for mounts of this machine's, and those of [`TreeCopy::copy`](crate::TreeCopy::copy).
+    #[must_use]
+    #[doc(alias = "tmpcopyup")]
+    pub fn copy_up(mut self) -> Self {
+        self.copy_up = true;
         self
     }
 

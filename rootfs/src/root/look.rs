@@ -19,7 +19,7 @@ use super::{NO_LINKS, Root, text};
 use crate::error::{Error, Object, errno_in_words};
 use crate::floor::Errno;
 use crate::floor::resolve::{self, Links};
-use crate::mounts::{Bind, Changes, Mount, Mounts, Overlay, is_in_root, path_problems, plain};
+use crate::mounts::{Bind, Changes, Device, Mount, Mounts, Overlay, is_in_root, path_problems, plain};
 use crate::steps::RootSpec;
 use crate::sys;
 
@@ -147,6 +147,10 @@ impl Look<'_> {
                 }
                 Source::Directory
             }
+            Mount::Device(device) => {
+                self.device(place, device);
+                Source::File
+            }
             Mount::Symlink(_) => {
                 // Whether it can be made is known when it is made; what is behind it then, not before.
                 self.later.insert(plain(target));
@@ -185,6 +189,21 @@ impl Look<'_> {
 
     fn source(&mut self, place: &str, bind: &Bind) -> Source {
         self.look_at(&format!("{place}.source"), &bind.source, bind.optional)
+    }
+
+    /// Whether what a device is bound from is that device.
+    fn device(&mut self, place: &str, device: &Device) {
+        let Some(from) = &device.from else { return };
+        let place = format!("{place}.from");
+        if self.look_at(&place, from, false) == Source::Unknown {
+            return;
+        }
+        let Ok(found) = fs::metadata(from) else { return };
+        let same = FileType::from_raw_mode(found.mode()) == FileType::from_raw_mode(device.kind.mode())
+            && found.rdev() == rustix::fs::makedev(device.major, device.minor);
+        if !same {
+            self.problems.push(format!("{place} {from:?} is not {}", device.words()));
+        }
     }
 
     /// The same where it is in the root, as it is by then.
@@ -323,6 +342,7 @@ impl Look<'_> {
 /// What is wrong with mounting this there.
 fn mismatch(mount: &Mount, source: Source, directory: bool) -> Option<String> {
     let kind = match mount {
+        Mount::Device(_) => return directory.then(|| "is a directory: a device needs a file".to_owned()),
         Mount::Bind(Bind { source: path, .. }) => match (source, directory) {
             (Source::File, true) => return Some(format!("is a directory, and its source {path:?} is none")),
             (Source::Directory, false) => return Some(format!("is no directory, and its source {path:?} is one")),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::{Base, Need, RootSpec, Setting, Steps};
 use crate::floor::{self, BindFlags, Layers, New, Step};
 use crate::mounts::{
-    Attributes, Bind, Changes, FileSystem, Idmap, Mount, Mounts, Overlay, Propagation, Symlink, joined,
+    Attributes, Bind, Changes, Device, FileSystem, Idmap, Mount, Mounts, Overlay, Propagation, Symlink, joined,
 };
 
 pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) {
@@ -35,9 +35,9 @@ pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mount
     if let Some(root) = root {
         push_root(steps, root, setting);
     }
-    let begins_empty = root.is_some_and(|root| root.directory().is_none());
+    let beneath = root.map_or(Some(Path::new("/")), RootSpec::directory);
     for mount in &mounts.mounts {
-        push(steps, mount, setting, begins_empty);
+        push(steps, mount, setting, beneath);
         if let Some(propagation) = mount.propagation() {
             steps.push(Step::Propagate { target: &text(mount.target()), how: propagation.how() });
         }
@@ -121,15 +121,20 @@ fn layers(lowers: &[&Path], changes: &Changes, options: &str, setting: Setting, 
     then(Layers { lowers: &lowers, changes, user: setting.user_namespace, options: &text(options) });
 }
 
-fn push(steps: &mut Steps, mount: &Mount, setting: Setting, begins_empty: bool) {
+/// `beneath` is the directory that the root is made of; one that is made of none begins empty.
+fn push(steps: &mut Steps, mount: &Mount, setting: Setting, beneath: Option<&Path>) {
     let Setting { user_namespace, own_net, own_pid, own_ipc, own_cgroup, groups_mapped } = setting;
-    let (target, make) = (&*text(mount.target()), mount.creates_target() || begins_empty);
+    let (target, make) = (&*text(mount.target()), mount.creates_target() || beneath.is_none());
     let mut fresh = |kind, options: String, attributes: Attributes| {
         let options = text(options);
         let new = New::of(kind, &options);
         steps.push(Step::Mount { new, target, attributes: attributes.bits(), make, optional: false });
     };
     match mount {
+        Mount::Tmpfs(tmpfs) if tmpfs.copy_up => {
+            let what = format!("a tmpfs with a copy of {:?}", tmpfs.target);
+            steps.push_tree(&what, target, make, Need::CopyUp(tmpfs.clone(), beneath.map(Path::to_owned)));
+        }
         Mount::Tmpfs(tmpfs) => fresh(c"tmpfs", tmpfs.options(), tmpfs.attributes),
         Mount::Devpts(devpts) => {
             fresh(c"devpts", devpts.options(groups_mapped || !user_namespace), devpts.attributes);
@@ -179,6 +184,21 @@ fn push(steps: &mut Steps, mount: &Mount, setting: Setting, begins_empty: bool) 
         Mount::Disk(disk) => {
             let what = format!("{} of {:?}", disk.kind, disk.file);
             steps.push_tree(&what, target, make, Need::Disk(disk.clone()));
+        }
+        Mount::Device(Device { from: Some(source), attributes, .. }) => {
+            // To be used, which a read-only mount does not forbid a device, and not to be changed: who owns it in a user
+            // namespace could close it to the whole machine.
+            let attributes = attributes.union(Attributes::READ_ONLY).bits();
+            let flags = BindFlags { make, recursive: user_namespace, ..BindFlags::default() };
+            steps.push(Step::Bind { source: &text(source), target, attributes, below: 0, flags });
+        }
+        Mount::Device(device) => {
+            let (uid, gid) = device.owner;
+            let what = format!("{} (mode {:04o}, of {uid}:{gid})", device.words(), device.mode);
+            steps.push_tree(&what, target, make, Need::Device(device.clone()));
+        }
+        Mount::Bind(bind @ Bind { source, idmap: None, by_caller: true, .. }) => {
+            steps.push_tree(&format!("{source:?} of the caller"), target, make, Need::Bind(bind.clone()));
         }
         Mount::Bind(bind @ Bind { source, idmap: Some(map), .. }) => {
             let ids = match map {

@@ -15,10 +15,11 @@ mod words;
 
 use std::ffi::{CStr, CString};
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::error::{Error, Object};
 use crate::floor::{Errno, Room, Step, WORDS};
-use crate::mounts::{Bind, Disk, Mounts};
+use crate::mounts::{Bind, Device, Disk, Mounts, Tmpfs};
 pub use root::{Base, RootSpec};
 pub use trees::Trees;
 
@@ -71,8 +72,12 @@ pub struct Steps {
 /// What is made before steps are performed, by who may do more than who performs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Need {
-    /// A bind with other ids.
+    /// A bind with other ids, or of what the caller alone may reach.
     Bind(Bind),
+    /// A device.
+    Device(Device),
+    /// A tmpfs that begins with a copy of what the root has there, if it is made of a directory.
+    CopyUp(Tmpfs, Option<PathBuf>),
     /// A file with a file system in it.
     Disk(Disk),
 }

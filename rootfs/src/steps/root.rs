@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Setting;
-use crate::mounts::{Attributes, Changes, Mount, Mounts, Propagation, Redirect, path_problems, plain};
+use crate::mounts::{Attributes, Changes, Mount, Mounts, Propagation, Redirect, Tmpfs, path_problems, plain};
 
 /// What a root is made of.
 ///
@@ -155,17 +155,24 @@ impl RootSpec {
 
 impl Setting {
     /// What cannot be had in this setting, whatever the machine is, a sentence each that begins with the place: in a user
-    /// namespace an overlay over "/".
+    /// namespace an overlay over "/"; a copy of what is changed elsewhere.
     #[must_use]
     pub fn problems(&self, root: Option<&RootSpec>, mounts: &Mounts) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Some(RootSpec { changes: Changes::Kept(_), .. }) = root {
+            let copies = |mount: &&(usize, &Mount)| matches!(mount.1, Mount::Tmpfs(Tmpfs { copy_up: true, .. }));
+            let why = "what was changed there earlier, and is kept elsewhere, would not be copied";
+            let found = mounts.mounts.iter().enumerate();
+            problems.extend(found.filter(|mount| copies(&mount)).map(|(at, _)| format!("mounts[{at}].copy_up: {why}")));
+        }
         if !self.user_namespace {
-            return Vec::new();
+            return problems;
         }
         let is_top = |path: &Path| plain(path) == Path::new("/");
         let why = "in a user namespace \"/\" can be no layer of an overlay: what is mounted below it must stay covered. \
                    View::of_this_machine gives what is nearest to it";
         let root = root.filter(|root| root.changes.go_elsewhere() && root.directory().is_some_and(is_top));
-        let mut problems: Vec<String> = root.iter().map(|_| format!("root.changes: {why}")).collect();
+        problems.extend(root.iter().map(|_| format!("root.changes: {why}")));
         for (at, mount) in mounts.mounts.iter().enumerate() {
             if let Mount::Overlay(overlay) = mount
                 && !overlay.or_read_only_bind

@@ -22,14 +22,15 @@ pub struct Trees {
 }
 
 impl Steps {
-    /// Whether something has to be made before they can be performed: a bind with other ids, a file's file system.
+    /// Whether something has to be made before they can be performed: a bind with other ids, a file's file system, a device,
+    /// a tmpfs that begins as a copy.
     #[must_use]
     pub fn need_preparing(&self) -> bool {
         !self.needs.is_empty()
     }
 
-    /// Makes what must be there before they are performed: id-mapped mounts, and those of files. Nothing is attached
-    /// anywhere, and nothing is left when the answer is dropped.
+    /// Makes what must be there before they are performed: id-mapped mounts, those of files, devices, copies. Nothing is
+    /// attached anywhere, and nothing is left when the answer is dropped.
     ///
     /// To be called by whoever has the rights, in the mount namespace that the sources are seen in.
     ///
@@ -43,6 +44,8 @@ impl Steps {
         let trees = self.needs.iter().map(|need| match need {
             Need::Bind(bind) => detached::mapped(bind),
             Need::Disk(disk) => detached::disk(disk).map(Some),
+            Need::Device(device) => detached::device(device).map(Some),
+            Need::CopyUp(tmpfs, root) => detached::copied_up(tmpfs, root.as_deref()).map(Some),
         });
         let trees: Vec<Option<OwnedFd>> = trees.collect::<Result<_, _>>()?;
         let numbers: Vec<Option<i32>> = trees.iter().map(|tree| tree.as_ref().map(AsRawFd::as_raw_fd)).collect();

@@ -15,6 +15,7 @@ mod forged;
 mod hostile;
 mod idmapped;
 mod kinds;
+mod memory;
 mod messages;
 mod overlay;
 mod overlay_user;
