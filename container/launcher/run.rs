@@ -27,7 +27,7 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
     while let Some(step) = plan.step(at) {
         fail_on_purpose(wire, plan, at);
         if let Err((errno, part)) = perform(step, at, &mut room, setgroups_denied, wire, plan) {
-            wire.fail_in_detail(at, errno, part)
+            wire.fail_with(at, errno, part, room.refused.as_ref().map(|fs| fs.number()))
         }
         clock.tell(wire, at);
         at = at.saturating_add(1);

@@ -18,7 +18,8 @@
 //!    │                                                              │ executes the program
 //!    │◄──────────────────────── end of file ────────────────────────┘ (closed on exec)
 //! ```
-//! In place of any frame of theirs the launcher and the child may say `Failed(step, errno, detail)` and end. End of file
+//! In place of any frame of theirs the launcher and the child may say `Failed(step, errno, detail)` and end; where it was a
+//! file system that the kernel refused, its context comes along, in which the kernel has noted why. End of file
 //! where a frame is due means that the other end has died: the parent undoes what it made, the child exits, so that a
 //! parent that is killed leaves nothing. After `Start` it means that the program has been executed, or that the child was
 //! killed just then: its status says so.

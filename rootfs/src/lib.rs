@@ -71,6 +71,7 @@ mod tree;
 mod view;
 mod write;
 
+pub use detached::fs_log;
 pub use enter::{NewNamespaces, Prepared};
 pub use error::{Error, ErrorKind, Object};
 pub use living::{Attached, MountNamespace};

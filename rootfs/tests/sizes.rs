@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ten thousand mounts: what is done with a list or a table costs ten times as much for ten times as many, counted in what
 //! is taken from the heap, not by a clock.
+#![allow(clippy::unwrap_used, reason = "what the tests call may be as blunt as tests")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;

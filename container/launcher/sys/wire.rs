@@ -128,7 +128,16 @@ impl Wire {
 
     /// Reports that the step at `at` failed, and which part of it or why, and ends.
     pub fn fail_in_detail(&self, at: u16, errno: Errno, detail: u16) -> ! {
-        self.send(Frame::Failed { at, errno: errno.0, detail });
+        self.fail_with(at, errno, detail, None)
+    }
+
+    /// The same, and hands over what the kernel has noted the reason in: the parent has room to read it.
+    pub fn fail_with(&self, at: u16, errno: Errno, detail: u16, log: Option<i32>) -> ! {
+        let frame = Frame::Failed { at, errno: errno.0, detail };
+        match log {
+            Some(log) if self.send_descriptor(frame, log).is_ok() => {}
+            _ => self.send(frame),
+        }
         exit_group(1)
     }
 }

@@ -151,7 +151,7 @@ impl Launch {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.
                 let _gone = launcher.kill();
                 let status = launcher.wait().unwrap_or(ExitStatus::UNKNOWN);
-                return Err(sentence(&plan, &spec, broken, "launcher", status));
+                return Err(sentence(&plan, &spec, broken, "", "launcher", status));
             }
         };
         let prepared = launched.prepare(cgroup.as_ref(), in_cgroup, goes);
@@ -352,7 +352,7 @@ impl Launched {
                 // It had ended, and what was tried with it could only fail.
                 Some(broken) => {
                     let status = self.end();
-                    sentence(&self.plan, &self.spec, broken, "child", status)
+                    sentence(&self.plan, &self.spec, broken, &self.wire.log(), "child", status)
                 }
                 None => error,
             }),
@@ -406,7 +406,7 @@ impl Launched {
             Ok(()) => Ok(()),
             Err(broken) => {
                 let status = self.end();
-                Err(sentence(&self.plan, &self.spec, broken, "child", status))
+                Err(sentence(&self.plan, &self.spec, broken, &self.wire.log(), "child", status))
             }
         }
     }

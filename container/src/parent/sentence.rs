@@ -14,8 +14,8 @@ use crate::wire::{AT_CLONE, AT_EXEC, AT_JOIN, AT_PLAN, Broken, Detail, TerminalP
 const EMFILE: i32 = 24;
 const DESCRIPTORS: &str = "the limit on open descriptors of this process is reached (ulimit -n)";
 
-/// The error for a launch that broke, said by or about `who`, which ended by `status`.
-pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, status: ExitStatus) -> Error {
+/// The error for a launch that broke, said by or about `who`, which ended by `status`. The kernel has noted `log` of it.
+pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, log: &str, who: &str, status: ExitStatus) -> Error {
     match broken {
         Broken::Failed { at: AT_EXEC, errno, detail } => {
             execute_error(Path::new(&spec.process.program), errno, Detail::of(detail))
@@ -30,7 +30,7 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, stat
             )
         }
         Broken::Failed { at: AT_PLAN, errno, .. } => Error::os("prepare", plan.object(), i32::from(errno)),
-        Broken::Failed { at, errno, detail } => step_error(plan, at, i32::from(errno), detail),
+        Broken::Failed { at, errno, detail } => step_error(plan, at, i32::from(errno), detail, log),
         Broken::Died => {
             let why = format!("the {who} ended before it had done its work: {status}");
             Error::because("create", plan.object(), ErrorKind::WrongState, why)
@@ -42,9 +42,12 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, who: &str, stat
     }
 }
 
-fn step_error(plan: &Plan, at: u16, errno: i32, part: u16) -> Error {
+fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
     let (cause, hint) = match plan.step(at) {
-        Some(Step::Disk(step)) => leaf(step.part(part), step.hint(part, errno).map(str::to_owned), errno),
+        Some(Step::Disk(step)) => {
+            let half = step.part(part).map(|half| if log.is_empty() { half } else { format!("{half}: {log}") });
+            leaf(half, step.hint(part, errno).map(str::to_owned), errno)
+        }
         Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
         Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
         Some(Step::Become { .. }) if errno == 22 => {
@@ -152,7 +155,7 @@ mod tests {
     fn a_child_that_cannot_enter_its_cgroup_says_that_it_was_that() {
         let plan = Container::builder("web").command("/bin/true", [""; 0]).plan_for(&Host::default()).unwrap();
         let broken = Broken::Failed { at: AT_JOIN, errno: 28, detail: 0 };
-        let error = sentence(&plan, &Spec::default(), broken, "child", ExitStatus::UNKNOWN);
+        let error = sentence(&plan, &Spec::default(), broken, "", "child", ExitStatus::UNKNOWN);
         let said = Report(&error).to_string();
         assert!(said.contains("cannot create container \"web\"") && said.contains("ENOSPC"), "{said}");
         assert!(said.contains("entering the cgroup's hierarchies of version 1"), "{said}");

@@ -19,6 +19,8 @@ use crate::wire::{Broken, Frame, Phase, Received, SIZE};
 pub(crate) struct ParentWire {
     socket: OwnedFd,
     phase: Phase,
+    /// What came with the report of a failure.
+    log: Option<OwnedFd>,
 }
 
 impl ParentWire {
@@ -27,14 +29,19 @@ impl ParentWire {
         // Packets: a frame arrives whole, and end of file cannot be mistaken for a short one.
         let (socket, other) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        Ok((Self { socket, phase: Phase::Launching }, other))
+        Ok((Self { socket, phase: Phase::Launching, log: None }, other))
     }
 
     /// Waits for what is due and moves on; descriptors that came along are answered with it.
     pub(crate) fn receive(&mut self) -> Result<(Received, Vec<OwnedFd>), Broken> {
-        let (received, fds) = self.read().map_err(|_| Broken::Died)?;
-        self.phase = self.phase.receive(received)?;
+        let (received, mut fds) = self.read().map_err(|_| Broken::Died)?;
+        self.phase = self.phase.receive(received).inspect_err(|_| self.log = fds.pop())?;
         Ok((received, fds))
+    }
+
+    /// What the kernel has noted of the failure that was received, in one line; empty for most.
+    pub(crate) fn log(&self) -> String {
+        self.log.as_ref().map(skep_rootfs::fs_log).unwrap_or_default()
     }
 
     /// Goes on over another socket, which came with the child's birth: the far end of this one was the caller's for a

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use needs::{isolated, needs};
 use skep::ns::{IdMap, IdRange, Stdio};
-use skep::rootfs::{Bind, Device, Disk, Idmap, Mounts};
+use skep::rootfs::{Bind, Device, Disk, FileSystem, Idmap, Mounts, Symlink};
 use skep::{Error, Report};
 
 use crate::common::{namespaces, text_of};
@@ -123,6 +123,22 @@ fn a_device_has_the_owner_that_it_has_inside_and_works_in_a_user_namespace() {
         let builder = tree.shell(":").mounts(Mounts::new().add(device())).namespaces(namespaces().user(map));
         let problem = "mounts[0].owner: 5:6 is not in the id map of the user namespace";
         assert_eq!(builder.plan().unwrap_err().problems(), [problem]);
+    });
+}
+
+#[test]
+fn what_the_kernel_has_noted_of_a_refusal_comes_from_the_child() {
+    needs!(userns, program("busybox"), syscall("fsopen"));
+    isolated(|| {
+        let tree = Tree::new();
+        let mounts = Mounts::new().add(FileSystem::new("tmpfs", "none", "/tmp").options("nonsense=1"));
+        let told = said(&tree.shell(":").mounts(mounts).start().unwrap_err());
+        assert!(told.contains("Unknown parameter 'nonsense'") && told.contains("(EINVAL)"), "{told}");
+        // What was refused to an earlier step is not said of a later one.
+        let first = FileSystem::new("tmpfs", "none", "/tmp").options("nonsense=1").optional();
+        let later = Symlink::new("/etc", "elsewhere");
+        let told = said(&tree.shell(":").mounts(Mounts::new().add(first).add(later)).start().unwrap_err());
+        assert!(told.contains("the link \"/etc\"") && !told.contains("nonsense"), "{told}");
     });
 }
 

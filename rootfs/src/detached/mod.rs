@@ -10,7 +10,7 @@ mod memory;
 mod sys;
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -42,15 +42,36 @@ fn failed(op: &'static str, path: &Path, errno: Errno, why: String) -> Error {
 
 /// What the kernel has noted of a file system in the making: its errors and warnings, in one line.
 fn log(fs: &Fd) -> String {
+    log_of(fs.number())
+}
+
+/// What the kernel has noted of a file system in the making: its errors and warnings, in one line; empty where it has noted
+/// nothing, or where `context` is none of fsopen(2). It is told once.
+///
+/// For whoever performs [`Steps`](crate::Steps) in a process of its own making.
+#[must_use]
+#[doc(alias = "fsconfig")]
+pub fn fs_log(context: impl AsFd) -> String {
+    let fd = context.as_fd().as_raw_fd();
+    let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
+    // Anything else could have us wait for ever.
+    if link.as_os_str() == "anon_inode:[fscontext]" { log_of(fd) } else { String::new() }
+}
+
+pub(crate) fn log_of(fs: i32) -> String {
     let mut lines = Vec::new();
     let mut buffer = [0; 1024];
-    while let Ok(len) = floor::read(fs.number(), &mut buffer) {
+    while let Ok(len) = floor::read(fs, &mut buffer) {
         let Some(line) = buffer.get(..len).filter(|line| !line.is_empty()) else { break };
-        let line = String::from_utf8_lossy(line);
-        // A letter for how bad it is, and a blank before what is said.
-        lines.push(line.trim().split_once(' ').map_or(line.trim(), |(_, said)| said).to_owned());
+        lines.push(line_in_words(line));
     }
     lines.join("; ")
+}
+
+/// A line of that log, without the letter for how bad it is and the blank in front.
+pub(crate) fn line_in_words(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    line.trim().split_once(' ').map_or(line.trim(), |(_, said)| said).to_owned()
 }
 
 /// A number of the kernel's, for a sentence.

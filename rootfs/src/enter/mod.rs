@@ -9,8 +9,9 @@
 mod own;
 mod prepared;
 
+use crate::detached::log_of;
 use crate::error::{Error, Object};
-use crate::floor::{Errno, sys};
+use crate::floor::{Errno, Room, sys};
 use crate::steps::Steps;
 pub(crate) use own::OwnUser;
 pub use prepared::Prepared;
@@ -65,7 +66,11 @@ impl Steps {
     pub fn enter_mounts(&self) -> Result<(), Error> {
         let trees = self.make_trees()?;
         sys::unshare_mounts().map_err(|Errno(errno)| not_made("a new mount namespace", errno.into(), true))?;
-        trees.steps().perform().map_err(|stop| self.error(stop))
+        let mut room = Room::new();
+        trees.steps().perform(&mut room).map_err(|stop| {
+            let log = room.refused.as_ref().map(|fs| log_of(fs.number())).unwrap_or_default();
+            self.error_with_log(stop, &log)
+        })
     }
 }
 

@@ -9,8 +9,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::own::Half;
 use super::{NewNamespaces, OwnUser, not_made};
+use crate::detached::line_in_words;
 use crate::error::{Error, Object};
-use crate::floor::{Errno, sys};
+use crate::floor::{Errno, Room, sys};
 use crate::steps::{Steps, Stop, Trees};
 
 /// What [`Steps::prepare`] answers: steps to be performed by a child, in namespaces that it makes for itself.
@@ -56,6 +57,11 @@ enum Way {
     Here,
 }
 
+/// What is told of a stop: its numbers, and the beginning of what the kernel has noted. Less than a pipe takes at once.
+const RECORD: usize = 256;
+/// How much of that are its numbers.
+const STOP: usize = 8;
+
 /// Beyond the steps: the namespaces, the maps of ids.
 const MAKE: u16 = u16::MAX;
 const MAP: u16 = u16::MAX - 1;
@@ -90,20 +96,30 @@ impl Prepared {
     /// # Kernel
     /// As [`Steps::enter_mounts`]. See unshare(2).
     pub fn apply(&self) -> io::Result<()> {
-        self.perform().map_err(|stop| {
-            let mut bytes = [0; 8];
+        let mut room = Room::new();
+        self.perform(&mut room).map_err(|stop| {
+            let mut bytes = [0; RECORD];
             let words = [stop.step.to_ne_bytes(), stop.part.to_ne_bytes()];
             let all = words.into_iter().flatten().chain(stop.errno.to_ne_bytes());
             for (slot, byte) in bytes.iter_mut().zip(all) {
                 *slot = byte;
             }
-            // It is lost where nobody has read the last 8,000 of them.
+            // The first line that the kernel has noted of a refusal, as far as there is room.
+            if let (Some(fs), Some(rest)) = (&room.refused, bytes.get_mut(STOP..))
+                && let mut line = [0; 1024]
+                && let Ok(len) = sys::read(fs.number(), &mut line)
+            {
+                for (slot, byte) in rest.iter_mut().zip(line.iter().take(len)) {
+                    *slot = *byte;
+                }
+            }
+            // It is lost where nobody has read the last 250 of them.
             let _ = rustix::io::write(&self.told.1, &bytes);
             io::Error::from_raw_os_error(stop.errno)
         })
     }
 
-    fn perform(&self) -> Result<(), Stop> {
+    fn perform(&self, room: &mut Room) -> Result<(), Stop> {
         let stop = |step, Errno(errno)| Stop { step, part: 0, errno: errno.into() };
         match &self.way {
             Way::Mounts => sys::unshare_mounts().map_err(|errno| stop(MAKE, errno))?,
@@ -113,7 +129,7 @@ impl Prepared {
             })?,
             Way::Here => {}
         }
-        self.trees.steps().perform()
+        self.trees.steps().perform(room)
     }
 
     /// Why a start failed: the step that stopped the child, in its words; or `error` itself, if none did.
@@ -121,21 +137,22 @@ impl Prepared {
     /// Of several children that were stopped it is the first that was not asked for yet.
     #[must_use]
     pub fn explain(&self, error: io::Error) -> Error {
-        let mut bytes = [0; 8];
+        let mut bytes = [0; RECORD];
         let told = rustix::io::read(&self.told.0, &mut bytes);
         if told != Ok(bytes.len()) {
             return Error::os("start", Object::Named("the program"), error.raw_os_error().unwrap_or_default());
         }
-        let [a, b, c, d, rest @ ..] = bytes;
+        let [a, b, c, d, e, f, g, h, line @ ..] = bytes;
         let stop = Stop {
             step: u16::from_ne_bytes([a, b]),
             part: u16::from_ne_bytes([c, d]),
-            errno: i32::from_ne_bytes(rest),
+            errno: i32::from_ne_bytes([e, f, g, h]),
         };
+        let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
         match stop.step {
             MAKE => not_made("new namespaces", stop.errno, !matches!(self.way, Way::User(_))),
             MAP => Error::os("map", Object::Named("the ids of a new user namespace"), stop.errno),
-            _ => self.trees.steps().error(stop),
+            _ => self.trees.steps().error_with_log(stop, &line_in_words(line)),
         }
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn file_system(
     attributes: u32,
     place: &Place<'_>,
 ) -> Result<Option<Fd>, Failure> {
-    let made = detached(new, attributes);
+    let made = detached(room, new, attributes);
     attached(room, made, What::New(new), attributes, place)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn overlay(
     // The kernel looks for the layers when it is told of them, or (before Linux 6.5) when the file system is made.
     let here = room.enter_links()?;
     let new = New::of(c"overlay", options);
-    let made = detached(new, attributes);
+    let made = detached(room, new, attributes);
     Room::leave_links(here);
     attached(room, made, What::New(new), attributes, place)
 }
@@ -159,10 +159,13 @@ const VALUE_MAX: usize = 255;
 
 /// A new file system, mounted nowhere yet.
 #[inline(never)]
-fn detached(new: New<'_>, attributes: u32) -> Result<Fd, Failure> {
+fn detached(room: &mut Room, new: New<'_>, attributes: u32) -> Result<Fd, Failure> {
     let make = |errno| Part::Make.failed(errno);
     let fs = sys::fsopen(new.kind).map_err(make)?;
-    configure(&fs, new).map_err(make)?;
+    if let Err(errno) = configure(&fs, new) {
+        room.refused = Some(fs);
+        return Err(make(errno));
+    }
     mount_of(&fs, attributes)
 }
 

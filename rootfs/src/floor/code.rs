@@ -21,6 +21,7 @@
 //! Top        16
 //! Attach     17  tree     what    target      make
 //! Propagate  18  target   how
+//! ChrootAlone 19
 //! ```
 //! Texts travel as offsets. What is not named is 0, and a word that is nothing of ours is no step.
 
@@ -125,6 +126,7 @@ impl<'a> Step<'a> {
             Step::ReadOnly { target, alone } => [7, keep(target), alone as u32, 0, 0, 0, 0],
             Step::ReadOnlyRoot => [8, 0, 0, 0, 0, 0, 0],
             Step::Pivot => [9, 0, 0, 0, 0, 0, 0],
+            Step::ChrootAlone => [19, 0, 0, 0, 0, 0, 0],
             Step::RootTmpfs { options, attributes } => [10, keep(options), attributes, 0, 0, 0, 0],
             Step::RootOverlay { path, layers, attributes } => {
                 let (lowers, place, flags, options) = words_of(layers, keep);
@@ -181,6 +183,7 @@ impl<'a> Step<'a> {
             [7, target, alone, 0, 0, 0, 0] => Step::ReadOnly { target: text(target)?, alone: bool_of(alone)? },
             [8, 0, 0, 0, 0, 0, 0] => Step::ReadOnlyRoot,
             [9, 0, 0, 0, 0, 0, 0] => Step::Pivot,
+            [19, 0, 0, 0, 0, 0, 0] => Step::ChrootAlone,
             [10, options, attributes, 0, 0, 0, 0] => {
                 Step::RootTmpfs { options: text(options)?, attributes: attributes_of(attributes)? }
             }

@@ -118,8 +118,8 @@ pub(super) fn demand_top(room: &mut Room) -> Result<(), Failure> {
     if was == is { Ok(()) } else { Err(top(Errno::XDEV)) }
 }
 
-/// Makes the new root this process's "/", and leaves nothing of the old one.
-pub(super) fn pivot(room: &mut Room) -> Result<(), Failure> {
+/// Makes the new root this process's "/", and leaves nothing of the old one, unless `chroot_alone`.
+pub(super) fn pivot(room: &mut Room, chroot_alone: bool) -> Result<(), Failure> {
     if !room.is_new {
         return Err(Part::Whole.failed(Errno::PROTO));
     }
@@ -127,7 +127,9 @@ pub(super) fn pivot(room: &mut Room) -> Result<(), Failure> {
     // With all that it holds: what is open below the old root would keep it reachable.
     let root = core::mem::take(room).root.ok_or(Part::Whole.failed(Errno::PROTO))?;
     sys::fchdir(root.number()).map_err(|errno| Part::Target.failed(errno))?;
-    match sys::pivot_root(c".", c".") {
+    let pivoted = if chroot_alone { Ok(()) } else { sys::pivot_root(c".", c".") };
+    match pivoted {
+        Ok(()) if chroot_alone => into_here()?,
         // The old root lies over the new one now, with what lay over it, and "." is what is on top.
         Ok(()) => {
             for _ in 0..layers {
@@ -157,5 +159,10 @@ fn move_over() -> Result<(), Failure> {
         Ok(()) | Err(Errno::LOOP) => {}
         Err(errno) => return Err(Part::Attach.failed(errno)),
     }
+    into_here()
+}
+
+/// Makes "." this process's "/".
+fn into_here() -> Result<(), Failure> {
     sys::chroot(c".").map_err(|errno| Part::Leave.failed(errno))
 }

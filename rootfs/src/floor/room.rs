@@ -71,6 +71,8 @@ pub struct Room {
     /// A read-only empty tmpfs that is mounted over a masked directory: others are copies of it.
     pub(super) empty: Option<Fd>,
     links: Option<Fd>,
+    /// The file system in the making that the kernel refused last: it has noted why, for who reads it.
+    pub refused: Option<Fd>,
     /// This thread's own "/", if something lies over it by now.
     below: Option<Fd>,
     /// The memory that changes are kept in, which lies over "/".
@@ -100,7 +102,17 @@ impl Room {
     /// An empty room.
     #[must_use]
     pub const fn new() -> Self {
-        Self { root: None, is_new: false, empty: None, links: None, below: None, scratch: None, overlays: 0, covers: 0 }
+        Self {
+            root: None,
+            is_new: false,
+            empty: None,
+            links: None,
+            refused: None,
+            below: None,
+            scratch: None,
+            overlays: 0,
+            covers: 0,
+        }
     }
 
     /// The root that targets are beneath: that of `Step::Root`, else this thread's own.

@@ -141,6 +141,9 @@ pub enum Step<'a> {
     ReadOnlyRoot,
     /// Make the root this process's "/", and leave nothing of the old one.
     Pivot,
+    /// Make the root this process's "/" by chroot(2) alone: the old one is still there, and who has the right to change
+    /// roots, or something open outside, gets back to it.
+    ChrootAlone,
     /// Hide the memory that changes are kept in, where the root was not changed: from then on overlays alone have it.
     LetGo,
 }
@@ -167,6 +170,8 @@ impl Step<'_> {
     /// # Errors
     /// The kernel's number, and which half of the step it was.
     pub fn perform(&self, room: &mut Room) -> Result<(), Failure> {
+        // What was refused to an earlier step, which did without.
+        room.refused = None;
         if !self.makes() {
             return self.do_it(room);
         }
@@ -185,7 +190,9 @@ impl Step<'_> {
             Step::Dev { .. } | Step::Mask { .. } | Step::Symlink { .. } => true,
             Step::Overlay { .. } | Step::RootOverlay { .. } => true,
             Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::ReadOnly { .. } => false,
-            Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo | Step::Top => false,
+            Step::ReadOnlyRoot | Step::Pivot | Step::ChrootAlone | Step::Memory { .. } | Step::LetGo | Step::Top => {
+                false
+            }
             Step::Propagate { .. } => false,
         }
     }
@@ -241,7 +248,8 @@ impl Step<'_> {
             },
             Step::Symlink { to, target } => symlink(room, to, target),
             Step::ReadOnlyRoot => read_only_root(room),
-            Step::Pivot => pivot::pivot(room),
+            Step::Pivot => pivot::pivot(room, false),
+            Step::ChrootAlone => pivot::pivot(room, true),
             Step::Memory { options } => room.make_scratch(options),
             Step::LetGo => room.let_go(),
             Step::Top => pivot::demand_top(room),

@@ -241,11 +241,11 @@ mod serialised {
         let text = |root: RootSpec| serde_json::to_string(&root).unwrap();
         assert_eq!(
             text(RootSpec::new("/srv").copy_on_write().nosuid()),
-            r#"{"base":{"directory":"/srv"},"changes":{"in_memory":{"size":null}},"read_only":false,"attributes":["nosuid"],"propagation":null}"#
+            r#"{"base":{"directory":"/srv"},"changes":{"in_memory":{"size":null}},"read_only":false,"attributes":["nosuid"],"propagation":null,"chroot_that_can_be_left":false}"#
         );
         assert_eq!(
             text(RootSpec::tmpfs().read_only()),
-            r#"{"base":{"tmpfs":{"size":null}},"changes":"in_place","read_only":true,"attributes":[],"propagation":null}"#
+            r#"{"base":{"tmpfs":{"size":null}},"changes":"in_place","read_only":true,"attributes":[],"propagation":null,"chroot_that_can_be_left":false}"#
         );
         let kept = r#"{"base": {"directory": "/srv"}, "changes": {"kept": "/srv/changes"}}"#;
         assert_eq!(

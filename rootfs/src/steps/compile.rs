@@ -59,8 +59,8 @@ pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mount
         if root.ends_read_only() {
             steps.push(Step::ReadOnlyRoot);
         }
-        steps.push(Step::Pivot);
-        // The kernel exchanges no root that is shared.
+        steps.push(if root.chroot_that_can_be_left { Step::ChrootAlone } else { Step::Pivot });
+        // The kernel exchanges no root that is shared. Where it was not exchanged "/" is that of the chroot, and a mount.
         if let Some(
             shared @ (Propagation::Shared | Propagation::RShared | Propagation::Unbindable | Propagation::RUnbindable),
         ) = propagation

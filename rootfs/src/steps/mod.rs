@@ -125,12 +125,12 @@ impl Steps {
     }
 
     /// Performs them in the mount namespace that this thread is in. Neither allocates nor takes a lock.
-    pub(crate) fn perform(&self) -> Result<(), Stop> {
+    /// What the kernel has noted of a refusal is left in the room.
+    pub(crate) fn perform(&self, room: &mut Room) -> Result<(), Stop> {
         let stop = |step, part, Errno(errno)| Stop { step, part, errno: errno.into() };
-        let mut room = Room::new();
         let mut at = 0_u16;
         for step in self.iter() {
-            step.perform(&mut room).map_err(|failure| stop(at, failure.part, failure.errno))?;
+            step.perform(room).map_err(|failure| stop(at, failure.part, failure.errno))?;
             // Without a panic in the child, whatever it was given; more than there are numbers for are refused before.
             at = at.saturating_add(1);
         }
@@ -140,13 +140,20 @@ impl Steps {
     /// What a [`Stop`] means, with the step's words and a hint where we are sure.
     #[must_use]
     pub fn error(&self, stop: Stop) -> Error {
+        self.error_with_log(stop, "")
+    }
+
+    /// The same with what the kernel has noted of a file system that it refused ([`fs_log`](crate::fs_log)).
+    #[must_use]
+    pub fn error_with_log(&self, stop: Stop, log: &str) -> Error {
         let Stop { step: at, part, errno } = stop;
         let Some(step) = self.iter().nth(at.into()) else {
             return Error::os("perform", Object::Named("a step that is not in the list"), errno);
         };
         let object = Object::Step(step.object());
         let error = match step.part(part) {
-            Some(half) => Error::explained(step.verb(), object, errno, half),
+            Some(half) if log.is_empty() => Error::explained(step.verb(), object, errno, half),
+            Some(half) => Error::explained(step.verb(), object, errno, format!("{half}: {log}")),
             None => Error::os(step.verb(), object, errno),
         };
         match step.hint(part, errno) {

@@ -57,6 +57,8 @@ pub struct RootSpec {
     /// machine is seen in it too, and nothing goes out. `Private` cuts both. With `Shared` and `Unbindable` nothing goes out
     /// to this machine either: they hold among the copies that are made of the root from then on.
     pub propagation: Option<Propagation>,
+    /// Whether it becomes "/" by chroot(2) alone, and can be left.
+    pub chroot_that_can_be_left: bool,
 }
 
 impl RootSpec {
@@ -120,6 +122,19 @@ impl RootSpec {
     #[doc(alias = "rootfsPropagation")]
     pub fn propagation(mut self, propagation: Propagation) -> Self {
         self.propagation = Some(propagation);
+        self
+    }
+
+    /// Becomes "/" by chroot(2) alone: for where pivot_root is refused, and for programs that are trusted.
+    ///
+    /// **It keeps nobody in.** The machine's own root, and all that is mounted there, stays in the mount namespace: a program
+    /// with `CAP_SYS_CHROOT` gets back to it by a second chroot, and any program by a directory that it has open from before,
+    /// or that another one hands it. With what pivot_root does instead, nothing of the old root is there.
+    #[must_use]
+    #[doc(alias = "chroot")]
+    #[doc(alias = "no_pivot")]
+    pub fn chroot_that_can_be_left(mut self) -> Self {
+        self.chroot_that_can_be_left = true;
         self
     }
 

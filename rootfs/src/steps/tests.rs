@@ -181,7 +181,7 @@ fn a_text() -> impl Strategy<Value = CString> {
 }
 
 /// A step of each variant with these operands.
-fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 18] {
+fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 19] {
     let [one, two, three]: [&CStr; 3] = [&texts[0], &texts[1], &texts[2]];
     let [recursive, deep, optional, make, instead] = bits;
     let how = HOW[how] | if deep { REC } else { 0 };
@@ -209,6 +209,7 @@ fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [boo
         Step::ReadOnly { target: three, alone: make },
         Step::ReadOnlyRoot,
         Step::Pivot,
+        Step::ChrootAlone,
         Step::RootTmpfs { options: one, attributes },
         Step::RootOverlay { path: one, layers, attributes },
         Step::Overlay { target: one, layers, attributes, make, or_bind: deep },

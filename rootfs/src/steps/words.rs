@@ -25,6 +25,7 @@ impl Step<'_> {
             Step::LetGo => "let",
             Step::Mask { .. } => "mask",
             Step::Pivot => "move",
+            Step::ChrootAlone => "change",
         }
     }
 
@@ -97,6 +98,10 @@ impl Step<'_> {
             }
             Step::ReadOnlyRoot => "the root read-only".to_owned(),
             Step::Pivot => "into the root, and leave nothing of the old one".to_owned(),
+            Step::ChrootAlone => {
+                "to the root by chroot(2) alone, which keeps nobody in who has CAP_SYS_CHROOT or something open outside"
+                    .to_owned()
+            }
         }
     }
 
@@ -105,6 +110,7 @@ impl Step<'_> {
     pub fn right(&self) -> Option<&'static str> {
         Some(match self {
             Step::Dev { bind: false, .. } => "CAP_SYS_ADMIN, CAP_MKNOD",
+            Step::ChrootAlone => "CAP_SYS_CHROOT",
             _ => "CAP_SYS_ADMIN",
         })
     }
@@ -175,7 +181,7 @@ impl Step<'_> {
             Step::ReceiveOnly | Step::Top | Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => {
                 None
             }
-            Step::ReadOnlyRoot | Step::Pivot | Step::Memory { .. } | Step::LetGo => None,
+            Step::ReadOnlyRoot | Step::Pivot | Step::ChrootAlone | Step::Memory { .. } | Step::LetGo => None,
         }
     }
 }

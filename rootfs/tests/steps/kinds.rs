@@ -6,9 +6,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use needs::{isolated, needs};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use skep_rootfs::{Attributes, Bind, Dev, Devpts, HidePid, Mounts, Proc, Tmpfs};
+use skep_rootfs::{Attributes, Bind, Dev, Devpts, FileSystem, HidePid, Mounts, Proc, Setting, Steps, Tmpfs};
 
-use crate::support::{Tree, mounted_below, names, write_errno};
+use crate::support::{Tree, live, live_prepared, mounted_below, names, write_errno};
 
 const EROFS: Option<i32> = Some(30);
 
@@ -244,5 +244,25 @@ fn a_file_is_bound_to_a_file_that_is_made_for_it() {
         let made = fs::metadata(tree.join("etc/resolv.conf")).unwrap();
         assert_eq!((made.len(), made.mode()), (0, 0o100_644));
         assert_eq!(fs::metadata(tree.join("etc")).unwrap().mode(), 0o040_755);
+    });
+}
+
+#[test]
+fn what_the_kernel_has_noted_of_a_file_system_is_in_the_error() {
+    needs!(root, syscall("fsopen"));
+    isolated(|| {
+        let tree = Tree::new();
+        let mounts = Mounts::new().add(FileSystem::new("tmpfs", "none", "/data").options("nonsense=1"));
+        let steps = Steps::new(Some(&tree.spec()), &mounts, Setting::default());
+        let cause = |error: skep_rootfs::Error| std::error::Error::source(&error).unwrap().to_string();
+        let expected = "making the file system: tmpfs: Unknown parameter 'nonsense': Invalid argument (EINVAL)";
+        assert_eq!(cause(live(&steps, |_| ()).unwrap_err()), expected);
+        let prepared = steps.prepare(skep_rootfs::NewNamespaces::Mounts).unwrap();
+        for _ in 0..2 {
+            assert_eq!(cause(live_prepared(&prepared, |_| ()).unwrap_err()), expected);
+        }
+        // What is no file system in the making has nothing to say, and is not waited for.
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert_eq!(skep_rootfs::fs_log(reader), "");
     });
 }

@@ -122,3 +122,39 @@ fn a_chroot_is_told_apart() {
         assert_eq!(error.hint(), Some("this process is in a chroot: \"/\" is a directory and no mount"));
     });
 }
+
+/// Leaves the root as a program does that has the right to change roots: by a second one, while it stands outside of that.
+fn leave() {
+    rustix::process::chroot("/data").unwrap();
+    for _ in 0..64 {
+        rustix::process::chdir("..").unwrap();
+    }
+    rustix::process::chroot(".").unwrap();
+}
+
+#[test]
+fn a_root_by_chroot_alone_is_there_and_can_be_left_and_one_that_was_pivoted_into_cannot() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        let outside = tree.beside("canary/file");
+        let mounts = Mounts::new().add(Proc::new("/proc"));
+        for (root, can_be_left) in [(tree.spec(), false), (tree.spec().chroot_that_can_be_left(), true)] {
+            live(&Steps::new(Some(&root.read_only()), &mounts, Setting::default()), |_| {
+                assert_eq!(names("/"), ["data", "dev", "proc", "run", "sys"]);
+                assert_eq!(std::env::current_dir().unwrap(), Path::new("/"));
+                assert_eq!(names("/../../.."), names("/"));
+                assert_eq!(fs::write("/x", "").unwrap_err().raw_os_error(), Some(30));
+                assert!(!fs::exists(&outside).unwrap());
+                leave();
+                assert_eq!(fs::exists(&outside).unwrap(), can_be_left);
+            })
+            .unwrap();
+        }
+        let steps = Steps::new(Some(&tree.spec().chroot_that_can_be_left()), &mounts, Setting::default());
+        let last = steps.iter().last().unwrap();
+        let said = "change to the root by chroot(2) alone, which keeps nobody in who has CAP_SYS_CHROOT or something open \
+                    outside";
+        assert_eq!((last.to_string().as_str(), last.right()), (said, Some("CAP_SYS_CHROOT")));
+    });
+}
