@@ -52,7 +52,8 @@ use work::{Done, Failure, Part, Task, Work};
 /// namespaces that are made for it and gone with it.
 /// # Kernel
 /// Linux 5.12, and that no filter refuses open_tree, move_mount and mount_setattr: there is no other way to attach a mount
-/// in another namespace. See mount_namespaces(7).
+/// in another namespace, since mount(2) binds nothing of one that it is not called in; what refuses them is told in a hint.
+/// See mount_namespaces(7).
 #[derive(Debug)]
 pub struct MountNamespace {
     namespace: OwnedFd,

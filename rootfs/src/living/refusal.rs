@@ -8,7 +8,10 @@ use super::work::{Failure, Part};
 use crate::error::{Error, Object};
 use crate::floor::Errno;
 
-const ABSENT: &str = "it takes open_tree, move_mount and mount_setattr: Linux 5.12, and that no filter refuses them";
+const ABSENT: &str = "it takes open_tree, move_mount and mount_setattr: Linux 5.12, and that no filter refuses them; mount(2) \
+                      binds nothing of another mount namespace";
+const FILTERED: &str = "a seccomp filter or a security module refuses the call to this process, which has the right to it; \
+                        mount(2) binds nothing of another mount namespace: it must be let do that, or be started outside";
 
 pub(super) fn of_tree(source: &Path, half: Half, errno: i32) -> Error {
     let object = || Object::Path(source.to_owned());
@@ -21,6 +24,8 @@ pub(super) fn of_tree(source: &Path, half: Half, errno: i32) -> Error {
     let error = Error::explained("attach", object(), errno, why.to_owned());
     match (half, errno) {
         (_, 38) => error.with_hint(ABSENT),
+        // Also in namespaces that were made for it, where the right is there.
+        (Half::Copy, 1) => error.with_hint(FILTERED),
         (Half::Copy, 22) => error.with_hint(
             "the kernel copies no unbindable mount, none of another mount namespace, and in a user namespace no directory \
              without what is mounted below it",
@@ -85,6 +90,8 @@ fn of(Failure { part, errno }: Failure, op: &'static str, target: &Path) -> Erro
     let error = Error::explained(op, object(target), number.into(), why.to_owned());
     match (part, errno) {
         (Part::Attach | Part::Copy, Errno::NOSYS) => error.with_hint(ABSENT),
+        // The namespace was joined: the right is there.
+        (Part::Attach, Errno::PERM | Errno::ACCES) => error.with_hint(FILTERED),
         (Part::Join, Errno::PERM) => error.with_hint(
             "it takes CAP_SYS_ADMIN and CAP_SYS_CHROOT, or that its user namespace was made by this account, from this one",
         ),
