@@ -61,6 +61,7 @@ impl Drop for Scratch {
 ///
 /// # Errors
 /// What removing it answers, or the place of a mount in it.
+#[allow(clippy::disallowed_methods, reason = "the name that the table of mounts has for what a test has made itself")]
 pub fn remove_unless_mounted(path: &Path) -> io::Result<()> {
     let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
     match mounted_below(&table, &fs::canonicalize(path)?) {
