@@ -2,7 +2,7 @@
 //! Detection: the texts of /proc, and what only the hierarchies themselves can tell.
 
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, accessat, fgetxattr};
@@ -33,9 +33,16 @@ impl Layout {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             cgroup => cgroup?,
         };
-        let mounts: Vec<Mount> = text::mounts(&mountinfo).into_iter().filter(is_visible).collect();
+        let opened = text::mounts(&mountinfo).into_iter().filter_map(|mount| Some((visible(&mount)?, mount)));
+        let (roots, mounts): (Vec<OwnedFd>, Vec<Mount>) = opened.unzip();
         let mut hierarchies = text::hierarchies(&mounts, &cgroup);
-        hierarchies.iter_mut().for_each(look);
+        for hierarchy in &mut hierarchies {
+            // What is visible at a mount point is one mount.
+            let root = roots.iter().zip(&mounts).find(|(_, mount)| mount.point == hierarchy.mount_point);
+            if let Some((root, _)) = root {
+                look(hierarchy, root.as_fd());
+            }
+        }
         let (present, disabled) = text::kernel(&fs::read_to_string("/proc/cgroups").unwrap_or_default());
         let mut layout = Self { hierarchies, disabled, ..Self::default() };
         layout.unmounted = layout.without_hierarchy(present);
@@ -56,23 +63,23 @@ fn read(path: &str) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::os("read", Object::Path(path.into()), error.raw_os_error().unwrap_or_default()))
 }
 
-/// Whether the mount is what one finds at its mount point: another may be on top of it.
-fn is_visible(mount: &Mount) -> bool {
+/// The directory of the mount, if it is what one finds at its mount point: another may be on top of it.
+fn visible(mount: &Mount) -> Option<OwnedFd> {
+    let found = dir::open_absolute(&mount.point).ok()?;
     // By the mount and not by its file system: what is on top may be another part of the same hierarchy.
-    dir::open_absolute(&mount.point).and_then(|found| dir::mount_id(found.as_fd())) == Ok(mount.id)
+    (dir::mount_id(found.as_fd()) == Ok(mount.id)).then_some(found)
 }
 
 /// Adds what the directories tell.
-fn look(hierarchy: &mut Hierarchy) {
-    let Ok(root) = dir::open_absolute(&hierarchy.mount_point) else { return };
+fn look(hierarchy: &mut Hierarchy, root: BorrowedFd<'_>) {
     let v2 = hierarchy.version == Version::V2;
     let listed = |group: BorrowedFd<'_>, name| controllers(&file::read_text(group, name).unwrap_or_default());
     if v2 {
-        hierarchy.controllers = listed(root.as_fd(), "cgroup.controllers");
+        hierarchy.controllers = listed(root, "cgroup.controllers");
     }
     let Some(own) = hierarchy.own.clone() else { return };
     let names: Vec<_> = crate::path::parts(&own).collect();
-    let Ok(group) = dir::descend(root.as_fd(), names.iter()) else { return };
+    let Ok(group) = dir::descend(root, names.iter()) else { return };
     hierarchy.access = access(group.as_fd(), hierarchy.version);
     hierarchy.withheld = withheld(group.as_fd(), hierarchy.version);
     hierarchy.available = if v2 { listed(group.as_fd(), "cgroup.controllers") } else { hierarchy.controllers.clone() };
