@@ -17,6 +17,7 @@ use crate::path::GroupPath;
 use crate::value::{Bytes, DeviceNumber, IdList, Max, Micros, Partition, PartitionState, Percent, Quota, Weight};
 
 pub use crate::stat::fuzzed::stat;
+#[cfg(feature = "systemd")]
 pub use crate::systemd::bus;
 
 /// `/proc/self/mountinfo`, and behind a NUL byte `/proc/self/cgroup`.
@@ -86,6 +87,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_of_fuzzing_is_read_well() {
+        #[cfg(feature = "systemd")]
         each_seed("bus", bus);
         each_seed("stat", stat);
         each_seed("layout", layout);

@@ -77,6 +77,7 @@ impl Table {
     }
 
     /// What another allows beyond this, at the places where they differ.
+    #[cfg(feature = "systemd")]
     pub(crate) fn beyond(&self, other: &Self) -> Vec<Devices> {
         let places: BTreeSet<Place> = self.0.keys().chain(other.0.keys()).copied().collect();
         let majors: BTreeSet<_> = places.iter().filter_map(|place| Some((place.kind, place.major?))).collect();
