@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags, RawDir, Stat, fstat, openat};
 use rustix::io::Errno;
@@ -22,6 +22,9 @@ pub(super) struct Climb {
     mount: u64,
     above: Vec<(Identity, OsString)>,
 }
+
+/// With the NUL that ends a path for the kernel.
+const PATH_MAX: usize = 4096;
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -41,13 +44,26 @@ impl Climb {
         self.above.is_empty()
     }
 
-    /// The path of `name` here, from the top.
+    /// The path of `name` here, from the top; of one that is longer than any call takes it is the end, behind "…": a tree
+    /// may be so deep that a few thousand of its paths are all of a machine's memory.
     pub(super) fn path_of(&self, name: &CStr) -> PathBuf {
-        let mut path: PathBuf = self.above.iter().map(|(_, name)| name).collect();
-        if !name.is_empty() {
-            path.push(OsStr::from_bytes(name.to_bytes()));
+        let mut names = vec![OsStr::from_bytes(name.to_bytes())];
+        let mut len = name.to_bytes().len();
+        for (_, above) in self.above.iter().rev() {
+            len += above.len() + 1;
+            if len >= PATH_MAX {
+                names.push(OsStr::new("…"));
+                break;
+            }
+            names.push(above);
         }
-        path
+        // An empty name adds nothing but a slash.
+        names.into_iter().rev().filter(|name| !name.is_empty()).collect()
+    }
+
+    /// What the directory at this depth is called, the top being at 0.
+    pub(super) fn name_at(&self, depth: usize) -> Option<&OsStr> {
+        self.above.get(depth.checked_sub(1)?).map(|(_, name)| name.as_os_str())
     }
 
     /// Whether something is on the mount that the tree is on.
@@ -106,12 +122,13 @@ pub(super) fn mount_of(place: BorrowedFd<'_>) -> Result<u64, Errno> {
     sys::mount_id(place.as_raw_fd()).map_err(|errno| Errno::from_raw_os_error(errno.0.into()))
 }
 
-/// What is at a path below `top` that was written down from a tree: no name of it is followed, however long it is.
-pub(super) fn below(top: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
+/// The directory below `top` that these names lead to, which were written down from a tree: none of them is followed,
+/// however many there are.
+pub(super) fn below(top: BorrowedFd<'_>, names: &[&OsStr]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut here = openat(top, ".", flags, Mode::empty())?;
-    for name in path {
-        here = openat(&here, name, flags, Mode::empty())?;
+    for name in names {
+        here = openat(&here, *name, flags, Mode::empty())?;
     }
     Ok(here)
 }

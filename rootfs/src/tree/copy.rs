@@ -2,11 +2,11 @@
 //! A tree, copied.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::vec;
 
 use rustix::fs::{
@@ -16,7 +16,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::climb::{Climb, below, identity};
-use super::{Refused, content, in_one, kept};
+use super::{Refused, content, in_one, kept, list};
 use crate::error::{Error, Object};
 use crate::floor::resolve::Links;
 use crate::procfs::Procfs;
@@ -49,8 +49,10 @@ pub struct Copied {
     pub hard_links: u64,
     /// How much data was copied or shared.
     pub bytes: u64,
-    /// What is not there, or not as it was.
+    /// What is not there, or not as it was: the first 1,000.
     pub refused: Vec<Refused>,
+    /// How many more of them there are.
+    pub unlisted: u64,
 }
 
 impl Copied {
@@ -59,7 +61,7 @@ impl Copied {
     /// # Errors
     /// The number of the first refusal, with all of them as the cause, a line each.
     pub fn whole(self) -> Result<Self, Error> {
-        in_one("copy all of", Object::Named("the tree"), &self.refused).map(|()| self)
+        in_one("copy all of", Object::Named("the tree"), &self.refused, self.unlisted).map(|()| self)
     }
 }
 
@@ -112,9 +114,10 @@ impl TreeCopy {
         let source = Climb::new(source).map_err(refused)?;
         let names = source.names(usize::MAX, |_| false).map_err(refused)?.into_iter();
         let proc = Procfs::nearest().map_err(refused)?;
-        let levels = vec![Level { names, found }];
+        let levels = vec![Level { names, found, way: None }];
         let done = Copied { directories: 1, ..Copied::default() };
-        let mut work = Work { own: self.own, proc, source, made, top, is_new, levels, links: HashMap::new(), done };
+        let (links, ways) = (HashMap::new(), Vec::new());
+        let mut work = Work { own: self.own, proc, source, made, top, is_new, levels, links, ways, done };
         work.run().map_err(refused)?;
         Ok(work.done)
     }
@@ -128,10 +131,17 @@ const MAKING: &str = "making it";
 struct Level {
     names: vec::IntoIter<CString>,
     found: Stat,
+    /// Where it is written down in [`Work::ways`], if it is.
+    way: Option<usize>,
 }
 
 /// Of a file with more than one name: where its copy is, and which one that is.
-type Known = HashMap<(u64, u64), (PathBuf, (u64, u64))>;
+struct Known {
+    /// The directory, in [`Work::ways`].
+    way: usize,
+    name: CString,
+    is: (u64, u64),
+}
 
 struct Work {
     own: bool,
@@ -141,7 +151,10 @@ struct Work {
     top: OwnedFd,
     is_new: (u64, u64),
     levels: Vec<Level>,
-    links: Known,
+    links: HashMap<(u64, u64), Known>,
+    /// Directories that hold what is known by another name, and what is above them: which one each is in, and what it is
+    /// called. A whole path for each would be all of a machine's memory where a tree is deep.
+    ways: Vec<(Option<usize>, OsString)>,
     done: Copied,
 }
 
@@ -164,8 +177,9 @@ impl Work {
     }
 
     fn refuse(&mut self, name: &CStr, what: &'static str, errno: Errno) {
-        let path = self.source.path_of(name);
-        self.done.refused.push(Refused { path, what, errno: errno.raw_os_error() });
+        let Copied { refused, unlisted, .. } = &mut self.done;
+        let refusal = || Refused { path: self.source.path_of(name), what, errno: errno.raw_os_error() };
+        list(refused, unlisted, refusal);
     }
 
     /// What a directory has, for what was made of it.
@@ -221,12 +235,12 @@ impl Work {
         match (made, names) {
             (Ok(_), Ok(names)) => {
                 self.done.directories += 1;
-                self.levels.push(Level { names: names.into_iter(), found });
+                self.levels.push(Level { names: names.into_iter(), found, way: None });
             }
             (Ok(_), Err(errno)) => {
                 self.refuse(c"", "reading it", errno);
                 self.done.directories += 1;
-                self.levels.push(Level { names: Vec::new().into_iter(), found });
+                self.levels.push(Level { names: Vec::new().into_iter(), found, way: None });
             }
             (Err(errno), _) => {
                 self.refuse(c"", MAKING, errno);
@@ -258,17 +272,32 @@ impl Work {
         if found.st_nlink > 1
             && let Ok(is) = fstat(&to)
         {
-            self.links.insert(identity(found), (self.made.path_of(name), identity(&is)));
+            let known = Known { way: self.way(), name: name.to_owned(), is: identity(&is) };
+            self.links.insert(identity(found), known);
         }
         Ok(())
     }
 
+    /// Where the directory that we are in is written down.
+    fn way(&mut self) -> usize {
+        let known = self.levels.iter().rposition(|level| level.way.is_some());
+        let mut above = known.and_then(|depth| self.levels.get(depth)?.way);
+        for (depth, level) in self.levels.iter_mut().enumerate().skip(known.map_or(0, |depth| depth + 1)) {
+            self.ways.push((above, self.made.name_at(depth).unwrap_or_default().to_owned()));
+            above = Some(self.ways.len() - 1);
+            level.way = above;
+        }
+        above.unwrap_or_default()
+    }
+
     /// Makes a further name of a file that was copied already, if it was.
     fn linked(&mut self, name: &CStr, found: &Stat) -> Result<bool, Errno> {
-        let Some((path, is)) = self.links.get(&identity(found)) else { return Ok(false) };
-        let (above, last) = (path.parent().unwrap_or(Path::new("")), path.file_name().ok_or(Errno::INVAL)?);
-        let above = below(self.top.as_fd(), above)?;
-        linkat(&above, last, self.made.here(), name, AtFlags::empty())?;
+        let Some(Known { way, name: first, is }) = self.links.get(&identity(found)) else { return Ok(false) };
+        let ways = std::iter::successors(self.ways.get(*way), |(above, _)| self.ways.get((*above)?));
+        let mut names: Vec<&OsStr> = ways.map(|(_, name)| name.as_os_str()).filter(|name| !name.is_empty()).collect();
+        names.reverse();
+        let above = below(self.top.as_fd(), &names)?;
+        linkat(&above, first, self.made.here(), name, AtFlags::empty())?;
         // By a name: somebody may have put another file there.
         let linked = fstat(openat(self.made.here(), name, PLACE, Mode::empty())?)?;
         if identity(&linked) != *is {
@@ -312,11 +341,7 @@ impl Work {
 
 impl Root {
     /// The directory that `path` is in, held, and its last name.
-    pub(crate) fn parent_held<'a>(
-        &self,
-        path: &'a Path,
-        links: Links,
-    ) -> Result<(OwnedFd, &'a std::ffi::OsStr), Errno> {
+    pub(crate) fn parent_held<'a>(&self, path: &'a Path, links: Links) -> Result<(OwnedFd, &'a OsStr), Errno> {
         if path.as_os_str().as_bytes().contains(&0) {
             return Err(Errno::INVAL);
         }

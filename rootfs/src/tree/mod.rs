@@ -29,7 +29,8 @@ pub use remove::Removed;
 /// Something in a tree that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// Where, from the top of the tree; empty for the top itself.
+    /// Where, from the top of the tree; empty for the top itself. Of a path of 4,096 bytes and more it is the end, behind
+    /// "…".
     pub path: PathBuf,
     /// What was tried: "removing it", "setting its owner".
     pub what: &'static str,
@@ -43,9 +44,22 @@ impl fmt::Display for Refused {
     }
 }
 
-/// An error for what was refused of a tree: the first number, and every sentence.
-fn in_one(op: &'static str, object: Object, refused: &[Refused]) -> Result<(), Error> {
+/// How many refusals are listed of a tree; of what is beyond them there is the number.
+const LISTED: usize = 1000;
+
+/// Adds a refusal to a list, or counts it where that is full.
+fn list(refused: &mut Vec<Refused>, unlisted: &mut u64, what: impl FnOnce() -> Refused) {
+    if refused.len() < LISTED {
+        refused.push(what());
+    } else {
+        *unlisted += 1;
+    }
+}
+
+/// An error for what was refused of a tree: the first number, and every sentence that is listed.
+fn in_one(op: &'static str, object: Object, refused: &[Refused], unlisted: u64) -> Result<(), Error> {
     let Some(first) = refused.first() else { return Ok(()) };
-    let said: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let more = (unlisted > 0).then(|| format!("and {unlisted} more"));
+    let said: Vec<String> = refused.iter().map(ToString::to_string).chain(more).collect();
     Err(Error::refusals(op, object, first.errno, said))
 }

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::climb::{Climb, mount_of};
-use super::{Refused, in_one};
+use super::{Refused, in_one, list};
 use crate::error::Error;
 use crate::floor::resolve::Links;
 use crate::root::{Root, set_mode_of};
@@ -21,8 +21,10 @@ use crate::root::{Root, set_mode_of};
 pub struct Removed {
     /// How many names are gone.
     pub names: u64,
-    /// What stays, other than for what is below it.
+    /// What stays, other than for what is below it: the first 1,000.
     pub refused: Vec<Refused>,
+    /// How many more of them there are.
+    pub unlisted: u64,
 }
 
 impl Root {
@@ -40,7 +42,8 @@ impl Root {
     #[doc(alias = "rm -rf")]
     pub fn remove_dir_all(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        in_one("remove", self.object(path), &self.remove_tree(path)?.refused)
+        let removed = self.remove_tree(path)?;
+        in_one("remove", self.object(path), &removed.refused, removed.unlisted)
     }
 
     /// As [`remove_dir_all`](Self::remove_dir_all), and tells what was done and each refusal as a value.
@@ -79,7 +82,7 @@ struct Removal {
 
 fn removed(directory: &OwnedFd, name: &CStr) -> Result<Removed, Errno> {
     match unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) => return Ok(Removed { names: 1, refused: Vec::new() }),
+        Ok(()) => return Ok(Removed { names: 1, ..Removed::default() }),
         Err(Errno::ISDIR) => {}
         Err(errno) => return Err(errno),
     }
@@ -210,8 +213,9 @@ impl Removal {
     }
 
     fn refuse(&mut self, name: &CStr, what: &'static str, errno: Errno) {
-        let path = self.climb.path_of(name);
-        self.done.refused.push(Refused { path, what, errno: errno.raw_os_error() });
+        let Removed { refused, unlisted, .. } = &mut self.done;
+        let refusal = || Refused { path: self.climb.path_of(name), what, errno: errno.raw_os_error() };
+        list(refused, unlisted, refusal);
         if name.is_empty() {
             self.pass(CString::default());
         }

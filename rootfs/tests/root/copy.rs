@@ -3,13 +3,14 @@
 
 use std::ffi::CStr;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use needs::{Scratch, isolated, isolated_for, needs};
-use rustix::fs::{CWD, Mode, OFlags, XattrFlags, lgetxattr, lsetxattr, mkdirat, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, XattrFlags, lgetxattr, linkat, lsetxattr, mkdirat, openat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use skep_rootfs::{Node, Root, TreeCopy};
@@ -182,7 +183,7 @@ fn a_user_is_told_what_could_not_be_kept() {
     let copied = TreeCopy::new().copy(&etc, "pam.d", &root, "to").unwrap();
     assert!(copied.files > 0);
     assert!(copied.refused.iter().all(|refused| refused.what == "setting its owner" && refused.errno == 1));
-    assert_eq!(copied.refused.len() as u64, copied.files + copied.directories + copied.others);
+    assert_eq!(copied.refused.len() as u64 + copied.unlisted, copied.files + copied.directories + copied.others);
     TreeCopy::new().own().copy(&etc, "pam.d", &root, "own").unwrap().whole().unwrap();
 }
 
@@ -205,6 +206,36 @@ fn a_tree_may_be_deeper_than_a_path_is_long() {
         let copied = TreeCopy::new().copy(&root, "from", &root, "to").unwrap().whole().unwrap();
         assert_eq!(copied.directories, 3002);
         assert_eq!(root.remove_tree("to").unwrap().names, 3003);
+        root.remove_dir_all("from").unwrap();
+    });
+}
+
+/// What is told of 1,200 refusals 240,000 bytes deep does not take the machine's memory.
+#[test]
+fn a_deep_tree_does_not_make_a_long_answer() {
+    needs!(user, syscall("statx"));
+    isolated_for(Duration::from_secs(300), || {
+        let (dir, root) = scratch();
+        let name = "n".repeat(200);
+        let directory =
+            |at: &dyn AsFd, name: &str| openat(at.as_fd(), name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let mut here = directory(&CWD, dir.join("root/from").to_str().unwrap()).unwrap();
+        for _ in 0..1200 {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+            drop(openat(&here, "shut", flags, Mode::empty()).unwrap());
+            drop(openat(&here, "open", flags, Mode::RUSR | Mode::WUSR).unwrap());
+            linkat(&here, "open", &here, "again", AtFlags::empty()).unwrap();
+            mkdirat(&here, &name, Mode::RWXU).unwrap();
+            here = directory(&here, &name).unwrap();
+        }
+        let copied = TreeCopy::new().copy(&root, "from", &root, "to").unwrap();
+        assert_eq!((copied.refused.len(), copied.unlisted, copied.hard_links), (1000, 200, 1200));
+        let paths = copied.refused.iter().map(|refused| refused.path.as_os_str());
+        let longest = paths.max_by_key(|path| path.len()).unwrap();
+        assert!(longest.len() < 4100 && longest.as_bytes().starts_with("…/nnn".as_bytes()), "{}", longest.len());
+        let error = copied.whole().unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().ends_with("\nand 200 more"), "{error:?}");
+        root.remove_dir_all("to").unwrap();
         root.remove_dir_all("from").unwrap();
     });
 }
