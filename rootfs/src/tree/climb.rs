@@ -114,6 +114,20 @@ impl Climb {
     }
 }
 
+/// How many names are in a directory.
+pub(super) fn count(directory: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let listed = openat(directory, ".", DIRECTORY, Mode::empty())?;
+    let mut space = [MaybeUninit::<u8>::uninit(); 16 << 10];
+    let mut entries = RawDir::new(listed, &mut space);
+    let mut count = 0_u64;
+    while let Some(entry) = entries.next() {
+        entry?;
+        count += 1;
+    }
+    // Without "." and "..".
+    Ok(count.saturating_sub(2))
+}
+
 pub(super) fn identity(found: &Stat) -> Identity {
     (found.st_dev, found.st_ino)
 }

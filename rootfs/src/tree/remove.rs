@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, openat, unlinkat};
 use rustix::io::Errno;
 
-use super::climb::{Climb, mount_of};
+use super::climb::{Climb, count, mount_of};
 use super::{Refused, in_one, list};
 use crate::error::Error;
 use crate::floor::resolve::Links;
@@ -32,7 +32,8 @@ impl Root {
     ///
     /// Nothing is crossed into that is mounted there, and a directory that is moved away meanwhile takes nothing of where it
     /// comes to lie along. What is refused stays, and what else there is goes nevertheless. Directories of this account that
-    /// it may not write are made writable first.
+    /// it may not write are made writable first. Whoever goes on making names in the tree does not hold it up for ever: after
+    /// 65,536 more than the directories had, those stay that have more (`ENOTEMPTY`).
     ///
     /// # Errors
     /// The number of the first refusal, with all of them as the cause, a line each; `ENOENT`; `EBUSY` for what something is
@@ -65,10 +66,17 @@ const BATCH: usize = 1024;
 /// How often names are looked at again that others exchange meanwhile.
 const TRIES: u32 = 10_000;
 
+/// How many names are removed that others make meanwhile.
+const SPARE: u64 = 65_536;
+
 /// A directory on the way.
 #[derive(Default)]
 struct Level {
     names: Vec<CString>,
+    /// How many of the names that it had are not looked at yet, once that is known.
+    left: Option<u64>,
+    /// The directory in it that was empty, and had to be gone into again.
+    emptied: Option<CString>,
     /// What cannot be removed, and is passed over.
     stay: HashSet<CString>,
 }
@@ -77,6 +85,7 @@ struct Removal {
     climb: Climb,
     levels: Vec<Level>,
     tries: u32,
+    spare: u64,
     done: Removed,
 }
 
@@ -98,7 +107,8 @@ fn removed(directory: &OwnedFd, name: &CStr) -> Result<Removed, Errno> {
     }
     make_writable(top.as_fd(), &fstat(&top)?);
     let climb = Climb::new(top)?;
-    let mut removal = Removal { climb, levels: vec![Level::default()], tries: TRIES, done: Removed::default() };
+    let mut removal =
+        Removal { climb, levels: vec![Level::default()], tries: TRIES, spare: SPARE, done: Removed::default() };
     removal.run()?;
     let mut done = removal.done;
     if done.refused.is_empty() {
@@ -123,8 +133,11 @@ impl Removal {
             }
             match self.climb.names(BATCH, |name| level.stay.contains(name)) {
                 Ok(names) if !names.is_empty() => {
-                    level.names = names;
-                    continue;
+                    if let Some(spare) = still_spare(self.spare, level, &self.climb, names.len()) {
+                        (self.spare, level.names) = (spare, names);
+                        continue;
+                    }
+                    self.refuse(c"", REMOVING, Errno::NOTEMPTY);
                 }
                 Ok(_) => {}
                 Err(errno) => self.refuse(c"", "reading it", errno),
@@ -150,7 +163,12 @@ impl Removal {
             return self.stays(name, first);
         }
         match self.enter(&name) {
-            Ok(()) => self.levels.push(Level::default()),
+            Ok(()) => {
+                let emptied = self.levels.last_mut().and_then(|level| level.emptied.take());
+                // What is in it by now was made since it was empty.
+                let left = (emptied.as_ref() == Some(&name)).then_some(0);
+                self.levels.push(Level { left, ..Level::default() });
+            }
             Err(Errno::NOENT) => {}
             // It was a directory a moment ago, or it never was one.
             Err(Errno::NOTDIR | Errno::LOOP) if first == Errno::ISDIR => self.again(name, Errno::STALE),
@@ -185,7 +203,12 @@ impl Removal {
             Ok(()) => self.done.names += 1,
             Err(Errno::NOENT) => {}
             // Somebody has put more into it, or something else in its place.
-            Err(errno @ (Errno::NOTEMPTY | Errno::NOTDIR)) => self.again(name, errno),
+            Err(errno @ (Errno::NOTEMPTY | Errno::NOTDIR)) => {
+                if let Some(level) = self.levels.last_mut() {
+                    level.emptied = Some(name.clone());
+                }
+                self.again(name, errno);
+            }
             Err(errno) => self.stays(name, errno),
         }
         Ok(())
@@ -220,6 +243,19 @@ impl Removal {
             self.pass(CString::default());
         }
     }
+}
+
+/// What is left to spare after `more` names of a directory, or that there is not enough.
+fn still_spare(spare: u64, level: &mut Level, climb: &Climb, more: usize) -> Option<u64> {
+    let more = u64::try_from(more).unwrap_or(u64::MAX);
+    let left = match level.left {
+        Some(left) => left,
+        // Less than a batch is all there is.
+        None if more < BATCH as u64 => more,
+        None => count(climb.here()).unwrap_or(more).max(more),
+    };
+    level.left = Some(left.saturating_sub(more));
+    spare.checked_sub(more.saturating_sub(left))
 }
 
 /// Has a directory of this account be one that it may write.

@@ -222,3 +222,37 @@ fn a_directory_that_is_moved_out_takes_nothing_along() {
         assert_eq!(fs::read_to_string(dir.join("canary/inner/file")).unwrap(), "untouched");
     });
 }
+
+/// Whoever makes names in a tree for as long as it is there would hold its remover for ever.
+#[test]
+fn a_removal_ends_while_names_are_made() {
+    needs!(syscall("statx"));
+    isolated_for(std::time::Duration::from_secs(300), || {
+        let (dir, root) = scratch();
+        let (stop, made, ended) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            for maker in 0..3 {
+                let (dir, stop, made, ended) = (&dir, &stop, &made, &ended);
+                scope.spawn(move || {
+                    for at in 0..400_000 {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        if fs::write(dir.join(format!("root/tree/inner/{maker}-{at}")), "").is_err() {
+                            drop(fs::create_dir_all(dir.join("root/tree/inner")));
+                        }
+                        made.fetch_add(1, Ordering::Relaxed);
+                    }
+                    ended.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            while made.load(Ordering::Relaxed) < 20_000 {
+                thread::yield_now();
+            }
+            let removed = root.remove_tree("tree");
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(ended.load(Ordering::Relaxed), 0, "{removed:?}");
+        });
+        drop(root.remove_dir_all("tree"));
+    });
+}
