@@ -52,14 +52,17 @@ pub struct Root {
 }
 
 impl Root {
-    /// The directory at `path`, which is no link; what is above its last name is this machine's, and believed.
+    /// The directory at `path`, which is no link, however many slashes end it; what is above its last name is this
+    /// machine's, and believed. Of "." and ".." it is the directory that they lead to.
     ///
     /// # Errors
     /// `ENOENT`; `ENOTDIR` for a file or a link; `EACCES`.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = openat(CWD, path, flags, Mode::empty()).map_err(|errno| {
+        // With a slash or "/." behind it a link would be followed.
+        let last = path.components().as_path();
+        let fd = openat(CWD, last, flags, Mode::empty()).map_err(|errno| {
             let error = Error::os("open", Object::Path(path.to_owned()), errno.raw_os_error());
             if errno == rustix::io::Errno::NOTDIR { error.with_hint(NO_DIRECTORY) } else { error }
         })?;

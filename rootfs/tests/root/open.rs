@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use needs::{Scratch, isolated_for, needs};
+use needs::{Scratch, isolated, isolated_for, needs};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::mount::{MountFlags, UnmountFlags};
 use skep_rootfs::{EntryKind, ErrorKind, Node, OpenOptions, Root};
@@ -286,5 +286,22 @@ fn no_link_of_the_tree_leads_into_proc_sys_and_dev() {
         for name in ["proc", "dev", "other"] {
             rustix::mount::unmount(dir.join("root").join(name), UnmountFlags::DETACH).unwrap();
         }
+    });
+}
+
+#[test]
+fn a_root_is_no_link_whatever_is_written_behind_it() {
+    isolated(|| {
+        let dir = Scratch::new();
+        fs::create_dir_all(dir.join("root/in")).unwrap();
+        symlink("root", dir.join("link")).unwrap();
+        for end in ["", "/", "//", "/.", "/./", "/././/"] {
+            let path = |name: &str| format!("{}/{name}{end}", dir.path().display());
+            assert_eq!(errno(Root::open(path("link"))), Some(20), "{end:?}");
+            assert!(Root::open(path("root")).unwrap().exists("in").unwrap());
+            assert!(Root::open(path("link/in")).is_ok());
+        }
+        assert!(Root::open("/").is_ok() && Root::open(".").is_ok() && Root::open("./").is_ok());
+        assert_eq!(errno(Root::open("")), Some(2));
     });
 }
