@@ -72,13 +72,16 @@ impl Procfs {
     /// A proc of the caller's pid namespace: a detached one where that is allowed, else the one at /proc.
     ///
     /// # Errors
-    /// `EXDEV` or `ELOOP` where /proc is no proc, and the calls for a detached one are refused.
+    /// `EXDEV` or `ELOOP` where /proc is no proc or that of another pid namespace, and the calls for a detached one are
+    /// refused.
     /// # Privileges
     /// `CAP_SYS_ADMIN` over the mount and the pid namespace for a detached one; none for the other.
     #[doc(alias = "fsopen")]
     #[doc(alias = "subset=pid")]
     pub fn open() -> Result<Self, Error> {
-        Self::detached().or_else(|_| Self::mounted()).map_err(|errno| failed("open", Path::new("/proc"), errno))
+        let proc = Self::detached().or_else(|_| Self::mounted());
+        let proc = proc.and_then(|proc| proc.demand_this_namespace().map(|()| proc));
+        proc.map_err(|errno| failed("open", Path::new("/proc"), errno))
     }
 
     /// The one for a short errand: a look at what is at /proc costs less than a new one.
@@ -103,6 +106,20 @@ impl Procfs {
             .map_err(|errno| if errno == Errno::NOTDIR { Errno::LOOP } else { errno })?;
         let is_proc = fstatfs(&fd)?.f_type == PROC_SUPER_MAGIC && fstat(&fd)?.st_ino == ROOT;
         if is_proc { Ok(Self { fd, is_detached: false }) } else { Err(Errno::XDEV) }
+    }
+
+    /// Refuses the proc of another pid namespace, such as the machine's in a new one: its numbers are other processes'.
+    fn demand_this_namespace(&self) -> Result<(), Errno> {
+        let status = self.within(Whose::Process, Path::new("status"), OFlags::RDONLY | OFlags::CLOEXEC);
+        // Where it is not seen at all, there is no link of its own.
+        let status = status.map_err(|errno| if errno == Errno::NOENT { Errno::XDEV } else { errno })?;
+        let mut text = Vec::new();
+        File::from(status).read_to_end(&mut text).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        // The process's number in each pid namespace, from that of the proc to its own. No line without such namespaces.
+        let numbers = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
+        let count =
+            numbers.map_or(1, |line| line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count());
+        if count == 1 { Ok(()) } else { Err(Errno::XDEV) }
     }
 
     /// Whether it is mounted nowhere, so that nothing can be laid over what is in it. Where it is not, somebody who may
@@ -248,7 +265,9 @@ fn said(whose: Whose, path: &Path) -> PathBuf {
 fn failed(op: &'static str, path: &Path, errno: Errno) -> Error {
     let error = Error::os(op, Object::Path(path.to_owned()), errno.raw_os_error());
     match errno {
-        Errno::XDEV | Errno::LOOP => error.with_hint("what is at /proc is not the kernel's, or something lies over it"),
+        Errno::XDEV | Errno::LOOP => {
+            error.with_hint("what is at /proc is not the kernel's for this pid namespace, or something lies over it")
+        }
         _ => error,
     }
 }

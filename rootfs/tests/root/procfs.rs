@@ -76,7 +76,8 @@ fn nothing_is_read_or_written_that_lies_over_a_file_of_proc() {
                         proc.read(Whose::Pid(own), "comm").unwrap_err(),
                     ] {
                         assert_eq!(error.errno(), Some(18));
-                        let said = "what is at /proc is not the kernel's, or something lies over it";
+                        let said =
+                            "what is at /proc is not the kernel's for this pid namespace, or something lies over it";
                         assert_eq!(error.hint(), Some(said));
                     }
                     assert!(proc.read(Whose::Process, "status").is_ok());
@@ -131,5 +132,43 @@ fn an_ordinary_user_has_the_one_that_is_mounted() {
         let proc = Procfs::open().unwrap();
         assert!(!proc.is_detached());
         assert!(proc.read(Whose::Process, "status").unwrap().starts_with(b"Name:"));
+    });
+}
+
+/// Whether the proc at /proc is taken for this process's own, and that of its own is right anyhow.
+fn is_taken() -> bool {
+    let own = Procfs::open().unwrap().read(Whose::Pid(std::process::id()), "comm").unwrap();
+    assert_eq!(own, Procfs::open().unwrap().read(Whose::Process, "comm").unwrap());
+    let taken = std::thread::scope(|scope| {
+        let opened = scope.spawn(|| {
+            needs::deny(&"fsopen,open_tree".parse().unwrap()).unwrap();
+            Procfs::open()
+        });
+        opened.join().unwrap()
+    });
+    assert!(taken.is_ok() || taken.as_ref().unwrap_err().errno() == Some(18), "{taken:?}");
+    taken.is_ok()
+}
+
+/// The half of the test below that runs in the new namespace.
+#[test]
+fn sample_in_another_pid_namespace() {
+    if std::env::var_os("SKEP_SAMPLE").is_some() {
+        assert_ne!(fs::read_link("/proc/self").unwrap(), Path::new(&std::process::id().to_string()));
+        assert!(!is_taken());
+    }
+}
+
+/// In a new pid namespace where /proc is still the machine's: its numbers are those of other processes.
+#[test]
+fn a_proc_of_another_pid_namespace_is_refused() {
+    needs!(root, program("unshare"));
+    isolated(|| {
+        assert!(is_taken());
+        let mut inside = std::process::Command::new("unshare");
+        inside.args(["--pid", "--fork", "--"]).arg(std::env::current_exe().unwrap());
+        inside.args(["procfs::sample_in_another_pid_namespace", "--exact", "--nocapture"]).env("SKEP_SAMPLE", "1");
+        let output = inside.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     });
 }
