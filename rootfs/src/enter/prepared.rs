@@ -66,6 +66,10 @@ const STOP: usize = 8;
 const MAKE: u16 = u16::MAX;
 const MAP: u16 = u16::MAX - 1;
 
+/// What is said where the child may not open its own maps.
+const OTHER_USER: &str =
+    "a child that Command::uid or gid has made another user may not map ids: have the account start it";
+
 impl Prepared {
     pub(super) fn new(steps: &Steps, new: NewNamespaces) -> Result<Self, Error> {
         let way = match new {
@@ -83,7 +87,8 @@ impl Prepared {
     /// which runs in the child.
     ///
     /// `Command` does its own part first: what `uid` and `gid` have made of the child no longer has the rights to mount
-    /// (EPERM) unless it makes a user namespace, and the directory of `current_dir` is left for "/" where the root changes.
+    /// (`EPERM`), nor to map the ids of a user namespace that it makes (`EACCES`), for the kernel lets others look into it no
+    /// more: start such a program by the account itself, or with setpriv(1). The directory of `current_dir` is left for "/" where the root changes.
     /// The way of mounts to the outside is cut before anything is mounted: what is mounted outside later is still seen, where
     /// it is shared, and what is unmounted there goes here too.
     ///
@@ -151,7 +156,10 @@ impl Prepared {
         let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
         match stop.step {
             MAKE => not_made("new namespaces", stop.errno, !matches!(self.way, Way::User(_))),
-            MAP => Error::os("map", Object::Named("the ids of a new user namespace"), stop.errno),
+            MAP => {
+                let error = Error::os("map", Object::Named("the ids of a new user namespace"), stop.errno);
+                if stop.errno == i32::from(Errno::ACCES.0) { error.with_hint(OTHER_USER) } else { error }
+            }
             _ => self.trees.steps().error_with_log(stop, &line_in_words(line)),
         }
     }

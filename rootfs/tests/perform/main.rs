@@ -211,3 +211,18 @@ fn more_steps_than_can_be_told_apart_are_refused_before_there_is_a_child() {
         assert!(Steps::new(None, &masked(65_533), setting(true)).prepare(ROOT).is_ok());
     });
 }
+
+#[test]
+fn a_child_of_another_user_is_told_why_it_maps_no_ids() {
+    needs!(root, userns);
+    isolated(|| {
+        let prepared = Steps::new(None, &Mounts::new(), setting(true)).prepare(ROOT).unwrap();
+        let there = prepared.clone();
+        let mut command = Command::new("true");
+        // SAFETY: apply() makes system calls and nothing else: it allocates nothing and takes no lock.
+        unsafe { command.uid(65534).gid(65534).pre_exec(move || there.apply()) };
+        let error = prepared.explain(command.status().unwrap_err());
+        assert_eq!(error.errno(), Some(13), "{error:?}");
+        assert!(error.hint().unwrap().contains("Command::uid"), "{error:?}");
+    });
+}
