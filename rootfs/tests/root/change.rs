@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use needs::{Scratch, isolated, needs};
+use rustix::fs::{Gid, Uid};
 use skep_rootfs::Root;
 
 use crate::support::{both_ways, errno};
@@ -92,6 +93,27 @@ fn owners_are_set_on_what_is_in_the_root() {
         root.write("canary/file", "new").unwrap();
         let found = root.metadata("canary/file").unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (4711, 815, 0o4750));
+    });
+}
+
+#[test]
+fn what_is_written_by_somebody_else_does_not_run_as_them() {
+    needs!(root);
+    both_ways(|| {
+        let (dir, root) = scratch();
+        fs::set_permissions(dir.join("root/etc"), fs::Permissions::from_mode(0o777)).unwrap();
+        root.write("etc/tool", "old").unwrap();
+        root.set_mode("etc/tool", 0o6755).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (user, group) = (Uid::from_raw(65534), Gid::from_raw(65534));
+                rustix::thread::set_thread_gid(group).unwrap();
+                rustix::thread::set_thread_uid(user).unwrap();
+                root.write("etc/tool", "new").unwrap();
+            });
+        });
+        let found = root.metadata("etc/tool").unwrap();
+        assert_eq!((found.uid(), found.mode() & 0o7777), (65534, 0o755));
     });
 }
 

@@ -135,6 +135,31 @@ fn an_ordinary_user_has_the_one_that_is_mounted() {
     });
 }
 
+/// What lies at /proc is of the kernel's proc, and another directory of it.
+#[test]
+fn a_part_of_a_proc_at_proc_is_no_proc() {
+    needs!(root);
+    both_ways(|| {
+        own_mounts();
+        let dir = needs::Scratch::new();
+        fs::write(dir.join("file"), "true").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        for part in ["/proc/sys", "/proc/self"] {
+            mount_bind(fs::canonicalize(part).unwrap(), "/proc").unwrap();
+            let refused = std::thread::scope(|scope| {
+                let refused = scope.spawn(|| {
+                    needs::deny(&"fsopen,open_tree".parse().unwrap()).unwrap();
+                    (Procfs::open().map(drop), root.read("file"))
+                });
+                refused.join().unwrap()
+            });
+            unmount("/proc", UnmountFlags::empty()).unwrap();
+            let errnos = (refused.0.unwrap_err().errno(), refused.1.unwrap_err().errno());
+            assert_eq!(errnos, (Some(18), Some(18)), "{part}");
+        }
+    });
+}
+
 /// Whether the proc at /proc is taken for this process's own, and that of its own is right anyhow.
 fn is_taken() -> bool {
     let own = Procfs::open().unwrap().read(Whose::Pid(std::process::id()), "comm").unwrap();
