@@ -7,7 +7,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, major, minor, openat};
+use rustix::fs::{Mode, OFlags, fstatfs, openat};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
@@ -117,13 +117,11 @@ impl Pty {
     }
 }
 
-/// Whether it is the device that makes terminals, on the mount of `devpts` itself.
+/// Whether it is on the mount of `devpts` itself: of that name there is the device that makes terminals, and no other.
 fn is_ptmx(found: BorrowedFd<'_>, devpts: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let is = fstat(found)?;
-    let is_device = FileType::from_raw_mode(is.st_mode) == FileType::CharacterDevice;
     let mount =
         |fd: BorrowedFd<'_>| sys::mount_id(fd.as_raw_fd()).map_err(|errno| Errno::from_raw_os_error(errno.0.into()));
-    Ok(is_device && (major(is.st_rdev), minor(is.st_rdev)) == (5, 2) && mount(found)? == mount(devpts)?)
+    Ok(mount(found)? == mount(devpts)?)
 }
 
 fn failed(op: &'static str, fd: BorrowedFd<'_>, errno: Errno) -> Error {
