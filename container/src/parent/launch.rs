@@ -215,11 +215,11 @@ impl Launch {
     }
 }
 
+/// Steps, and descriptors with the numbers that they have in these.
+type Numbered = (Steps, Vec<(i32, OwnedFd)>);
+
 /// The mounts that the parent has made, each under a number that is free in the launcher, and the steps that have these.
-fn numbered(
-    trees: Option<&Trees>,
-    free: &mut impl Iterator<Item = i32>,
-) -> Result<Option<(Steps, Vec<(i32, OwnedFd)>)>, Error> {
+fn numbered(trees: Option<&Trees>, free: &mut impl Iterator<Item = i32>) -> Result<Option<Numbered>, Error> {
     let Some(trees) = trees else { return Ok(None) };
     let failed = |error| Error::io("start", Object::Named("the launcher"), &error).with_hint_of_limits();
     let fds = free.zip(trees.fds()).map(|(number, fd)| Ok((number, fd.try_clone_to_owned().map_err(failed)?)));
