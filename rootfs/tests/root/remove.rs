@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Trees that are removed: deep, wide, hostile, closed, and mounted over.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Mutex;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use needs::{Scratch, isolated, isolated_for, needs};
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, mkdirat, openat, renameat_with};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, mkdirat, openat, renameat_with, unlinkat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use skep_rootfs::Root;
@@ -28,7 +29,7 @@ fn scratch() -> (Scratch, Root) {
     (dir, root)
 }
 
-fn directory(at: impl std::os::fd::AsFd, name: &str) -> OwnedFd {
+fn directory(at: impl AsFd, name: &str) -> OwnedFd {
     openat(at, name, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }
 
@@ -199,11 +200,47 @@ fn nothing_outside_is_removed_while_names_are_exchanged() {
     });
 }
 
+/// The textbook's: down by descriptors, and up by "..", whatever that is by then. `moved` is called three levels down.
+fn naive_climb(top: &Path, moved: &dyn Fn()) {
+    let open = |at: BorrowedFd<'_>, name: &OsStr| {
+        openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    };
+    let mut here = open(CWD, top.as_os_str()).unwrap();
+    let mut names: Vec<OsString> = Vec::new();
+    loop {
+        let entries = Dir::read_from(&here).unwrap().map(|entry| entry.unwrap().file_name().to_owned());
+        let first = entries.into_iter().find(|name| !matches!(name.to_bytes(), b"." | b".."));
+        if let Some(name) = first {
+            if unlinkat(&here, &name, AtFlags::empty()).is_err() {
+                let name = OsString::from_vec(name.into_bytes());
+                here = open(here.as_fd(), &name).unwrap();
+                names.push(name);
+                if names.len() == 3 {
+                    moved();
+                }
+            }
+        } else {
+            let Some(name) = names.pop() else { return };
+            here = open(here.as_fd(), OsStr::new("..")).unwrap();
+            let _full = unlinkat(&here, name, AtFlags::REMOVEDIR);
+        }
+    }
+}
+
 /// ".." of a directory that is moved away leads to where it comes to lie.
 #[test]
 fn a_directory_that_is_moved_out_takes_nothing_along() {
     needs!(syscall("statx"));
     isolated_for(std::time::Duration::from_secs(300), || {
+        {
+            let (dir, _root) = scratch();
+            fs::create_dir_all(dir.join("root/tree/inner/a/b")).unwrap();
+            fs::remove_file(dir.join("root/tree/inner/file")).unwrap();
+            naive_climb(&dir.join("root/tree"), &|| {
+                fs::rename(dir.join("root/tree/inner"), dir.join("canary/moved")).unwrap_or_default();
+            });
+            assert!(!dir.join("canary/inner/file").exists(), "the naive way is not led out");
+        }
         let (dir, root) = scratch();
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
