@@ -7,8 +7,10 @@ use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::PathBuf;
+
+use rustix::fs::OFlags;
 
 use super::ids::errno_of;
 use super::sys::{LoopSetup, configure_loop, free_loop};
@@ -27,7 +29,10 @@ pub(crate) fn disk(disk: &Disk) -> Result<OwnedFd, Error> {
     let path = &disk.file;
     let read_only = disk.attributes.contains(Attributes::READ_ONLY);
     let failed = |errno, why: String| failed("mount", path, errno, why);
-    let file = OpenOptions::new().read(true).write(!read_only).open(path);
+    // What is there may be a pipe, and to open that would wait for who writes.
+    let mut options = OpenOptions::new();
+    options.read(true).write(!read_only).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path);
     let file = file.map_err(|error| match errno_of(&error) {
         errno @ (Errno::ACCES | Errno(30)) if !read_only => {
             failed(errno, "opening it, to be written".to_owned()).with_hint("if it need not be written: read_only()")

@@ -38,8 +38,16 @@ pub(crate) fn mapped(bind: &Bind) -> Result<Option<OwnedFd>, Error> {
         errno => failed("bind", source, errno, "cutting its way to the outside".to_owned()),
     })?;
     let (attributes, below) = bind.changes();
-    let attributes_set = set(&tree, below, true).and_then(|_| set(&tree, attributes, false));
-    attributes_set.map_err(|failure| failed("bind", source, failure.errno, "its attributes".to_owned()))?;
+    let attributes_set = set(&tree, below, true).and_then(|all| Ok(all && set(&tree, attributes, false)?));
+    let refused = match attributes_set {
+        Ok(true) => None,
+        // One of them is newer than the call: none of its word was set.
+        Ok(false) => Some(Errno::NOSYS),
+        Err(failure) => Some(failure.errno),
+    };
+    if let Some(errno) = refused {
+        return Err(failed("bind", source, errno, "its attributes".to_owned()));
+    }
     let tree = owned(tree);
     // Before it is attached anywhere: the namespace that it comes to cuts its own mounts off, not this one.
     receive_only(tree.as_fd(), bind.recursive)

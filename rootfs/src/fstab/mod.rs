@@ -21,8 +21,9 @@ impl Mount {
     /// Of a bind ("bind" or "rbind") "ro" and the like hold for its own mount, "rro" and the like for all that comes along;
     /// "rw", "suid", "dev", "exec" take away what the source has. "private", "rslave" and so on are its propagation,
     /// "create=dir", "create=file", "optional" and "relative" LXC's words, "idmap=" and "ridmap=" an
-    /// [`Idmap`](crate::Idmap), "loop" with "offset=" and "sizelimit=" a [`Disk`](crate::Disk). What begins with "x-", and
-    /// "defaults", say nothing. What else there is is the file system's own.
+    /// [`Idmap`](crate::Idmap), "loop" with "offset=" and "sizelimit=" a [`Disk`](crate::Disk). "X-mount.mkdir" is "create"
+    /// (modes of it are not kept), other "X-mount." words are refused. What begins with "x-", and "defaults", say nothing.
+    /// What else there is is the file system's own.
     ///
     /// ```
     /// use skep_rootfs::{Attributes, Mount};

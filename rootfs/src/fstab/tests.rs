@@ -168,3 +168,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn words_that_mount_8_would_act_on_are_not_passed_over() {
+    let of = |word: &str| Mount::from_words("tmpfs", "tmpfs", "/data", [word]);
+    let Ok(Mount::Tmpfs(tmpfs)) = of("X-mount.mkdir=0755") else { panic!() };
+    assert!(tmpfs.create, "{tmpfs:?}");
+    assert_eq!(of("x-systemd.automount").unwrap(), of("rw").unwrap());
+    let error = of("X-mount.subdir=x").unwrap_err();
+    assert_eq!(error.problems(), ["\"X-mount.subdir=x\" cannot be done"]);
+}

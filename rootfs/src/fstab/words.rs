@@ -92,7 +92,7 @@ impl Said {
         match word.split_once('=').unwrap_or((word, "")) {
             ("bind", "") => self.bind = Some(false),
             ("rbind", "") => self.bind = Some(true),
-            ("create", "" | "dir" | "file") => self.create = true,
+            ("create", "" | "dir" | "file") | ("X-mount.mkdir", _) => self.create = true,
             ("optional" | "nofail", "") => self.optional = true,
             ("relative", "") => self.relative = true,
             ("loop", "") => self.on_loop = true,
@@ -103,6 +103,8 @@ impl Said {
             _ if CALLER_S.contains(&word) => {
                 self.problems.push(format!("{word:?} is for who calls mount(8)"));
             }
+            // mount(8) does something for these; others are notes of other programs.
+            (key, _) if key.starts_with("X-mount.") => self.problems.push(format!("{word:?} cannot be done")),
             (key, _) if key.starts_with("x-") || key.starts_with("X-") => {}
             _ => self.data.push(word.to_owned()),
         }
