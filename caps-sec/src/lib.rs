@@ -51,6 +51,7 @@ mod dumpable;
 mod error;
 #[doc(hidden)]
 pub mod floor;
+mod nearest;
 mod no_new_privs;
 mod oom_score_adj;
 mod privileges;
@@ -60,7 +61,7 @@ mod securebits;
 mod status;
 mod steps;
 
-pub use crate::caps::{Cap, CapSet, CapSetIter, Capabilities};
+pub use crate::caps::{Cap, CapSet, CapSetIter, CapText, Capabilities, FileCaps};
 pub use dumpable::{dumpable, enter_undumpable};
 pub use error::{Error, ErrorKind, Object};
 pub use no_new_privs::{enter_no_new_privs, no_new_privs, no_new_privs_of};

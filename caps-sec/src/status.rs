@@ -22,6 +22,13 @@ impl Status {
         Ok(Self { path, text })
     }
 
+    /// Reads that of thread `tid` of it.
+    pub(crate) fn of_thread(op: &'static str, pid: u32, tid: u32) -> Result<Self, Error> {
+        let path = PathBuf::from(format!("/proc/{pid}/task/{tid}/status"));
+        let text = fs::read_to_string(&path).map_err(|error| Error::io(op, Object::Pid(tid), &error))?;
+        Ok(Self { path, text })
+    }
+
     /// The value of a line.
     pub(crate) fn line(&self, key: &str) -> Option<&str> {
         self.text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim)

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Object};
+use crate::nearest::did_you_mean;
 
 /// A capability: one right out of those that root has.
 ///
@@ -149,10 +150,15 @@ impl FromStr for Cap {
     /// `Invalid` for anything else.
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::parse(text).ok_or_else(|| {
-            let problem = format!(
-                "{text:?} is no capability: they are named as in capabilities(7), such as net_admin or CAP_NET_ADMIN, \
-                 or numbered from 0 to 63"
-            );
+            let near = Self::near(text);
+            let problem = if near.is_empty() {
+                format!(
+                    "{text:?} is no capability: they are named as in capabilities(7), such as net_admin or CAP_NET_ADMIN, \
+                     or numbered from 0 to 63"
+                )
+            } else {
+                format!("{text:?} is no capability{near}")
+            };
             Error::invalid("parse", Object::Named("capability"), vec![problem])
         })
     }
@@ -167,6 +173,13 @@ impl Cap {
         let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
         let known: caps::Capability = format!("CAP_{bare}").parse().ok()?;
         Self::new(known.index())
+    }
+
+    /// What a word may have been meant for: the tail of a sentence, or nothing.
+    pub(super) fn near(text: &str) -> String {
+        let lower = text.to_ascii_lowercase();
+        let bare = lower.strip_prefix("cap_").unwrap_or(&lower);
+        did_you_mean(bare, NAMES.iter().map(|(word, _)| *word))
     }
 }
 

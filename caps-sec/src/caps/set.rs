@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The set: any of 64 capabilities, in the kernel's bits.
 //!
-//! A [`CapSet`] is a number with the algebra of sets: `|` is union, `&` intersection, `-` difference.
+//! A [`CapSet`] is a number with the algebra of sets: `|` is union, `&` intersection, `-` difference, `^` what is in one alone.
 //!
 //! Man: capabilities(7).
 
 use std::fmt;
-use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Sub, SubAssign};
+use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, Sub, SubAssign};
 use std::str::FromStr;
 
 use super::Cap;
@@ -14,8 +14,9 @@ use crate::error::{Error, Object};
 
 /// A set of capabilities.
 ///
-/// Displays as a list of names, or "none", or "all"; parses from that, with commas, spaces or both between. With the
-/// feature `serde` it is a list of names.
+/// Displays as a list of names, or "none", or "all"; parses from that, with commas, spaces or both between, and from ranges
+/// of numbers ("41-63"): those that have no name yet can be given no other way. With the feature `serde` it is a list of
+/// names.
 ///
 /// ```
 /// use skep_caps_sec::{Cap, CapSet};
@@ -228,6 +229,15 @@ impl Sub for CapSet {
     }
 }
 
+/// What is in one of them alone.
+impl BitXor for CapSet {
+    type Output = Self;
+
+    fn bitxor(self, other: Self) -> Self {
+        Self(self.0 ^ other.0)
+    }
+}
+
 impl BitOrAssign for CapSet {
     fn bitor_assign(&mut self, other: Self) {
         *self = *self | other;
@@ -243,6 +253,16 @@ impl BitAndAssign for CapSet {
 impl SubAssign for CapSet {
     fn sub_assign(&mut self, other: Self) {
         *self = *self - other;
+    }
+}
+
+impl CapSet {
+    /// "41-63": numbers alone, the lower one first.
+    fn range(text: &str) -> Option<Self> {
+        let (first, last) = text.split_once('-')?;
+        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
+        let (first, last) = (Cap::new(number(first)?)?, Cap::new(number(last)?)?);
+        (first <= last).then(|| Self(Self::up_to(last).0 & u64::MAX << first.number()))
     }
 }
 
@@ -271,7 +291,7 @@ impl fmt::Debug for CapSet {
 impl FromStr for CapSet {
     type Err = Error;
 
-    /// Reads names or numbers with commas or white space between, or "none", or "all".
+    /// Reads names, numbers or ranges of numbers with commas or white space between, or "none", or "all".
     ///
     /// # Errors
     /// `Invalid`, naming every word that is no capability.
@@ -284,9 +304,9 @@ impl FromStr for CapSet {
         let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
         let (mut set, mut problems) = (Self::empty(), Vec::new());
         for word in words {
-            match Cap::parse(word) {
-                Some(cap) => set |= cap.into(),
-                None => problems.push(format!("{word:?} is no capability")),
+            match Cap::parse(word).map(Self::from).or_else(|| Self::range(word)) {
+                Some(caps) => set |= caps,
+                None => problems.push(format!("{word:?} is no capability{}", Cap::near(word))),
             }
         }
         if problems.is_empty() {

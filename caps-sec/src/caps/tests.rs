@@ -51,16 +51,28 @@ fn every_spelling_of_every_capability_is_understood() {
 #[test]
 fn a_word_that_is_no_capability_is_answered_with_what_is() {
     let error = "net-admin".parse::<Cap>().unwrap_err();
+    assert_eq!(error.problems(), ["\"net-admin\" is no capability, did you mean net_admin?"]);
+    let error = "CAP_SYSADMIN".parse::<Cap>().unwrap_err();
+    assert_eq!(error.problems(), ["\"CAP_SYSADMIN\" is no capability, did you mean sys_admin?"]);
+    let error = "flying".parse::<Cap>().unwrap_err();
     assert_eq!(error.to_string(), "cannot parse capability");
     assert_eq!(
         error.problems(),
-        [
-            "\"net-admin\" is no capability: they are named as in capabilities(7), such as net_admin or CAP_NET_ADMIN, or \
-          numbered from 0 to 63"
-        ]
+        ["\"flying\" is no capability: they are named as in capabilities(7), such as net_admin or CAP_NET_ADMIN, or \
+          numbered from 0 to 63"]
     );
     let error = "kill, foo; CHOWN bar".parse::<CapSet>().unwrap_err();
     assert_eq!(error.problems(), ["\"foo;\" is no capability", "\"bar\" is no capability"]);
+}
+
+#[test]
+fn capabilities_without_a_name_are_given_by_ranges_of_numbers() {
+    assert_eq!(set("41-63").bits(), u64::MAX << 41);
+    assert_eq!(set("0-63").bits(), u64::MAX);
+    assert_eq!(set("kill 5-5, 62-63") - set("62-63"), Cap::KILL.into());
+    for text in ["5-4", "0-64", "-5", "5-", "kill-41", "1-2-3", "+1-2"] {
+        assert!(text.parse::<CapSet>().is_err(), "{text:?}");
+    }
 }
 
 #[test]
@@ -110,6 +122,7 @@ proptest! {
         let cap = Cap::new(number).unwrap();
         prop_assert_eq!(one.with(cap), one | cap.into());
         prop_assert_eq!(one.without(cap), one - cap.into());
+        prop_assert_eq!(model(one ^ other), &a ^ &b);
         let mut grown = one;
         grown.extend(other);
         prop_assert_eq!(grown, one | other);

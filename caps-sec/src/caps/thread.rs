@@ -75,6 +75,19 @@ impl Capabilities {
         })
     }
 
+    /// The sets of one thread of a process, by its number (`tid`), from /proc/PID/task/TID/status: credentials are a
+    /// thread's, and those of a process whose threads differ are those of its first.
+    ///
+    /// # Errors
+    /// As [`of_process`](Self::of_process).
+    pub fn of_thread(pid: u32, tid: u32) -> Result<Self, Error> {
+        let status = Status::of_thread("read the capabilities of", pid, tid)?;
+        Self::from_status(&status).ok_or_else(|| {
+            let why = format!("{} has not the lines of five sets", status.path.display());
+            Error::because("read the capabilities of", Object::Pid(tid), ErrorKind::Unsupported, why)
+        })
+    }
+
     pub(super) fn from_status(status: &Status) -> Option<Self> {
         let set = |key| u64::from_str_radix(status.line(key)?, 16).ok().map(CapSet::from_bits);
         Some(Self {

@@ -11,6 +11,8 @@
 )]
 
 mod doors;
+mod files;
+mod libcap;
 mod limits;
 mod reading;
 mod seccomp;
