@@ -46,31 +46,57 @@
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-caps-sec is for Linux on x86_64 and aarch64: its system calls are written in assembly for each");
 
+mod affinity;
 mod caps;
+mod core_scheduling;
 mod dumpable;
 mod error;
 #[doc(hidden)]
 pub mod floor;
+mod io_priority;
+mod keyring;
+mod lsm;
+mod memory_policy;
 mod nearest;
 mod no_new_privs;
+mod number_set;
 mod oom_score_adj;
+mod parent_death_signal;
+mod personality;
 mod privileges;
 mod rlimit;
+mod scheduler;
 mod seccomp;
 mod securebits;
 mod status;
 mod steps;
+mod words;
+mod write_execute;
 
 pub use crate::caps::{Cap, CapSet, CapSetIter, CapText, Capabilities, FileCaps};
+pub use affinity::{apply_cpu_affinity_to, cpu_affinity_of};
+pub use core_scheduling::{CoreCookie, CoreScope};
 pub use dumpable::{dumpable, enter_undumpable};
 pub use error::{Error, ErrorKind, Object};
+pub use io_priority::{IoClass, IoPriority};
+pub use keyring::{enter_session_keyring, session_keyring};
+pub use lsm::{
+    AppArmorProfile, CompiledProfile, Confinement, FileRights, Label, LabelOf, Landlock, LandlockRights, LandlockRule,
+    NetRights, Scopes, SecurityModule, SelinuxContext, SelinuxMode,
+};
+pub use memory_policy::{MemoryFlags, MemoryMode, MemoryPolicy};
 pub use no_new_privs::{enter_no_new_privs, no_new_privs, no_new_privs_of};
+pub use number_set::NumberSet;
 pub use oom_score_adj::OomScoreAdj;
+pub use parent_death_signal::ParentDeathSignal;
+pub use personality::Personality;
 pub use privileges::Privileges;
 pub use rlimit::{Limit, Resource, Rlimit};
+pub use scheduler::{Scheduler, SchedulerFlags, SchedulerPolicy};
 pub use seccomp::{
     Arch, Arg, Call, Compare, Condition, Errno, Filter, Policy, Rule, SeccompMode, Verdict, arg, enter_seccomp,
     seccomp_mode_of,
 };
 pub use securebits::Securebits;
 pub use steps::Steps;
+pub use write_execute::DenyWriteExecute;

@@ -6,12 +6,21 @@
 //!
 //! Man: capabilities(7), prctl(2), prlimit(2).
 
+use crate::affinity;
 use crate::caps::{CapSet, Capabilities};
 use crate::error::{Error, Object};
+use crate::io_priority::IoPriority;
+use crate::lsm::{Label, Landlock};
+use crate::memory_policy::MemoryPolicy;
+use crate::number_set::NumberSet;
 use crate::oom_score_adj::OomScoreAdj;
+use crate::parent_death_signal::ParentDeathSignal;
+use crate::personality::Personality;
 use crate::rlimit::Rlimit;
+use crate::scheduler::Scheduler;
 use crate::seccomp::Policy;
 use crate::securebits::Securebits;
+use crate::write_execute::DenyWriteExecute;
 
 /// What a process may do. What is not said stays as its parent has it.
 ///
@@ -47,6 +56,28 @@ pub struct Privileges {
     pub session_keyring: bool,
     /// Which system calls it may make.
     pub seccomp: Option<Policy>,
+    /// The processors that it runs on.
+    pub cpu_affinity: Option<NumberSet>,
+    /// The nodes that its memory comes from.
+    pub memory_policy: Option<MemoryPolicy>,
+    /// By which rule it gets processor time.
+    pub scheduler: Option<Scheduler>,
+    /// Whose requests a disk sees first.
+    pub io_priority: Option<IoPriority>,
+    /// Whether nobody else may run on the sibling of its processor.
+    pub core_scheduling: bool,
+    /// What the machine is said to be.
+    pub personality: Option<Personality>,
+    /// The signal that it gets when the thread that starts it ends.
+    pub parent_death_signal: Option<ParentDeathSignal>,
+    /// Whether it is denied memory that is written and executed.
+    pub deny_write_execute: Option<DenyWriteExecute>,
+    /// What a security module knows its program by.
+    pub label: Option<Label>,
+    /// What SELinux knows its session keyring by.
+    pub keyring_label: Option<Label>,
+    /// What it denies itself.
+    pub landlock: Option<Landlock>,
 }
 
 impl Privileges {
@@ -119,6 +150,93 @@ impl Privileges {
         self
     }
 
+    /// It runs on these processors alone.
+    #[must_use]
+    #[doc(alias = "sched_setaffinity")]
+    pub fn cpu_affinity(mut self, processors: impl Into<NumberSet>) -> Self {
+        self.cpu_affinity = Some(processors.into());
+        self
+    }
+
+    /// Its memory comes from these nodes.
+    #[must_use]
+    #[doc(alias = "set_mempolicy")]
+    pub fn memory_policy(mut self, policy: MemoryPolicy) -> Self {
+        self.memory_policy = Some(policy);
+        self
+    }
+
+    /// It gets processor time by this rule.
+    #[must_use]
+    #[doc(alias = "sched_setattr")]
+    pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
+        self.scheduler = Some(scheduler);
+        self
+    }
+
+    /// A disk sees its requests with this priority.
+    #[must_use]
+    #[doc(alias = "ioprio_set")]
+    pub fn io_priority(mut self, priority: IoPriority) -> Self {
+        self.io_priority = Some(priority);
+        self
+    }
+
+    /// Nobody else runs on the sibling of its processor, and what it starts shares with it.
+    #[must_use]
+    #[doc(alias = "PR_SCHED_CORE")]
+    pub fn core_scheduling(mut self) -> Self {
+        self.core_scheduling = true;
+        self
+    }
+
+    /// The machine is said to be this.
+    #[must_use]
+    pub fn personality(mut self, personality: Personality) -> Self {
+        self.personality = Some(personality);
+        self
+    }
+
+    /// It gets this signal when the *thread* that starts it ends. See [`ParentDeathSignal`] for what undoes it.
+    #[must_use]
+    #[doc(alias = "PR_SET_PDEATHSIG")]
+    pub fn parent_death_signal(mut self, signal: ParentDeathSignal) -> Self {
+        self.parent_death_signal = Some(signal);
+        self
+    }
+
+    /// It has no memory that is written and executed.
+    #[must_use]
+    #[doc(alias = "PR_SET_MDWE")]
+    pub fn deny_write_execute(mut self, how: DenyWriteExecute) -> Self {
+        self.deny_write_execute = Some(how);
+        self
+    }
+
+    /// A security module knows its program by this label.
+    #[must_use]
+    #[doc(alias = "apparmor")]
+    #[doc(alias = "selinux")]
+    pub fn label(mut self, label: Label) -> Self {
+        self.label = Some(label);
+        self
+    }
+
+    /// SELinux knows its [session keyring](Self::session_keyring) by this label.
+    #[must_use]
+    pub fn keyring_label(mut self, label: Label) -> Self {
+        self.keyring_label = Some(label);
+        self
+    }
+
+    /// It denies itself this, in the root directory that it then has. Without [`no_new_privs`](Self::no_new_privs) it takes
+    /// `CAP_SYS_ADMIN`.
+    #[must_use]
+    pub fn landlock(mut self, landlock: Landlock) -> Self {
+        self.landlock = Some(landlock);
+        self
+    }
+
     /// Everything wrong with the description, a sentence each, which begins with the place.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -140,7 +258,28 @@ impl Privileges {
         if let Some(Err(error)) = self.seccomp.as_ref().map(Policy::compile) {
             problems.extend(error.problems().iter().map(|problem| format!("seccomp.{problem}")));
         }
+        problems.extend(self.cpu_affinity.iter().flat_map(affinity::problems));
+        problems.extend(self.memory_policy.iter().flat_map(MemoryPolicy::problems));
+        problems.extend(self.scheduler.iter().flat_map(Scheduler::problems));
+        problems.extend(self.io_priority.into_iter().flat_map(IoPriority::problems));
+        problems.extend(self.parent_death_signal.into_iter().flat_map(ParentDeathSignal::problems));
+        problems.extend(self.label.iter().flat_map(Label::problems));
+        problems.extend(self.problems_of_keyring());
+        problems.extend(self.landlock.iter().flat_map(Landlock::problems));
         problems
+    }
+
+    fn problems_of_keyring(&self) -> Vec<String> {
+        match &self.keyring_label {
+            None => Vec::new(),
+            Some(label) if label.module() != "selinux" => {
+                vec![format!("keyring_label: {label} is none: keys have labels of SELinux alone")]
+            }
+            Some(_) if !self.session_keyring => {
+                vec!["keyring_label: no session keyring is asked for that it could be given to".to_owned()]
+            }
+            Some(label) => label.problems().into_iter().map(|problem| format!("keyring_{problem}")).collect(),
+        }
     }
 
     /// The switches that stand in the way of the sets: they are thrown while there still is the right to.

@@ -3,13 +3,11 @@
 //!
 //! Man: prlimit(2), proc_pid_oom_score_adj(5).
 
+use super::procfs;
 use super::step::Failure;
 use super::sys::{self, Errno, Limits};
 
-/// What the `part` of a [`Failure`] says of [`oom_score_adj`]: the file could not be opened.
-pub const OPENING: u16 = 0;
-/// The same: it could not be written.
-pub const WRITING: u16 = 1;
+pub use super::procfs::{FOREIGN, OPENING, WRITING};
 
 /// Sets a resource limit; `u64::MAX` is none.
 ///
@@ -23,12 +21,11 @@ pub fn rlimit(resource: u32, soft: u64, hard: u64) -> Result<(), Failure> {
 /// Sets how much more, or less, likely the kernel is to kill this process when memory runs out.
 ///
 /// # Errors
-/// `ENOENT` without a /proc; `EACCES` for less than before without `CAP_SYS_RESOURCE`; `EINVAL` beyond 1000.
+/// `ENOENT` without a /proc, `EXDEV` where that is not the kernel's; `EACCES` for less than before without `CAP_SYS_RESOURCE`; `EINVAL` beyond 1000.
 pub fn oom_score_adj(value: i32) -> Result<(), Failure> {
     let mut digits = [0; MOST_DIGITS];
     let text = decimal(value, &mut digits).ok_or(Failure { errno: Errno::INVAL, part: WRITING })?;
-    sys::write_file(c"/proc/self/oom_score_adj", text)
-        .map_err(|(writing, errno)| Failure { errno, part: if writing { WRITING } else { OPENING } })
+    procfs::write(c"self/oom_score_adj", text)
 }
 
 /// "-2147483648"

@@ -15,7 +15,10 @@
     reason = "public to the launcher, which is another program; the std half of this crate uses a part of it"
 )]
 
+pub mod label;
+pub mod landlock;
 pub mod limits;
+pub mod procfs;
 pub mod step;
 pub mod sys;
 pub mod thread;

@@ -3,8 +3,8 @@
 //!
 //! Man: capabilities(7).
 
-use super::sys::Errno;
-use super::{limits, thread};
+use super::sys::{Errno, sched};
+use super::{label, landlock, limits, thread};
 
 /// Words of a step: its kind and six operands, numbers or where bytes are.
 pub const WORDS: usize = 7;
@@ -63,6 +63,60 @@ pub enum Step<'a> {
         /// `struct sock_filter`, 8 bytes each.
         program: &'a [u8],
     },
+    /// Get a signal when the thread that started this one ends.
+    ParentDeathSignal {
+        /// Its number.
+        signal: u32,
+    },
+    /// Deny memory that is written and executed.
+    DenyWriteExecute {
+        /// `PR_MDWE_*`.
+        bits: u32,
+    },
+    /// Share processor cores with nobody else.
+    CoreScheduling {
+        /// Whose cookie is made: 0 this thread's, 1 its process's, 2 its process group's.
+        scope: u32,
+    },
+    /// Set the personality.
+    Personality {
+        /// All of it.
+        bits: u32,
+    },
+    /// Set how this thread is scheduled.
+    Scheduler {
+        /// `struct sched_attr`.
+        attributes: &'a [u8],
+    },
+    /// Set the priority of input and output.
+    IoPriority {
+        /// Its class in bits 13 to 15.
+        value: u32,
+    },
+    /// Set where memory comes from.
+    MemoryPolicy {
+        /// `MPOL_*` and its flags.
+        mode: u32,
+        /// The nodes, a bit each, in whole words of 8 bytes.
+        nodes: &'a [u8],
+    },
+    /// Set the processors to run on.
+    Affinity {
+        /// A bit each.
+        processors: &'a [u8],
+    },
+    /// Set a label of a security module.
+    Label {
+        /// `LSM_ATTR_*`.
+        attribute: u32,
+        /// `struct lsm_ctx` with its text behind it.
+        context: &'a [u8],
+    },
+    /// Restrict the thread by a Landlock ruleset.
+    Landlock {
+        /// As [`landlock`] describes it.
+        ruleset: &'a [u8],
+    },
 }
 
 /// Why a step failed.
@@ -70,7 +124,8 @@ pub enum Step<'a> {
 pub struct Failure {
     /// The kernel's answer.
     pub errno: Errno,
-    /// Where within the step: a capability's number, [`thread::WHOLE`], [`limits::OPENING`] or [`limits::WRITING`].
+    /// Where within the step: a capability's number, a rule's; [`thread::WHOLE`]; what [`procfs`](super::procfs),
+    /// [`label`] and [`landlock`] say of themselves.
     pub part: u16,
 }
 
@@ -97,10 +152,17 @@ impl<'a> Step<'a> {
             Step::OomScoreAdj { value } => [8, value.cast_unsigned(), 0, 0, 0, 0, 0],
             Step::Undumpable => [9, 0, 0, 0, 0, 0, 0],
             Step::SessionKeyring => [10, 0, 0, 0, 0, 0, 0],
-            // Longer than a word can say is longer than any plan is: what decodes it finds no such bytes.
-            Step::Seccomp { program } => {
-                [11, keep(program), u32::try_from(program.len()).unwrap_or(u32::MAX), 0, 0, 0, 0]
-            }
+            Step::Seccomp { program } => [11, keep(program), length(program), 0, 0, 0, 0],
+            Step::ParentDeathSignal { signal } => [12, signal, 0, 0, 0, 0, 0],
+            Step::DenyWriteExecute { bits } => [13, bits, 0, 0, 0, 0, 0],
+            Step::CoreScheduling { scope } => [14, scope, 0, 0, 0, 0, 0],
+            Step::Personality { bits } => [15, bits, 0, 0, 0, 0, 0],
+            Step::Scheduler { attributes } => [16, keep(attributes), length(attributes), 0, 0, 0, 0],
+            Step::IoPriority { value } => [17, value, 0, 0, 0, 0, 0],
+            Step::MemoryPolicy { mode, nodes } => [18, keep(nodes), length(nodes), mode, 0, 0, 0],
+            Step::Affinity { processors } => [19, keep(processors), length(processors), 0, 0, 0, 0],
+            Step::Label { attribute, context } => [20, keep(context), length(context), attribute, 0, 0, 0],
+            Step::Landlock { ruleset } => [21, keep(ruleset), length(ruleset), 0, 0, 0, 0],
         }
     }
 
@@ -120,6 +182,16 @@ impl<'a> Step<'a> {
             9 => Step::Undumpable,
             10 => Step::SessionKeyring,
             11 => Step::Seccomp { program: bytes(a, b)? },
+            12 => Step::ParentDeathSignal { signal: a },
+            13 => Step::DenyWriteExecute { bits: a },
+            14 => Step::CoreScheduling { scope: a },
+            15 => Step::Personality { bits: a },
+            16 => Step::Scheduler { attributes: bytes(a, b)? },
+            17 => Step::IoPriority { value: a },
+            18 => Step::MemoryPolicy { mode: c, nodes: bytes(a, b)? },
+            19 => Step::Affinity { processors: bytes(a, b)? },
+            20 => Step::Label { attribute: c, context: bytes(a, b)? },
+            21 => Step::Landlock { ruleset: bytes(a, b)? },
             _ => return None,
         };
         // Operands that a kind does not have are 0: then a plan says nothing that is not performed.
@@ -143,8 +215,23 @@ impl<'a> Step<'a> {
             Step::Undumpable => thread::undumpable(),
             Step::SessionKeyring => thread::session_keyring(),
             Step::Seccomp { program } => thread::seccomp(program),
+            Step::ParentDeathSignal { signal } => thread::parent_death_signal(signal),
+            Step::DenyWriteExecute { bits } => thread::deny_write_execute(bits),
+            Step::CoreScheduling { scope } => sched::create_core_cookie(0, scope).map_err(Failure::whole),
+            Step::Personality { bits } => thread::personality(bits),
+            Step::Scheduler { attributes } => sched::set_scheduler(0, attributes).map_err(Failure::whole),
+            Step::IoPriority { value } => sched::set_io_priority(0, value).map_err(Failure::whole),
+            Step::MemoryPolicy { mode, nodes } => sched::set_memory_policy(mode, nodes).map_err(Failure::whole),
+            Step::Affinity { processors } => sched::set_affinity(0, processors).map_err(Failure::whole),
+            Step::Label { attribute, context } => label::set(attribute, context),
+            Step::Landlock { ruleset } => landlock::enter(ruleset),
         }
     }
+}
+
+/// Longer than a word can say is longer than any plan is: what decodes it finds no such bytes.
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
 const fn low(number: u64) -> u32 {

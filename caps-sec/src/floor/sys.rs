@@ -11,7 +11,11 @@
 )]
 
 use core::arch::asm;
-use core::ffi::CStr;
+
+pub mod files;
+pub mod landlock;
+pub mod lsm;
+pub mod sched;
 
 /// The kernel's error number, positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,12 @@ pub struct Errno(pub u16);
 impl Errno {
     /// Operation not permitted.
     pub const PERM: Self = Self(1);
+    /// No such file or directory.
+    pub const NOENT: Self = Self(2);
+    /// Argument list too long: a structure with more in it than this kernel knows.
+    pub const TOOBIG: Self = Self(7);
+    /// Cross-device link: what was met is another mount's.
+    pub const XDEV: Self = Self(18);
     /// Invalid argument.
     pub const INVAL: Self = Self(22);
     /// Function not implemented.
@@ -35,25 +45,61 @@ pub mod nr {
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
     pub const CAPSET: usize = 126;
+    pub const PERSONALITY: usize = 135;
+    pub const FSTATFS: usize = 138;
     pub const PRCTL: usize = 157;
+    pub const SCHED_SETAFFINITY: usize = 203;
+    pub const SCHED_GETAFFINITY: usize = 204;
+    pub const SET_MEMPOLICY: usize = 238;
+    pub const GET_MEMPOLICY: usize = 239;
     pub const KEYCTL: usize = 250;
+    pub const IOPRIO_SET: usize = 251;
+    pub const IOPRIO_GET: usize = 252;
     pub const OPENAT: usize = 257;
+    pub const READLINKAT: usize = 267;
     pub const PRLIMIT64: usize = 302;
+    pub const SCHED_SETATTR: usize = 314;
+    pub const SCHED_GETATTR: usize = 315;
     pub const SECCOMP: usize = 317;
+    pub const STATX: usize = 332;
+    pub const OPENAT2: usize = 437;
+    pub const LANDLOCK_CREATE_RULESET: usize = 444;
+    pub const LANDLOCK_ADD_RULE: usize = 445;
+    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
+    pub const LSM_SET_SELF_ATTR: usize = 460;
+    pub const LSM_LIST_MODULES: usize = 461;
 }
 
 /// System call numbers of aarch64, the kernel's generic table.
 #[cfg(target_arch = "aarch64")]
 pub mod nr {
     #![allow(missing_docs, reason = "the kernel's names")]
-    pub const WRITE: usize = 64;
+    pub const IOPRIO_SET: usize = 30;
+    pub const IOPRIO_GET: usize = 31;
+    pub const FSTATFS: usize = 44;
+    pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
+    pub const WRITE: usize = 64;
+    pub const READLINKAT: usize = 78;
     pub const CAPSET: usize = 91;
+    pub const PERSONALITY: usize = 92;
+    pub const SCHED_SETAFFINITY: usize = 122;
+    pub const SCHED_GETAFFINITY: usize = 123;
     pub const PRCTL: usize = 167;
     pub const KEYCTL: usize = 219;
-    pub const OPENAT: usize = 56;
+    pub const GET_MEMPOLICY: usize = 236;
+    pub const SET_MEMPOLICY: usize = 237;
     pub const PRLIMIT64: usize = 261;
+    pub const SCHED_SETATTR: usize = 274;
+    pub const SCHED_GETATTR: usize = 275;
     pub const SECCOMP: usize = 277;
+    pub const STATX: usize = 291;
+    pub const OPENAT2: usize = 437;
+    pub const LANDLOCK_CREATE_RULESET: usize = 444;
+    pub const LANDLOCK_ADD_RULE: usize = 445;
+    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
+    pub const LSM_SET_SELF_ATTR: usize = 460;
+    pub const LSM_LIST_MODULES: usize = 461;
 }
 
 /// An operation of prctl(2) that takes numbers alone, no pointers. Only this module makes them.
@@ -64,6 +110,7 @@ pub struct Operation(usize);
 pub mod pr {
     #![allow(missing_docs, reason = "the kernel's names")]
     use super::Operation;
+    pub const SET_PDEATHSIG: Operation = Operation(1);
     pub const SET_DUMPABLE: Operation = Operation(4);
     pub const SET_KEEPCAPS: Operation = Operation(8);
     pub const CAPBSET_READ: Operation = Operation(23);
@@ -71,6 +118,8 @@ pub mod pr {
     pub const SET_SECUREBITS: Operation = Operation(28);
     pub const SET_NO_NEW_PRIVS: Operation = Operation(38);
     pub const CAP_AMBIENT: Operation = Operation(47);
+    pub const SET_MDWE: Operation = Operation(65);
+    pub const GET_MDWE: Operation = Operation(66);
     /// The first argument of `CAP_AMBIENT`.
     pub const AMBIENT_RAISE: usize = 2;
     pub const AMBIENT_CLEAR_ALL: usize = 4;
@@ -82,11 +131,34 @@ pub fn prctl(operation: Operation, a: usize, b: usize) -> Result<usize, Errno> {
     unsafe { syscall(nr::PRCTL, [operation.0, a, b, 0, 0]) }
 }
 
+/// The signal that this thread gets when its parent ends (`PR_GET_PDEATHSIG`); 0 is none.
+pub fn parent_death_signal() -> Result<i32, Errno> {
+    const GET_PDEATHSIG: usize = 2;
+    let mut signal = 0_i32;
+    // SAFETY: the kernel writes an int at the address of a live one.
+    unsafe { syscall(nr::PRCTL, [GET_PDEATHSIG, (&raw mut signal).expose_provenance(), 0, 0, 0]) }?;
+    Ok(signal)
+}
+
+/// Sets or, by `0xffff_ffff`, only asks for the personality; answers that before.
+pub fn personality(bits: u32) -> Result<u32, Errno> {
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::PERSONALITY, [bits as usize, 0, 0, 0, 0]) }.map(|before| before as u32)
+}
+
 /// Joins this thread to a new session keyring without a name (`KEYCTL_JOIN_SESSION_KEYRING`).
 pub fn join_new_session_keyring() -> Result<(), Errno> {
     const JOIN_SESSION_KEYRING: usize = 1;
     // SAFETY: a null pointer stands for a keyring without a name.
     unsafe { syscall(nr::KEYCTL, [JOIN_SESSION_KEYRING, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// The number of this thread's session keyring.
+pub fn session_keyring() -> Result<i32, Errno> {
+    const GET_KEYRING_ID: usize = 0;
+    const SESSION: usize = -3_isize as usize;
+    // SAFETY: no pointer; the last argument that is used asks for none to be made.
+    unsafe { syscall(nr::KEYCTL, [GET_KEYRING_ID, SESSION, 0, 0, 0]) }.map(|serial| serial as i32)
 }
 
 /// `struct sock_fprog`, uapi/linux/filter.h.
@@ -175,27 +247,6 @@ pub fn prlimit(pid: u32, resource: u32, new: Option<&Limits>) -> Result<Limits, 
     Ok(old)
 }
 
-/// Writes `text` to the file at `path` in one write(2), as files of /proc want it.
-///
-/// On failure: whether it was the opening (`false`) or the writing (`true`), and why.
-pub fn write_file(path: &CStr, text: &[u8]) -> Result<(), (bool, Errno)> {
-    const AT_FDCWD: usize = -100_isize as usize;
-    const O_WRONLY_CLOEXEC: usize = 0o1 | 0o2_000_000;
-    let args = [AT_FDCWD, path.as_ptr().expose_provenance(), O_WRONLY_CLOEXEC, 0, 0];
-    // SAFETY: the kernel reads a live string that ends in NUL.
-    let fd = unsafe { syscall(nr::OPENAT, args) }.map_err(|errno| (false, errno))?;
-    let args = [fd, text.as_ptr().expose_provenance(), text.len(), 0, 0];
-    // SAFETY: the kernel reads text.len() bytes of a live slice.
-    let written = unsafe { syscall(nr::WRITE, args) };
-    // SAFETY: no pointer; the descriptor was opened above and is known to nobody else.
-    let _ = unsafe { syscall(nr::CLOSE, [fd, 0, 0, 0, 0]) };
-    match written {
-        Ok(count) if count == text.len() => Ok(()),
-        Ok(_) => Err((true, Errno::IO)),
-        Err(errno) => Err((true, errno)),
-    }
-}
-
 /// Makes system call `number` with five arguments.
 ///
 /// # Safety
@@ -236,12 +287,31 @@ mod tests {
             (nr::OPENAT, libc::SYS_openat),
             (nr::PRLIMIT64, libc::SYS_prlimit64),
             (nr::SECCOMP, libc::SYS_seccomp),
+            (nr::PERSONALITY, libc::SYS_personality),
+            (nr::FSTATFS, libc::SYS_fstatfs),
+            (nr::SCHED_SETAFFINITY, libc::SYS_sched_setaffinity),
+            (nr::SCHED_GETAFFINITY, libc::SYS_sched_getaffinity),
+            (nr::SET_MEMPOLICY, libc::SYS_set_mempolicy),
+            (nr::GET_MEMPOLICY, libc::SYS_get_mempolicy),
+            (nr::IOPRIO_SET, libc::SYS_ioprio_set),
+            (nr::IOPRIO_GET, libc::SYS_ioprio_get),
+            (nr::READLINKAT, libc::SYS_readlinkat),
+            (nr::SCHED_SETATTR, libc::SYS_sched_setattr),
+            (nr::SCHED_GETATTR, libc::SYS_sched_getattr),
+            (nr::STATX, libc::SYS_statx),
+            (nr::OPENAT2, libc::SYS_openat2),
+            (nr::LANDLOCK_CREATE_RULESET, libc::SYS_landlock_create_ruleset),
+            (nr::LANDLOCK_ADD_RULE, libc::SYS_landlock_add_rule),
+            (nr::LANDLOCK_RESTRICT_SELF, libc::SYS_landlock_restrict_self),
         ];
         for (number, theirs) in calls {
             assert_eq!(i64::try_from(number).unwrap(), theirs);
         }
         let operations = [
+            (pr::SET_PDEATHSIG, libc::PR_SET_PDEATHSIG),
             (pr::SET_DUMPABLE, libc::PR_SET_DUMPABLE),
+            (pr::SET_MDWE, libc::PR_SET_MDWE),
+            (pr::GET_MDWE, libc::PR_GET_MDWE),
             (pr::SET_KEEPCAPS, libc::PR_SET_KEEPCAPS),
             (pr::CAPBSET_READ, libc::PR_CAPBSET_READ),
             (pr::CAPBSET_DROP, libc::PR_CAPBSET_DROP),

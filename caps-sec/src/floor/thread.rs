@@ -99,6 +99,35 @@ pub fn undumpable() -> Result<(), Failure> {
     sys::prctl(pr::SET_DUMPABLE, 0, 0).map(drop).map_err(Failure::whole)
 }
 
+/// Has this thread get a signal when the thread that started it ends; 0 is none. A change of ids or capabilities, and the
+/// exec of a file that gives any, undoes it.
+///
+/// # Errors
+/// `EINVAL` for what is no signal.
+pub fn parent_death_signal(signal: u32) -> Result<(), Failure> {
+    sys::prctl(pr::SET_PDEATHSIG, signal as usize, 0).map(drop).map_err(Failure::whole)
+}
+
+/// Denies this process memory that is written and executed; for good.
+///
+/// # Errors
+/// `EINVAL` before Linux 6.3, and before 6.6 for what is not inherited; `EPERM` for less than there is.
+pub fn deny_write_execute(bits: u32) -> Result<(), Failure> {
+    sys::prctl(pr::SET_MDWE, bits as usize, 0).map(drop).map_err(Failure::whole)
+}
+
+/// Sets the personality, all of it.
+///
+/// # Errors
+/// None that the kernel documents.
+pub fn personality(bits: u32) -> Result<(), Failure> {
+    // This number is a question.
+    if bits == u32::MAX {
+        return Err(Failure::whole(Errno::INVAL));
+    }
+    sys::personality(bits).map(drop).map_err(Failure::whole)
+}
+
 /// Leaves the session keyring that came from whoever started us, with the keys in it, for a new one that is empty.
 ///
 /// # Errors

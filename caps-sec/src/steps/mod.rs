@@ -2,8 +2,9 @@
 //! Steps: what has to be done for a description to hold, in the one right order.
 //!
 //! The change of user stands in the middle. Before it there is the right to limit oneself; after it, what the change would
-//! take away is set. A filter of system calls comes last of all, since whatever comes after it must be allowed by it; but
-//! without `no_new_privs` it takes a right that the change of user takes away.
+//! take away is set. What the process denies itself, a Landlock ruleset and a filter of system calls, comes last of all,
+//! since whatever comes after it must be allowed by it; but without `no_new_privs` it takes a right that the change of user
+//! takes away.
 //!
 //! Man: capabilities(7), "Effect of user ID changes on capabilities"; seccomp(2).
 
@@ -12,10 +13,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{fmt, io};
 
 use crate::caps::Capabilities;
 use crate::floor::Step;
+use crate::lsm::{Label, LabelOf, Landlock};
 use crate::privileges::Privileges;
 use crate::seccomp::{Filter, Policy};
 use crate::securebits::Securebits;
@@ -43,11 +45,41 @@ use crate::securebits::Securebits;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Steps {
-    before: Vec<Step<'static>>,
-    after: Vec<Step<'static>>,
+    before: Vec<Held>,
+    after: Vec<Held>,
+    /// A Landlock ruleset.
+    ruleset: Option<Vec<u8>>,
     filter: Option<Filter>,
-    /// Whether the filter is loaded last, rather than before the change of user.
-    filter_last: bool,
+    /// Whether ruleset and filter come last, rather than before the change of user.
+    denied_last: bool,
+}
+
+/// A step with the bytes that it borrows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Held {
+    Plain(Step<'static>),
+    Affinity(Vec<u8>),
+    MemoryPolicy(u32, Vec<u8>),
+    Scheduler(Vec<u8>),
+    Label(LabelOf, Vec<u8>),
+}
+
+impl Held {
+    fn step(&self) -> Step<'_> {
+        match self {
+            Self::Plain(step) => *step,
+            Self::Affinity(processors) => Step::Affinity { processors },
+            Self::MemoryPolicy(mode, nodes) => Step::MemoryPolicy { mode: *mode, nodes },
+            Self::Scheduler(attributes) => Step::Scheduler { attributes },
+            Self::Label(of, context) => Label::step(*of, context),
+        }
+    }
+}
+
+impl From<Step<'static>> for Held {
+    fn from(step: Step<'static>) -> Self {
+        Self::Plain(step)
+    }
 }
 
 impl Privileges {
@@ -62,71 +94,113 @@ impl Privileges {
         Steps {
             before: self.before_identity(uid),
             after: self.after_identity(),
+            ruleset: self.landlock.as_ref().map(Landlock::to_bytes),
             filter: self.seccomp.as_ref().map(compiled),
-            // The promise lets everybody load a filter: then nothing that comes before has to be allowed by it. Else there
-            // must be CAP_SYS_ADMIN, which the change of user takes.
-            filter_last: self.no_new_privs,
+            // The promise lets everybody deny himself what he likes: then nothing that comes before has to be allowed by
+            // it. Else there must be CAP_SYS_ADMIN, which the change of user takes.
+            denied_last: self.no_new_privs,
         }
     }
 
-    fn before_identity(&self, uid: Option<u32>) -> Vec<Step<'static>> {
-        let mut steps = Vec::new();
+    fn before_identity(&self, uid: Option<u32>) -> Vec<Held> {
+        let mut steps: Vec<Held> = Vec::new();
         // First of all: it opens a file, which the limits may forbid; and the file becomes root's once ids have changed,
         // since the process is not dumpable then.
         if let Some(adjustment) = self.oom_score_adj {
-            steps.push(Step::OomScoreAdj { value: adjustment.value() });
+            steps.push(Step::OomScoreAdj { value: adjustment.value() }.into());
         }
+        self.place(&mut steps);
         // While there is CAP_SYS_RESOURCE, which it takes to raise them. That of processes is not judged by the change of
         // user, but by the exec after it.
-        steps.extend(self.rlimits.iter().map(|rlimit| Step::Rlimit {
-            resource: rlimit.resource.number(),
-            soft: rlimit.soft.to_kernel(),
-            hard: rlimit.hard.to_kernel(),
+        steps.extend(self.rlimits.iter().map(|rlimit| {
+            let (soft, hard) = (rlimit.soft.to_kernel(), rlimit.hard.to_kernel());
+            Held::Plain(Step::Rlimit { resource: rlimit.resource.number(), soft, hard })
         }));
         // While CAP_SETPCAP is in force: a change from root to another user takes it out, whatever is kept. Before
         // capset, which judges the inheritable set by it.
         if let Some(sets) = &self.capabilities {
-            steps.push(Step::DropBounding { keep: sets.bounding.bits() });
+            steps.push(Step::DropBounding { keep: sets.bounding.bits() }.into());
         }
         // Likewise. After the bounding set because a failure leaves the less behind: a bit may be locked for good.
         if let Some(bits) = self.securebits {
-            steps.push(Step::Securebits { bits: bits.bits() });
+            steps.push(Step::Securebits { bits: bits.bits() }.into());
         }
         // Last: it is a securebit itself, and lasts till the exec.
         if self.keeps_over_identity(uid) {
-            steps.push(Step::KeepCaps);
+            steps.push(Step::KeepCaps.into());
         }
         steps
     }
 
-    fn after_identity(&self) -> Vec<Step<'static>> {
-        let mut steps = Vec::new();
+    /// When and where it runs: while there is CAP_SYS_NICE, and before resource limits lower what is allowed without it.
+    fn place(&self, steps: &mut Vec<Held>) {
+        // Before the scheduler: a deadline is refused to who cannot run everywhere, and a thread with one cannot move.
+        if let Some(processors) = &self.cpu_affinity {
+            steps.push(Held::Affinity(processors.to_bytes()));
+        }
+        if let Some(policy) = &self.memory_policy {
+            steps.push(Held::MemoryPolicy(policy.mode_bits(), policy.nodes.to_bytes()));
+        }
+        if let Some(scheduler) = &self.scheduler {
+            steps.push(Held::Scheduler(scheduler.to_bytes()));
+        }
+        if let Some(priority) = self.io_priority {
+            steps.push(Step::IoPriority { value: priority.value() }.into());
+        }
+        // Of the whole process, which has one thread when it performs this; in a std Command, too.
+        if self.core_scheduling {
+            steps.push(Step::CoreScheduling { scope: 1 }.into());
+        }
+        if let Some(personality) = self.personality {
+            steps.push(Step::Personality { bits: personality.bits() }.into());
+        }
+    }
+
+    fn after_identity(&self) -> Vec<Held> {
+        let mut steps: Vec<Held> = Vec::new();
+        // Before the keyring that is to have it.
+        if let Some(label) = &self.keyring_label {
+            steps.push(Held::Label(LabelOf::Keys, label.context(LabelOf::Keys)));
+        }
         // As the user whose it is to be, and before anything may forbid the call.
         if self.session_keyring {
-            steps.push(Step::SessionKeyring);
+            steps.push(Step::SessionKeyring.into());
+        }
+        // It binds to the exec. Before capset, since a policy may ask for a capability; before the promise of no new
+        // privileges, under which a change of profile may be refused.
+        if let Some(label) = &self.label {
+            steps.push(Held::Label(LabelOf::Program, label.context(LabelOf::Program)));
         }
         if let Some(sets) = &self.capabilities {
             let Capabilities { permitted, effective, inheritable, ambient, .. } = *sets;
             // After the change of user, which takes SETUID and SETGID, and clears the effective set.
-            steps.push(Step::SetCaps {
+            let set_caps = Step::SetCaps {
                 effective: effective.bits(),
                 permitted: permitted.bits(),
                 inheritable: inheritable.bits(),
-            });
+            };
+            steps.push(set_caps.into());
             // After capset: only what is permitted and inheritable can be ambient. And where nothing is, the kernel has
             // cleared the ambient set by itself.
             if !(permitted & inheritable).is_empty() {
-                steps.push(Step::Ambient { set: ambient.bits() });
+                steps.push(Step::Ambient { set: ambient.bits() }.into());
             }
+        }
+        // After the changes of ids and capabilities, which undo it.
+        if let Some(signal) = self.parent_death_signal {
+            steps.push(Step::ParentDeathSignal { signal: signal.number() }.into());
         }
         // After the changes of ids and capabilities, of which some switch it by themselves.
         if self.undumpable {
-            steps.push(Step::Undumpable);
+            steps.push(Step::Undumpable.into());
         }
-        // Last: a change of the security label, which comes before, may be forbidden by it; a seccomp filter, which
-        // may be loaded without a right because of it, comes after.
+        if let Some(how) = self.deny_write_execute {
+            steps.push(Step::DenyWriteExecute { bits: how.bits() }.into());
+        }
+        // Last: a change of the security label, which comes before, may be forbidden by it; a ruleset and a filter, which
+        // may be entered without a right because of it, come after.
         if self.no_new_privs {
-            steps.push(Step::NoNewPrivs);
+            steps.push(Step::NoNewPrivs.into());
         }
         steps
     }
@@ -141,22 +215,41 @@ impl Privileges {
     }
 }
 
+/// A line a step, with a number, the change of user in its place, and the right that each takes.
+impl fmt::Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let before = self.before_identity().map(Some);
+        let after = self.after_identity().chain(self.last()).map(Some);
+        for (at, step) in (1..).zip(before.chain([None]).chain(after)) {
+            write!(f, "{at:2}. ")?;
+            match step {
+                None => writeln!(f, "become the user and groups")?,
+                Some(step) => match step.right() {
+                    Some(right) => writeln!(f, "{step} ({right})")?,
+                    None => writeln!(f, "{step}")?,
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Steps {
     /// What is done while the process still is who it was.
     pub fn before_identity(&self) -> impl Iterator<Item = Step<'_>> {
-        // The filter last: what is before it need not be allowed by it.
-        self.before.iter().copied().chain(self.filter_step().filter(|_| !self.filter_last))
+        // What denies last: what is before it need not be allowed by it.
+        self.before.iter().map(Held::step).chain(self.denying().filter(|_| !self.denied_last))
     }
 
     /// What is done once it has become its user and groups.
     pub fn after_identity(&self) -> impl Iterator<Item = Step<'_>> {
-        self.after.iter().copied()
+        self.after.iter().map(Held::step)
     }
 
-    /// What is done last of all, as shortly before the exec as can be: a filter of system calls that is loaded by the
-    /// promise of `no_new_privs`. What is done between it and the exec must be allowed by it.
+    /// What is done last of all, as shortly before the exec as can be: a Landlock ruleset, and a filter of system calls, that
+    /// are entered by the promise of `no_new_privs`. What is done between them and the exec must be allowed by them.
     pub fn last(&self) -> impl Iterator<Item = Step<'_>> {
-        self.filter_step().filter(|_| self.filter_last).into_iter()
+        self.denying().filter(|_| self.denied_last)
     }
 
     /// The filter that one of them loads.
@@ -165,8 +258,10 @@ impl Steps {
         self.filter.as_ref()
     }
 
-    fn filter_step(&self) -> Option<Step<'_>> {
-        self.filter.as_ref().map(|filter| Step::Seccomp { program: filter.as_bytes() })
+    /// The ruleset, then the filter: which need not allow the calls of Landlock then.
+    fn denying(&self) -> impl Iterator<Item = Step<'_>> {
+        let ruleset = self.ruleset.as_deref().map(Landlock::step);
+        ruleset.into_iter().chain(self.filter.as_ref().map(|filter| Step::Seccomp { program: filter.as_bytes() }))
     }
 
     /// Performs all of them, on the calling thread. Allocates nothing.
@@ -179,8 +274,8 @@ impl Steps {
     /// The first failure's error number; steps before it stay done.
     /// # Privileges
     /// `CAP_SETPCAP` to drop from the bounding set what is in it, and for securebits; `CAP_SYS_RESOURCE` to raise hard
-    /// limits, and to lower the OOM score adjustment; `CAP_SYS_ADMIN` for a seccomp policy without `no_new_privs`. None for
-    /// the others.
+    /// limits, and to lower the OOM score adjustment; `CAP_SYS_NICE` for real time and deadlines; `CAP_SYS_ADMIN` for a
+    /// seccomp policy or a Landlock ruleset without `no_new_privs`. None for the others.
     pub fn enter_thread(&self) -> io::Result<()> {
         self.enter_before_identity()?;
         self.enter_after_identity()

@@ -6,11 +6,18 @@ use proptest::prelude::*;
 use crate::caps::{Cap, CapSet, Capabilities};
 use crate::floor::thread::WHOLE;
 use crate::floor::{Step, WORDS};
+use crate::io_priority::IoPriority;
+use crate::lsm::{FileRights, Label, Landlock};
+use crate::memory_policy::{MemoryMode, MemoryPolicy};
 use crate::oom_score_adj::OomScoreAdj;
+use crate::parent_death_signal::ParentDeathSignal;
+use crate::personality::Personality;
 use crate::privileges::Privileges;
 use crate::rlimit::{Limit, Resource, Rlimit};
+use crate::scheduler::Scheduler;
 use crate::seccomp::Policy;
 use crate::securebits::Securebits;
+use crate::write_execute::DenyWriteExecute;
 
 const FEW: CapSet = CapSet::empty().with(Cap::CHOWN).with(Cap::NET_BIND_SERVICE);
 
@@ -54,6 +61,60 @@ fn everything_is_done_in_this_order() {
             "forbid to gain privileges by an exec",
         ]
     );
+}
+
+#[test]
+fn what_was_added_later_stands_in_its_place() {
+    let all = Privileges::new()
+        .landlock(Landlock::new().deny_files(FileRights::WRITE_FILE))
+        .seccomp(Policy::allow_all())
+        .no_new_privs()
+        .label(Label::apparmor("web"))
+        .session_keyring()
+        .keyring_label(Label::selinux("u:r:t"))
+        .parent_death_signal(ParentDeathSignal::KILL)
+        .deny_write_execute(DenyWriteExecute::Inherited)
+        .personality(Personality::LINUX32)
+        .core_scheduling()
+        .io_priority(IoPriority::best_effort(3))
+        .scheduler(Scheduler::batch(5))
+        .memory_policy(MemoryPolicy::new(MemoryMode::Bind, [0]))
+        .cpu_affinity([0, 1, 3])
+        .rlimit(Rlimit::both(Resource::Core, 0))
+        .undumpable()
+        .capabilities(Capabilities::none());
+    assert_eq!(all.problems(), [""; 0]);
+    assert_eq!(
+        all.steps(Some(1000)).to_string(),
+        " 1. run on processors 0-1,3\n \
+          2. set the memory policy: mode 2, nodes 0\n \
+          3. set the scheduler: policy 3 (CAP_SYS_NICE for more than the limits nice and rtprio allow)\n \
+          4. set the priority of input and output: class 2, level 3\n \
+          5. share processor cores with nobody else\n \
+          6. set the personality: linux32\n \
+          7. set the resource limit core=0 (CAP_SYS_RESOURCE to raise the hard limit)\n \
+          8. drop every capability from the bounding set (CAP_SETPCAP)\n \
+          9. become the user and groups\n\
+         10. label keys: u:r:t (what the security module's policy says)\n\
+         11. leave the caller's session keyring for an empty one\n\
+         12. label the program: exec web (what the security module's policy says)\n\
+         13. give up every capability\n\
+         14. get signal 9 when the thread that started this ends\n\
+         15. deny others to look into the process\n\
+         16. deny memory that is written and executed\n\
+         17. forbid to gain privileges by an exec\n\
+         18. deny itself files, ports and others by Landlock (CAP_SYS_ADMIN without no_new_privs)\n\
+         19. filter the system calls (CAP_SYS_ADMIN without no_new_privs)\n"
+    );
+    let mut without = all.clone();
+    without.no_new_privs = false;
+    let before: Vec<String> = without.steps(Some(1000)).before_identity().map(|step| step.to_string()).collect();
+    assert_eq!(before[8..], ["deny itself files, ports and others by Landlock", "filter the system calls"]);
+    let keys = Privileges::new().keyring_label(Label::apparmor("web"));
+    assert!(keys.problems()[0].starts_with("keyring_label: the AppArmor profile"));
+    let keys = Privileges::new().keyring_label(Label::selinux("u:r:t"));
+    assert!(keys.problems()[0].contains("no session keyring"));
+    assert_eq!(Privileges::new().label(Label::apparmor("")).problems(), ["label: it is empty"]);
 }
 
 #[test]
@@ -165,6 +226,16 @@ fn any_step() -> impl Strategy<Value = Step<'static>> {
         any::<i32>().prop_map(|value| Step::OomScoreAdj { value }),
         Just(Step::Undumpable),
         (0..BYTES.len()).prop_map(|length| Step::Seccomp { program: &BYTES[..length] }),
+        any::<u32>().prop_map(|signal| Step::ParentDeathSignal { signal }),
+        any::<u32>().prop_map(|bits| Step::DenyWriteExecute { bits }),
+        any::<u32>().prop_map(|scope| Step::CoreScheduling { scope }),
+        any::<u32>().prop_map(|bits| Step::Personality { bits }),
+        (0..BYTES.len()).prop_map(|length| Step::Scheduler { attributes: &BYTES[..length] }),
+        any::<u32>().prop_map(|value| Step::IoPriority { value }),
+        (any::<u32>(), 0..BYTES.len()).prop_map(|(mode, length)| Step::MemoryPolicy { mode, nodes: &BYTES[..length] }),
+        (0..BYTES.len()).prop_map(|length| Step::Affinity { processors: &BYTES[..length] }),
+        (any::<u32>(), 0..BYTES.len()).prop_map(|(attribute, at)| Step::Label { attribute, context: &BYTES[..at] }),
+        (0..BYTES.len()).prop_map(|length| Step::Landlock { ruleset: &BYTES[..length] }),
     ]
 }
 
@@ -188,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn words_that_no_step_has_are_no_step(kind in 0..13_u32, rest in proptest::array::uniform6(prop_oneof![Just(0), Just(PLACE), any::<u32>()])) {
+    fn words_that_no_step_has_are_no_step(kind in 0..23_u32, rest in proptest::array::uniform6(prop_oneof![Just(0), Just(PLACE), any::<u32>()])) {
         let [a, b, c, d, e, f] = rest;
         let words = [kind, a, b, c, d, e, f];
         if let Some(step) = decode(words) {
@@ -211,8 +282,18 @@ fn no_two_steps_have_the_same_kind() {
         Step::Undumpable,
         Step::SessionKeyring,
         Step::Seccomp { program: &BYTES },
+        Step::ParentDeathSignal { signal: 0 },
+        Step::DenyWriteExecute { bits: 0 },
+        Step::CoreScheduling { scope: 0 },
+        Step::Personality { bits: 0 },
+        Step::Scheduler { attributes: &BYTES },
+        Step::IoPriority { value: 0 },
+        Step::MemoryPolicy { mode: 0, nodes: &BYTES },
+        Step::Affinity { processors: &BYTES },
+        Step::Label { attribute: 0, context: &BYTES },
+        Step::Landlock { ruleset: &BYTES },
     ];
-    assert_eq!(steps.map(|step| encode(step)[0]), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert!(steps.into_iter().map(|step| encode(step)[0]).eq(1..=21));
     assert_eq!(decode([11, PLACE, 65, 0, 0, 0, 0]), None);
     assert_eq!(decode([11, PLACE, 64, 1, 0, 0, 0]), None);
     assert_eq!(decode([1, 0, 0, 1, 0, 0, 0]), None);
@@ -249,6 +330,15 @@ fn serde_keeps_a_description_and_lets_most_of_it_be_left_out() {
         .oom_score_adj(OomScoreAdj::FIRST)
         .no_new_privs()
         .undumpable()
+        .label(Label::apparmor("web"))
+        .landlock(Landlock::new().deny_files(FileRights::all()).allow_path("/usr", FileRights::READ))
+        .scheduler(Scheduler::fifo(3))
+        .memory_policy(MemoryPolicy::new(MemoryMode::Interleave, [0, 1]))
+        .cpu_affinity([0, 5])
+        .personality(Personality::LINUX32)
+        .io_priority(IoPriority::idle())
+        .deny_write_execute(DenyWriteExecute::Here)
+        .parent_death_signal(ParentDeathSignal::TERM)
         .seccomp(Policy::standard(FEW));
     let json = serde_json::to_string(&all).unwrap();
     assert_eq!(serde_json::from_str::<Privileges>(&json).unwrap(), all);

@@ -6,10 +6,15 @@ use std::fmt;
 use nix::errno::Errno;
 
 use crate::caps::{Cap, CapSet};
-use crate::floor::Step;
-use crate::floor::limits::{OPENING, WRITING};
+use crate::floor::label::{EXEC, HEADER, KEYCREATE};
+use crate::floor::landlock::{CREATING, ENTERING};
+use crate::floor::limits::{FOREIGN, OPENING, WRITING};
 use crate::floor::thread::WHOLE;
+use crate::floor::{Failure, Step, sys};
+use crate::lsm;
+use crate::number_set::NumberSet;
 use crate::oom_score_adj::OomScoreAdj;
+use crate::personality::Personality;
 use crate::rlimit::{Limit, Resource, Rlimit};
 use crate::securebits::Securebits;
 
@@ -31,7 +36,47 @@ impl fmt::Display for Step<'_> {
             Step::Undumpable => f.write_str("deny others to look into the process"),
             Step::SessionKeyring => f.write_str("leave the caller's session keyring for an empty one"),
             Step::Seccomp { .. } => f.write_str("filter the system calls"),
+            Step::ParentDeathSignal { signal } => {
+                write!(f, "get signal {signal} when the thread that started this ends")
+            }
+            Step::DenyWriteExecute { .. } => f.write_str("deny memory that is written and executed"),
+            Step::CoreScheduling { .. } => f.write_str("share processor cores with nobody else"),
+            Step::Personality { bits } => write!(f, "set the personality: {}", Personality::from_bits_retain(bits)),
+            Step::Scheduler { attributes } => write!(f, "set the scheduler: policy {}", word(attributes, 4)),
+            Step::IoPriority { value } => {
+                write!(f, "set the priority of input and output: class {}, level {}", value >> 13, value & 7)
+            }
+            Step::MemoryPolicy { mode, nodes } => {
+                write!(f, "set the memory policy: mode {mode}, nodes {}", Numbers(nodes))
+            }
+            Step::Affinity { processors } => write!(f, "run on processors {}", Numbers(processors)),
+            Step::Label { attribute, context } => {
+                let of = match attribute {
+                    EXEC => "the program",
+                    KEYCREATE => "keys",
+                    _ => "the thread",
+                };
+                let text = String::from_utf8_lossy(context.get(HEADER..).unwrap_or_default()).into_owned();
+                write!(f, "label {of}: {}", text.escape_debug())
+            }
+            Step::Landlock { .. } => f.write_str("deny itself files, ports and others by Landlock"),
         }
+    }
+}
+
+/// The number at this place.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_ne_bytes(*word))
+}
+
+/// A bit each, as a list.
+struct Numbers<'a>(&'a [u8]);
+
+impl fmt::Display for Numbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_ne_bytes);
+        let words: Vec<u64> = self.0.chunks_exact(8).filter_map(word).collect();
+        NumberSet::of_words(&words).fmt(f)
     }
 }
 
@@ -64,13 +109,23 @@ impl Step<'_> {
             Step::DropBounding { .. } | Step::Securebits { .. } => Some("CAP_SETPCAP"),
             Step::Rlimit { .. } => Some("CAP_SYS_RESOURCE to raise the hard limit"),
             Step::OomScoreAdj { .. } => Some("CAP_SYS_RESOURCE to lower it"),
-            Step::Seccomp { .. } => Some("CAP_SYS_ADMIN without no_new_privs"),
+            Step::Seccomp { .. } | Step::Landlock { .. } => Some("CAP_SYS_ADMIN without no_new_privs"),
+            Step::Scheduler { .. } => Some("CAP_SYS_NICE for more than the limits nice and rtprio allow"),
+            Step::IoPriority { value } if value >> 13 == 1 => Some("CAP_SYS_NICE"),
+            Step::Label { .. } => Some("what the security module's policy says"),
             Step::KeepCaps
             | Step::SetCaps { .. }
             | Step::Ambient { .. }
             | Step::NoNewPrivs
             | Step::Undumpable
-            | Step::SessionKeyring => None,
+            | Step::SessionKeyring
+            | Step::ParentDeathSignal { .. }
+            | Step::DenyWriteExecute { .. }
+            | Step::CoreScheduling { .. }
+            | Step::Personality { .. }
+            | Step::IoPriority { .. }
+            | Step::MemoryPolicy { .. }
+            | Step::Affinity { .. } => None,
         }
     }
 
@@ -84,6 +139,14 @@ impl Step<'_> {
             }
             (Step::OomScoreAdj { .. }, OPENING) => Some("opening /proc/self/oom_score_adj".to_owned()),
             (Step::OomScoreAdj { .. }, WRITING) => Some("writing /proc/self/oom_score_adj".to_owned()),
+            (Step::OomScoreAdj { .. } | Step::Label { .. }, FOREIGN) => {
+                Some("a /proc that is not the kernel's".to_owned())
+            }
+            (Step::Label { .. }, OPENING) => Some("opening the file below /proc/thread-self/attr".to_owned()),
+            (Step::Label { .. }, WRITING) => Some("writing the file below /proc/thread-self/attr".to_owned()),
+            (Step::Landlock { .. }, CREATING) => Some("making the ruleset".to_owned()),
+            (Step::Landlock { .. }, ENTERING) => Some("entering the ruleset".to_owned()),
+            (Step::Landlock { .. }, rule) => Some(format!("rules[{rule}]")),
             _ => None,
         }
     }
@@ -91,7 +154,30 @@ impl Step<'_> {
     /// What to do about a failure with this error number, where that is certain.
     #[must_use]
     pub fn hint(&self, part: u16, errno: i32) -> Option<String> {
+        const SELINUX: u64 = crate::floor::label::SELINUX;
+        let failure = Failure { errno: sys::Errno(u16::try_from(errno).unwrap_or_default()), part };
         let text = match (self, Errno::from_raw(errno)) {
+            (Step::Label { context, .. }, _) => {
+                let is_selinux = context.first_chunk().is_some_and(|id| u64::from_ne_bytes(*id) == SELINUX);
+                return lsm::label_hint(if is_selinux { "selinux" } else { "apparmor" }, failure);
+            }
+            (Step::Landlock { .. }, _) => return lsm::landlock_hint(failure).map(str::to_owned),
+            (Step::OomScoreAdj { .. }, _) if part == FOREIGN => {
+                "what is at /proc is not the kernel's, or something is mounted over a part of it"
+            }
+            (Step::DenyWriteExecute { .. }, Errno::EINVAL) => {
+                "memory that is written and executed is denied since Linux 6.3, and without passing it on since 6.6"
+            }
+            (Step::CoreScheduling { .. }, Errno::ENODEV) => {
+                "the cores of this machine are one processor each: nobody has a sibling to fear"
+            }
+            (Step::CoreScheduling { .. }, Errno::EINVAL) => {
+                "this kernel has no core scheduling: it is new in 5.14, and CONFIG_SCHED_CORE"
+            }
+            (Step::Scheduler { .. }, Errno::EPERM) => crate::scheduler::RIGHT,
+            (Step::IoPriority { .. }, Errno::EPERM) => crate::io_priority::RIGHT,
+            (Step::MemoryPolicy { .. }, Errno::EINVAL) => crate::memory_policy::NODES,
+            (Step::Affinity { .. }, Errno::EINVAL) => crate::affinity::PROCESSORS,
             (Step::DropBounding { .. }, Errno::EPERM) => {
                 "to drop from the bounding set takes CAP_SETPCAP, which the process does not have here; \
                  in a user namespace of its own it would"

@@ -12,8 +12,11 @@
 
 mod doors;
 mod files;
+mod landlock;
 mod libcap;
 mod limits;
+mod placing;
+mod proc_not_proc;
 mod reading;
 mod seccomp;
 mod sets;

@@ -144,8 +144,22 @@ fn needs_of_right(step: caps_sec::Step<'_>) -> Vec<Need> {
         Right::NoNewPrivs => vec![prctl(38)],
         Right::Undumpable => vec![prctl(4)],
         Right::SessionKeyring => vec![must("keyctl").first(1).with(Grace::Absence)],
+        Right::ParentDeathSignal { .. } => vec![prctl(1)],
+        Right::DenyWriteExecute { .. } => vec![prctl(65)],
+        Right::Label { .. } => {
+            let newer = ["lsm_set_self_attr", "openat2"].map(|name| must(name).with(Grace::Absence));
+            let files = ["openat", "statx", "fstatfs", "readlinkat", "write", "close"].map(must);
+            newer.into_iter().chain(files).collect()
+        }
         // Before the filter, always.
-        Right::DropBounding { .. }
+        Right::CoreScheduling { .. }
+        | Right::Personality { .. }
+        | Right::Scheduler { .. }
+        | Right::IoPriority { .. }
+        | Right::MemoryPolicy { .. }
+        | Right::Affinity { .. }
+        | Right::Landlock { .. }
+        | Right::DropBounding { .. }
         | Right::KeepCaps
         | Right::Securebits { .. }
         | Right::Rlimit { .. }
