@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a process may do: capabilities, seccomp filters, no_new_privs, securebits, resource limits; security modules have
-//! their place here and are not there yet.
+//! What a process may do: capabilities, seccomp filters, security modules (AppArmor, SELinux, Landlock), no_new_privs,
+//! securebits, resource limits, and when and where it runs.
 //!
 //! The crate to reach for instead of raw `prctl` and `capset`. [`CapSet`] is a set of capabilities with names and
 //! algebra, [`Capabilities`] the five sets of a thread, which can be checked, read of any process and asked what a program
@@ -26,8 +26,14 @@
 //! # }
 //! ```
 //!
+//! [`FileCaps`] is what a file gives to its program, [`CapText`] libcap's text. A [`Label`] is what AppArmor or SELinux knows
+//! a program by, an [`AppArmorProfile`] one that is made here; a [`Landlock`] ruleset is what a process denies itself.
+//! [`Scheduler`], [`IoPriority`], [`MemoryPolicy`], [`Personality`] and other small doors can be used alone. [`Facts`] tells
+//! what this kernel has of it all.
+//!
 //! # Limits
-//! What it is not, yet: capabilities of files, AppArmor, SELinux, Landlock, keyrings; of seccomp, filters of 32-bit
+//! AppArmor's profiles are compiled by its own program, `apparmor_parser`; what SELinux enforces is another's policy. Not
+//! here yet: of seccomp, filters of 32-bit
 //! programs, which are killed, profiles in JSON, and notifications to another process. It changes the calling thread and no
 //! other, and only by functions whose names begin with `enter_`. The user and groups are the package `skep-ns`'s. It is for
 //! Linux alone, on x86_64 and aarch64; the latter has not been run.
@@ -38,7 +44,8 @@
 //!
 //! # Privileges
 //! None to describe, to compile and to read. `no_new_privs` or `CAP_SYS_ADMIN` to filter system calls; `CAP_SETPCAP` to
-//! drop capabilities from the bounding set, `CAP_SYS_RESOURCE` to raise limits; each function says so.
+//! drop capabilities from the bounding set, `CAP_SYS_RESOURCE` to raise limits, `CAP_SETFCAP` for those of files,
+//! `CAP_MAC_ADMIN` to load profiles; each function says so.
 //!
 //! # Features
 //! `serde`: descriptions ([`Privileges`] and what is in it) can be serialised.
@@ -64,6 +71,7 @@ mod oom_score_adj;
 mod parent_death_signal;
 mod personality;
 mod privileges;
+mod probe;
 mod rlimit;
 mod scheduler;
 mod seccomp;
@@ -91,6 +99,7 @@ pub use oom_score_adj::OomScoreAdj;
 pub use parent_death_signal::ParentDeathSignal;
 pub use personality::Personality;
 pub use privileges::Privileges;
+pub use probe::Facts;
 pub use rlimit::{Limit, Resource, Rlimit};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerPolicy};
 pub use seccomp::{

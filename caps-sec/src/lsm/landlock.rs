@@ -438,3 +438,56 @@ const _: () = assert!(
             .union(FileRights::IOCTL_DEV)
             .bits()
 );
+
+#[cfg(test)]
+mod tests {
+    use landlock::{ABI, Access, AccessFs, AccessNet, Scope};
+
+    use super::*;
+
+    #[test]
+    fn what_each_version_knows_is_what_the_package_landlock_says() {
+        let versions = [ABI::V1, ABI::V2, ABI::V3, ABI::V4, ABI::V5, ABI::V6];
+        for (number, version) in (1..).zip(versions) {
+            let ours = LandlockRights::known_to(number);
+            assert_eq!(ours.files.bits(), AccessFs::from_all(version).bits(), "version {number}");
+            assert_eq!(ours.net.bits(), AccessNet::from_all(version).bits(), "version {number}");
+            assert_eq!(ours.scopes.bits(), Scope::from_all(version).bits(), "version {number}");
+        }
+        assert!(LandlockRights::known_to(0).is_empty());
+    }
+
+    #[test]
+    fn a_limited_ruleset_has_no_problem_and_says_what_it_lacks() {
+        let all = Landlock::new()
+            .deny_files(FileRights::all())
+            .deny_net(NetRights::all())
+            .deny_beyond(Scopes::all())
+            .allow_path("/dev", FileRights::IOCTL_DEV)
+            .allow_path("/usr", FileRights::READ | FileRights::TRUNCATE)
+            .allow_port(1, NetRights::BIND_TCP);
+        for version in 1..8 {
+            let (given, left_out) = all.limited_to(version);
+            assert_eq!(given.problems(), [""; 0], "version {version}");
+            assert_eq!(left_out.is_empty(), version >= 6);
+        }
+        let (given, left_out) = all.limited_to(1);
+        assert_eq!(given.rules, Landlock::new().allow_path("/usr", FileRights::READ).rules);
+        assert_eq!(
+            left_out.to_string(),
+            "refer, truncate, ioctl_dev, bind_tcp, connect_tcp, abstract_unix_socket, signal"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_ruleset_are_refused_before_anything_is_entered() {
+        let good = Landlock::new().deny_files(FileRights::READ).allow_path("/", FileRights::READ).to_bytes();
+        for length in 0..good.len() {
+            let told = enter(&good[..length]);
+            // A ruleset that ends after its head is one without rules: it is not tried here.
+            if length != 32 {
+                assert_eq!(told.unwrap_err().errno, Errno::INVAL, "{length}");
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@
     reason = "pre_exec is unsafe, and the helpers of tests may be as blunt as tests"
 )]
 
+mod apparmor;
 mod doors;
 mod files;
 mod landlock;

@@ -6,7 +6,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use needs::{isolated, needs};
-use skep_caps_sec::{Cap, CapSet, Capabilities, ErrorKind, Privileges, no_new_privs, no_new_privs_of};
+use skep_caps_sec::{
+    Cap, CapSet, Capabilities, ErrorKind, Facts, Landlock, Privileges, SecurityModule, no_new_privs, no_new_privs_of,
+};
 
 use super::support::{As, available, for_some, on_a_thread, prepared, sets_within};
 
@@ -73,4 +75,28 @@ fn nobody_is_not_found() {
     assert_eq!((error.kind(), error.errno()), (ErrorKind::NotFound, Some(libc::ENOENT)));
     assert_eq!(error.to_string(), format!("cannot read the capabilities of process {NOBODY}"));
     assert_eq!(no_new_privs_of(NOBODY).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn the_facts_are_those_that_proc_and_sys_tell() {
+    isolated(|| {
+        let facts = Facts::probe();
+        assert_eq!(facts.last_cap, Some(Cap::last().unwrap()));
+        assert_eq!(facts.bounding, available());
+        if let Ok(text) = fs::read_to_string("/sys/kernel/security/lsm") {
+            let names: Vec<&str> = facts.modules.iter().map(SecurityModule::name).collect();
+            // Capabilities are not in the option of the boot, and always on.
+            assert_eq!(names.join(","), text.trim());
+        }
+        if facts.module("landlock") == Some(true) && facts.landlock.is_none() {
+            // A filter of the run may deny it.
+            assert!(Landlock::version().is_err());
+        }
+        assert!(facts.to_string().starts_with("last capability: "));
+        #[cfg(feature = "serde")]
+        {
+            let json = serde_json::to_string(&facts).unwrap();
+            assert_eq!(serde_json::from_str::<Facts>(&json).unwrap(), facts);
+        }
+    });
 }

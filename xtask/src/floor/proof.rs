@@ -3,8 +3,8 @@
 
 use crate::elf::{ET_EXEC, Elf, PF_W, PF_X, PT_DYNAMIC, PT_GNU_STACK, PT_INTERP};
 
-/// The embedded launcher's limit: it is copied into a memfd at every start, and thirteen pages are copied in microseconds.
-const SIZE_LIMIT: u64 = 52 * 1024;
+/// The embedded launcher's limit: it is copied into a memfd at every start, and fifteen pages are copied in microseconds.
+const SIZE_LIMIT: u64 = 60 * 1024;
 
 /// Parts of symbol names, which both of rustc's manglings leave readable, and what each would mean.
 const FORBIDDEN: [(&str, &str); 15] = [
