@@ -283,3 +283,47 @@ fn a_command_runs_in_a_scope_where_there_is_systemd() {
         assert!(done && said.contains(".scope\n") && said.contains("exit status: 0"), "{said}");
     });
 }
+
+#[test]
+fn one_capability_is_left_and_the_program_says_so() {
+    needs!(root);
+    isolated(|| {
+        let run = |arguments: &[&str]| {
+            let out = Command::new(env!("CARGO_BIN_EXE_33_drop")).args(arguments).output().unwrap();
+            let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+            (out.status.success(), said)
+        };
+        let (done, said) = run(&[]);
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            assert!(said.contains(&format!("{set}:\t0000000000000400\n")), "{said}");
+        }
+        assert!(done && said.contains("NoNewPrivs:\t1\nas getpcaps has it: cap_net_bind_service=eip\n"), "{said}");
+        assert!(run(&["none", "--", "true"]).0 && !run(&["none", "--", "chown", "1", "/"]).0);
+        let (done, said) = run(&["net-admin"]);
+        assert!(!done && said.contains("\"net-admin\" is no capability, did you mean net_admin?"), "{said}");
+    });
+    assert!(include_str!("../src/bin/33_drop.rs").lines().count() < 60);
+}
+
+#[test]
+fn one_directory_is_written_and_no_other() {
+    needs!(kernel(5, 13), syscall("landlock_create_ruleset"));
+    isolated(|| {
+        let scratch = needs::Scratch::new();
+        fs::create_dir(scratch.join("work")).unwrap();
+        let [work, good, bad] =
+            ["work", "work/good", "bad"].map(|name| scratch.join(name).to_str().unwrap().to_owned());
+        let run = |arguments: &[&str]| {
+            let out = Command::new(env!("CARGO_BIN_EXE_34_landlock")).args(arguments).output().unwrap();
+            let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+            (out.status.success(), said)
+        };
+        let (done, said) = run(&[&work, "--", "touch", &good]);
+        assert!(done && said.starts_with("denied: execute, write_file"), "{said}");
+        let (done, said) = run(&[&work, "--", "touch", &bad]);
+        assert!(!done && said.contains("Permission denied") && !fs::exists(&bad).unwrap(), "{said}");
+        assert!(run(&["/absent", "--", "true"]).1.contains("cannot allow by Landlock \"/absent\""));
+        assert!(run(&[]).1.contains("usage"));
+    });
+    assert!(include_str!("../src/bin/34_landlock.rs").lines().count() < 60);
+}
