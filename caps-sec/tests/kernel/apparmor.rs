@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use needs::{isolated, needs};
 use skep_caps_sec::{AppArmorProfile, CompiledProfile, Confinement, ErrorKind, Facts, Label, LabelOf, Privileges};
 
+use super::proc_not_proc::umount;
 use super::support::{As, on_a_thread, prepared};
 
 const INTERFACE: &str = "/sys/kernel/security/apparmor/.replace";
@@ -118,24 +119,29 @@ fn a_file_over_the_attribute_does_not_take_the_label() {
         let name = format!("{}-race", needs::token());
         let profile = Loaded::new(&AppArmorProfile::new(&name));
         // What CVE-2019-16884 does: a file that is not the kernel's in the place of the attribute.
-        let attribute = format!("/proc/{}/attr/apparmor/exec", std::process::id());
-        let mount = |arguments: &[&str]| Command::new("mount").args(arguments).status().unwrap().success();
-        assert!(mount(&["--bind", "/proc/self/comm", &attribute]) || mount(&["--bind", "/dev/null", &attribute]));
+        let (pid, tid) = (std::process::id(), rustix::thread::gettid().as_raw_nonzero());
+        let attribute = format!("/proc/{pid}/task/{tid}/attr/apparmor/exec");
+        let bind = ["--bind", &format!("/proc/{pid}/comm"), &attribute];
+        assert!(Command::new("mount").args(bind).status().unwrap().success());
         // The naive writer believes that it was labelled.
-        fs::write("/proc/self/attr/apparmor/exec", format!("exec {name}")).unwrap();
-        assert_eq!(Confinement::of_next_program(std::process::id()).ok().flatten().map(|read| read.profile), None);
+        fs::write("/proc/thread-self/attr/apparmor/exec", format!("exec {name}")).unwrap();
+        let cat = || {
+            let out = Command::new("cat").arg("/proc/self/attr/current").output().unwrap();
+            String::from_utf8(out.stdout).unwrap()
+        };
+        assert_eq!(cat().trim(), "unconfined");
         let label = Label::apparmor(&name).enter(LabelOf::Program);
         if Facts::probe().lsm_calls {
             // No file stands between.
             label.unwrap();
-            let out = Command::new("cat").arg("/proc/self/attr/current").output().unwrap();
-            drop(out);
+            assert_eq!(cat().trim(), format!("{name} (enforce)"));
         } else {
             let error = label.unwrap_err();
             assert_eq!(error.errno(), Some(libc::EXDEV));
             assert!(error.hint().unwrap().contains("is not the kernel's"));
+            assert_eq!(cat().trim(), "unconfined");
         }
-        assert!(Command::new("umount").args(["--lazy", &attribute]).status().unwrap().success());
+        umount(&attribute);
         assert!(Path::new(&attribute).exists());
         drop(profile);
     });

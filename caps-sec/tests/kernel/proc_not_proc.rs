@@ -21,7 +21,7 @@ fn mount(arguments: &[&str]) {
 }
 
 /// Not by umount(8), which looks into /proc.
-fn umount(path: &str) {
+pub(super) fn umount(path: &str) {
     let path = CString::new(path).unwrap();
     // SAFETY: the kernel reads a live string that ends in NUL.
     assert_eq!(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) }, 0);

@@ -13,7 +13,7 @@ use skep_caps_sec::{
 ///
 /// # Panics
 /// If anything does not hold.
-pub fn all(data: &[u8]) {
+pub(crate) fn all(data: &[u8]) {
     if let Ok(caps) = FileCaps::from_bytes(data) {
         // Version 1 is written as version 2.
         assert_eq!(FileCaps::from_bytes(&caps.to_bytes()).ok(), Some(caps));
