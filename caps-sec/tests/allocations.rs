@@ -24,7 +24,7 @@ fn steps_allocate_nothing_when_they_succeed_and_when_they_fail() {
             .no_new_privs()
             .session_keyring()
             .cpu_affinity(cpu_affinity_of(0).unwrap())
-            .scheduler(Scheduler::batch(3))
+            .scheduler(Scheduler::batch(19))
             .io_priority(IoPriority::best_effort(5))
             .personality(Personality::ADDR_NO_RANDOMIZE)
             .parent_death_signal(ParentDeathSignal::TERM)

@@ -150,7 +150,8 @@ impl FileCaps {
     /// # Errors
     /// As [`of_path`](Self::of_path); `Invalid` for what is not a regular file; `Denied` for a file that may not be read.
     /// # Kernel
-    /// Linux 5.6, for openat2(2).
+    /// Linux 5.6, for openat2(2). Where a filter refuses that, open the file by other means and ask
+    /// [`of_file`](Self::of_file).
     pub fn of_path_in(dir: impl AsFd, path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
         let file = open_in(dir, path, "read the capabilities of")?;

@@ -43,7 +43,7 @@ fn confined(label: Label) -> Privileges {
 
 #[test]
 fn a_program_is_under_the_profile_that_was_made_for_it_and_cannot_do_what_that_denies() {
-    needs!(root, file(INTERFACE), program("apparmor_parser"));
+    needs!(file(INTERFACE), program("apparmor_parser"), root);
     isolated(|| {
         let name = format!("{} web", needs::token());
         let profile = Loaded::new(&AppArmorProfile::new(&name).rule("deny /etc/hostname r,"));
@@ -74,7 +74,7 @@ fn a_program_is_under_the_profile_that_was_made_for_it_and_cannot_do_what_that_d
 
 #[test]
 fn profiles_are_stacked_and_both_must_allow() {
-    needs!(root, file(INTERFACE), program("apparmor_parser"));
+    needs!(file(INTERFACE), program("apparmor_parser"), root);
     isolated(|| {
         let [one, two] = ["one", "two"].map(|name| format!("{}-{name}", needs::token()));
         let first = Loaded::new(&AppArmorProfile::new(&one).rule("deny /etc/hostname r,").rule("change_profile,"));
@@ -94,7 +94,7 @@ fn profiles_are_stacked_and_both_must_allow() {
 
 #[test]
 fn what_was_compiled_once_is_loaded_again_without_the_parser() {
-    needs!(root, file(INTERFACE), program("apparmor_parser"));
+    needs!(file(INTERFACE), program("apparmor_parser"), root);
     isolated(|| {
         let name = format!("{}-kept", needs::token());
         let kept = AppArmorProfile::new(&name).complain().compile().unwrap();
@@ -114,7 +114,7 @@ fn what_was_compiled_once_is_loaded_again_without_the_parser() {
 
 #[test]
 fn a_file_over_the_attribute_does_not_take_the_label() {
-    needs!(root, file(INTERFACE), program("apparmor_parser"));
+    needs!(file(INTERFACE), program("apparmor_parser"), root);
     isolated(|| {
         let name = format!("{}-race", needs::token());
         let profile = Loaded::new(&AppArmorProfile::new(&name));

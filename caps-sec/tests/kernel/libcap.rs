@@ -67,7 +67,7 @@ fn by_getcap(path: &Path) -> String {
 
 #[test]
 fn a_file_is_given_what_getcap_reads_and_had_what_setcap_gave() {
-    needs!(root, program("getcap"), program("setcap"));
+    needs!(root, program("getcap"), program("setcap"), syscall("openat2"));
     isolated(|| {
         let scratch = Scratch::new();
         let path = scratch.join("tool");

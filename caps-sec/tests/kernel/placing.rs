@@ -46,14 +46,15 @@ fn said_by(program: &str, arguments: &[&str]) -> String {
 fn a_program_is_scheduled_as_asked_and_chrt_says_so() {
     needs!(program("chrt"));
     isolated(|| {
-        let batch = Scheduler::batch(7).flags(SchedulerFlags::RESET_ON_FORK);
+        // The least of all: who runs the tests may be nice already, and a user cannot go back.
+        let batch = Scheduler::batch(19).flags(SchedulerFlags::RESET_ON_FORK);
         let sleeper = Sleeper::with(&Privileges::new().scheduler(batch));
         assert_eq!(Scheduler::of_thread(sleeper.pid()).unwrap(), batch);
         let said = said_by("chrt", &["--pid", &sleeper.pid().to_string()]);
         assert!(said.contains("SCHED_BATCH|SCHED_RESET_ON_FORK") || said.contains("SCHED_BATCH"), "{said}");
         let stat = fs::read_to_string(format!("/proc/{}/stat", sleeper.pid())).unwrap();
         // Field 19 is the nice value; the name, field 2, has no blanks here.
-        assert_eq!(stat.split(' ').nth(18), Some("7"));
+        assert_eq!(stat.split(' ').nth(18), Some("19"));
         Scheduler::idle().flags(SchedulerFlags::RESET_ON_FORK).apply_to(sleeper.pid()).unwrap();
         assert_eq!(Scheduler::of_thread(sleeper.pid()).unwrap().policy, Scheduler::idle().policy);
         assert_eq!(Scheduler::of_thread(1 << 30).unwrap_err().kind(), ErrorKind::NotFound);
