@@ -34,6 +34,25 @@ fn the_text_of_any_sets_is_that_of_getpcaps() {
     });
 }
 
+#[test]
+fn of_equally_many_libcap_s_choice_is_ours() {
+    needs!(root, program("getpcaps"));
+    isolated(|| {
+        let all = available();
+        // As many in force as not, and as many inheritable as neither: the same number of each.
+        for (every, with) in [(2, false), (4, true)] {
+            let half: CapSet = all.iter().take(40).filter(|cap| cap.number() % every < every / 2).collect();
+            let inheritable: CapSet = all.iter().filter(|cap| with && cap.number() % 2 == 0).collect();
+            let sets = Capabilities { inheritable, effective: half, ..Capabilities::exactly(all) };
+            on_a_thread(move || {
+                Privileges::new().capabilities(sets).steps(None).enter_thread().unwrap();
+                let tid = rustix::thread::gettid().as_raw_nonzero().to_string();
+                assert_eq!(said_by("getpcaps", &[&tid]).unwrap(), format!("{tid}: {}", CapText::from(sets)));
+            });
+        }
+    });
+}
+
 fn clause() -> impl Strategy<Value = String> {
     let names = proptest::collection::vec(0..41_usize, 1..4).prop_map(|numbers| {
         let names = numbers.into_iter().map(|number| Cap::NAMED[number].kernel_name().unwrap().to_lowercase());
