@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
     let caps = arguments.next().unwrap_or_else(|| "net_bind_service".to_owned());
     match run(&caps, &arguments.skip_while(|word| word == "--").collect::<Vec<_>>()) {
-        Ok(never) => match never {},
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("drop: {error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
             ExitCode::FAILURE
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(caps: &str, command: &[String]) -> Result<std::convert::Infallible, Box<dyn Error>> {
+fn run(caps: &str, command: &[String]) -> Result<(), Box<dyn Error>> {
     if caps == "--show" {
         let status = fs::read_to_string("/proc/self/status")?;
         status
@@ -34,7 +34,7 @@ fn run(caps: &str, command: &[String]) -> Result<std::convert::Infallible, Box<d
             .filter(|line| line.starts_with("Cap") || line.starts_with("NoNew"))
             .for_each(|l| println!("{l}"));
         println!("as getpcaps has it: {}", CapText::from(Capabilities::current()?));
-        std::process::exit(0);
+        return Ok(());
     }
     let keep: CapSet = caps.parse()?;
     // Ambient: what the program is given outlives its exec though it were not root's.
