@@ -255,8 +255,10 @@ impl Privileges {
             }
         }
         problems.extend(self.oom_score_adj.into_iter().flat_map(OomScoreAdj::problems));
-        if let Some(Err(error)) = self.seccomp.as_ref().map(Policy::compile) {
-            problems.extend(error.problems().iter().map(|problem| format!("seccomp.{problem}")));
+        match self.seccomp.as_ref().map(Policy::compile) {
+            Some(Err(error)) => problems.extend(error.problems().iter().map(|problem| format!("seccomp.{problem}"))),
+            Some(Ok(filter)) => problems.extend(filter.foreign().map(|why| format!("seccomp.arches: {why}"))),
+            None => {}
         }
         problems.extend(self.cpu_affinity.iter().flat_map(affinity::problems));
         problems.extend(self.memory_policy.iter().flat_map(MemoryPolicy::problems));

@@ -14,6 +14,7 @@ mod fuzz;
 mod setup;
 mod source;
 mod steps;
+mod tables;
 mod test;
 mod tidy;
 mod vm;
@@ -30,7 +31,7 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "check",
         about: "format, lints, features, docs, floor, tidy, licences: what CI runs first",
@@ -42,6 +43,7 @@ const COMMANDS: [Command; 7] = [
         about: "run the fuzz targets, on a nightly toolchain: [--seconds N] [TARGET…]",
         run: fuzz::run,
     },
+    Command { name: "gen", about: "write the tables of system calls anew: --kernel VERSION HEADERS", run: tables::run },
     Command { name: "setup", about: "install the Debian packages that the tests use", run: setup::run },
     Command {
         name: "test",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Calls: what a filter judges, `struct seccomp_data`.
 
+use std::fmt;
+
 use super::Arch;
 
 /// A system call as a filter sees it: architecture, number, six arguments. Memory that an argument points to is out of its
@@ -23,6 +25,12 @@ impl Call {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Arch::NATIVE.number_of(name).map(Self::new)
+    }
+
+    /// The call of this name on an architecture; `None` if that has none.
+    #[must_use]
+    pub fn of(arch: Arch, name: &str) -> Option<Self> {
+        arch.number_of(name).map(|number| Self::new(number).on(arch.audit_number()))
     }
 
     /// The same number on another architecture, by `AUDIT_ARCH_*` of linux/audit.h: [`Arch::audit_number`], or that of an
@@ -48,6 +56,49 @@ impl Call {
             args = rest;
         }
         self
+    }
+}
+
+impl Call {
+    /// A call by the numbers that the kernel describes it by.
+    pub(super) const fn described(audit_number: u32, number: u32, args: [u64; 6]) -> Self {
+        Self { audit_number, number, args }
+    }
+
+    /// Its name, where it is known.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        self.arch()?.name_of(self.number)
+    }
+
+    /// The architecture by whose numbers it is made, where it is known.
+    #[must_use]
+    pub fn arch(&self) -> Option<Arch> {
+        Arch::of_call(self.audit_number, self.number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Its six arguments.
+    #[must_use]
+    pub const fn args(&self) -> [u64; 6] {
+        self.args
+    }
+}
+
+/// "openat(0x3, 0x7ffd…, 0x0, …)": all six arguments.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name)?,
+            None => write!(f, "call {}", self.number)?,
+        }
+        let args: Vec<String> = self.args.iter().map(|arg| format!("{arg:#x}")).collect();
+        write!(f, "({})", args.join(", "))
     }
 }
 

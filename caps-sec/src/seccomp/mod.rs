@@ -9,11 +9,14 @@
 mod arch;
 mod bpf;
 mod call;
+mod check;
 mod compile;
 mod condition;
 mod decide;
 mod filter;
+mod listing;
 mod mode;
+mod near;
 mod policy;
 mod rule;
 mod standard;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::rule::problem_of_errno;
-use super::{Condition, Errno, Rule, Verdict};
+use super::{Arch, Condition, Errno, Rule, Verdict};
 
 /// Which system calls a process may make.
 ///
@@ -20,8 +20,8 @@ use super::{Condition, Errno, Rule, Verdict};
 ///   take that for an older kernel, and do without.
 /// - It answers `ENOSYS` to `clone3` too, unless a rule names it: its flags are out of a filter's sight, and the C
 ///   libraries fall back to `clone`, whose flags are not.
-/// - Calls by another architecture's numbers are not made: those of x32 answer `ENOSYS` on x86_64, and 32-bit programs
-///   are killed.
+/// - Calls by the numbers of an architecture that it is not [for](Self::for_arches) are not made: those of x32 answer
+///   `ENOSYS` on x86_64, and 32-bit programs are killed.
 ///
 /// ```
 /// use skep_caps_sec::{Call, Errno, Policy, Verdict, arg};
@@ -46,13 +46,17 @@ pub struct Policy {
     /// The rules; the first that holds decides.
     #[cfg_attr(feature = "serde", serde(default))]
     pub rules: Vec<Rule>,
+    /// The architectures whose calls are judged by it; processes that make calls of others are killed. That of this
+    /// program alone if there are none.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub arches: Vec<Arch>,
 }
 
 impl Policy {
     /// A policy without a rule.
     #[must_use]
     pub const fn new(default: Verdict) -> Self {
-        Self { default, rules: Vec::new() }
+        Self { default, rules: Vec::new(), arches: Vec::new() }
     }
 
     /// What no rule allows is refused with this error. [`Errno::PERM`] is what most programs take best.
@@ -106,6 +110,31 @@ impl Policy {
         self
     }
 
+    /// Judges the calls of these architectures too: [`Arch::family`] names those that one kernel runs.
+    ///
+    /// ```
+    /// use skep_caps_sec::{Arch, Call, CapSet, Policy, Verdict};
+    ///
+    /// let filter = Policy::standard(CapSet::standard()).for_arches(Arch::X86_64.family().iter().copied()).compile()?;
+    /// let getpid = Call::of(Arch::I386, "getpid").unwrap_or_default();
+    /// assert_eq!(filter.decide(&getpid), Verdict::Allow);
+    /// # Ok::<(), skep_caps_sec::Error>(())
+    /// ```
+    #[must_use]
+    pub fn for_arches(mut self, arches: impl IntoIterator<Item = Arch>) -> Self {
+        for arch in arches {
+            if !self.arches.contains(&arch) {
+                self.arches.push(arch);
+            }
+        }
+        self
+    }
+
+    /// The architectures that it is compiled for.
+    pub(super) fn compiled_for(&self) -> &[Arch] {
+        if self.arches.is_empty() { &[Arch::NATIVE] } else { &self.arches }
+    }
+
     /// Puts a rule in the place of all that earlier ones say of its calls: to change a policy that is given, such as
     /// [`standard`](Self::standard).
     ///
@@ -133,19 +162,28 @@ impl Policy {
         if let Verdict::Errno(errno) = self.default {
             problems.extend(problem_of_errno(errno.number()).map(|problem| format!("default: {problem}")));
         }
-        // Calls that a rule decides whatever their arguments, and which.
-        let mut decided: HashMap<&str, usize> = HashMap::new();
+        if self
+            .arches
+            .iter()
+            .any(|arch| Some(arch.is_big_endian()) != self.arches.first().map(|arch| arch.is_big_endian()))
+        {
+            problems.push(
+                "arches: some store the high byte first and others the low: one filter cannot be for both".to_owned(),
+            );
+        }
+        // Every rule so far that names a call.
+        let mut earlier: HashMap<&str, Vec<(usize, usize)>> = HashMap::new();
         for (at, rule) in self.rules.iter().enumerate() {
             problems.extend(rule.problems().into_iter().map(|problem| format!("rules[{at}].{problem}")));
             for (place, name) in rule.calls.iter().enumerate() {
-                if let Some(earlier) = decided.get(name.as_str()).and_then(|earlier| self.rules.get(*earlier))
-                    && earlier.verdict != rule.verdict
-                {
-                    let is = earlier.verdict;
-                    problems.push(format!("rules[{at}].calls[{place}]: {name:?} is decided before, always: {is}"));
-                } else if rule.when.is_empty() {
-                    decided.entry(name).or_insert(at);
-                }
+                let before = earlier.entry(name).or_default();
+                problems.extend(before.iter().find_map(|(first, there)| {
+                    let told = self.rules.get(*first)?.takes_all_of(rule)?;
+                    Some(format!(
+                        "rules[{at}].calls[{place}]: {name:?} is decided before, {told} (rules[{first}].calls[{there}])"
+                    ))
+                }));
+                before.push((at, place));
             }
         }
         problems
@@ -158,6 +196,10 @@ impl fmt::Display for Policy {
         for rule in &self.rules {
             writeln!(f, "{rule}")?;
         }
-        write!(f, "{}: everything else", self.default)
+        write!(f, "{}: everything else", self.default)?;
+        match self.arches.as_slice() {
+            [] => Ok(()),
+            arches => write!(f, "\nof {}", arches.iter().map(Arch::to_string).collect::<Vec<_>>().join(", ")),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Arch, Condition, Verdict};
+use super::{Arch, Condition, Verdict, near};
 
 /// A verdict on system calls, by their names, where all conditions hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,13 +17,16 @@ pub struct Rule {
     /// What their arguments must be, all of it; nothing by default.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub when: Vec<Condition>,
+    /// The architectures that it is for; all of the policy's by default.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub arches: Vec<Arch>,
 }
 
 impl Rule {
     /// A rule without a condition.
     #[must_use]
     pub fn new(verdict: Verdict, calls: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { calls: calls.into_iter().map(Into::into).collect(), verdict, when: Vec::new() }
+        Self { calls: calls.into_iter().map(Into::into).collect(), verdict, when: Vec::new(), arches: Vec::new() }
     }
 
     /// The same where these conditions hold too.
@@ -33,6 +36,35 @@ impl Rule {
         self
     }
 
+    /// The same for these architectures alone.
+    #[must_use]
+    pub fn on(mut self, arches: impl IntoIterator<Item = Arch>) -> Self {
+        self.arches.extend(arches);
+        self
+    }
+
+    /// Whether it says something for this architecture.
+    pub(super) fn is_for(&self, arch: Arch) -> bool {
+        self.arches.is_empty() || self.arches.contains(&arch)
+    }
+
+    /// Whether there is an architecture that both are for.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.arches.is_empty() || other.arches.is_empty() || self.arches.iter().any(|arch| other.arches.contains(arch))
+    }
+
+    /// Whether nothing is left for `later`, which names the same call and says something else: how this one decides.
+    pub(super) fn takes_all_of(&self, later: &Self) -> Option<String> {
+        if self.verdict == later.verdict || !self.meets(later) {
+            return None;
+        }
+        match self.when.is_empty() {
+            true => Some(format!("always: {}", self.verdict)),
+            false if self.when == later.when => Some(format!("under the same conditions: {}", self.verdict)),
+            false => None,
+        }
+    }
+
     /// What is wrong with it by itself, sentences that begin with the place within it.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -40,9 +72,8 @@ impl Rule {
             problems.push("calls: the rule names no system call".to_owned());
         }
         for (at, name) in self.calls.iter().enumerate() {
-            if Arch::ALL.iter().all(|arch| arch.number_of(name).is_none()) {
-                let newest = Arch::newest_kernel();
-                problems.push(format!("calls[{at}]: {name:?} is no system call up to Linux {newest}"));
+            if !Arch::any_has(name) {
+                problems.push(format!("calls[{at}]: {}", no_call(name)));
             }
         }
         for (at, condition) in self.when.iter().enumerate() {
@@ -57,6 +88,12 @@ impl Rule {
     }
 }
 
+/// What is wrong with a name that no architecture has.
+pub(super) fn no_call(name: &str) -> String {
+    let near = near::sentence(&Arch::nearest(name));
+    format!("{name:?} is no system call up to Linux {}{near}", Arch::newest_kernel())
+}
+
 /// What is wrong with an error number.
 pub(super) fn problem_of_errno(number: u16) -> Option<String> {
     (!(1..=4095).contains(&number)).then(|| format!("{number} is no error number: they are from 1 to 4095"))
@@ -68,6 +105,12 @@ impl fmt::Display for Rule {
         for (at, condition) in self.when.iter().enumerate() {
             write!(f, "{} {condition}", if at == 0 { " if" } else { " and" })?;
         }
-        Ok(())
+        let words = |arches: &[Arch]| arches.iter().map(Arch::to_string).collect::<Vec<_>>().join(", ");
+        let others: Vec<Arch> = Arch::ALL.into_iter().filter(|arch| !self.arches.contains(arch)).collect();
+        match (self.arches.len(), others.len()) {
+            (0, _) => Ok(()),
+            (some, few) if few < some => write!(f, " (not on {})", words(&others)),
+            _ => write!(f, " (on {})", words(&self.arches)),
+        }
     }
 }

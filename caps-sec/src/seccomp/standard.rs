@@ -5,7 +5,7 @@
 //! the kernel's own state, or other people's, is left out unless a capability gives it anyway. Where we differ is said at
 //! the place.
 
-use super::{Condition, Errno, Policy, Rule, Verdict, arg};
+use super::{Arch, Condition, Errno, Policy, Rule, Verdict, arg};
 use crate::caps::{Cap, CapSet};
 
 /// What is allowed to everybody.
@@ -65,7 +65,7 @@ const WITH: &[(Cap, &[&str])] = &[
         "lsm_get_self_attr", "lsm_list_modules", "lsm_set_self_attr", "mount", "mount_setattr", "move_mount", "open_tree",
         // New in Linux 6.15, and like the one before it.
         "open_tree_attr",
-        "perf_event_open", "quotactl", "quotactl_fd", "setdomainname", "sethostname", "setns", "syslog", "umount2",
+        "perf_event_open", "quotactl", "quotactl_fd", "setdomainname", "sethostname", "setns", "syslog", "umount", "umount2",
         "unshare",
     ]),
     (Cap::SYS_BOOT, &["reboot"]),
@@ -74,7 +74,7 @@ const WITH: &[(Cap, &[&str])] = &[
     (Cap::SYS_PACCT, &["acct"]),
     (Cap::SYS_PTRACE, &["kcmp", "pidfd_getfd", "process_madvise"]),
     (Cap::SYS_RAWIO, &["ioperm", "iopl"]),
-    (Cap::SYS_TIME, &["clock_settime", "settimeofday"]),
+    (Cap::SYS_TIME, &["clock_settime", "clock_settime64", "settimeofday", "stime"]),
     (Cap::SYS_TTY_CONFIG, &["vhangup"]),
     (Cap::SYS_NICE, &["get_mempolicy", "mbind", "set_mempolicy", "set_mempolicy_home_node"]),
     (Cap::SYSLOG, &["syslog"]),
@@ -82,11 +82,36 @@ const WITH: &[(Cap, &[&str])] = &[
     (Cap::PERFMON, &["perf_event_open"]),
 ];
 
-/// Calls that exist on x86_64 alone: thread-local storage, and segments for programs of old.
-const X86_64: &[&str] = &["arch_prctl", "modify_ldt"];
+/// Calls that programs of 32 bits have instead or besides: the same with wider or narrower arguments.
+#[rustfmt::skip] // A list.
+const NARROW: &[&str] = &[
+    "_llseek", "_newselect", "chown32", "clock_adjtime64", "clock_getres_time64", "clock_gettime64",
+    "clock_nanosleep_time64", "fadvise64_64", "fchown32", "fcntl64", "fstat64", "fstatat64", "fstatfs64", "ftruncate64",
+    "futex_time64", "getegid32", "geteuid32", "getgid32", "getgroups32", "getresgid32", "getresuid32", "getuid32",
+    "io_pgetevents_time64", "ipc", "lchown32", "lstat64", "mmap2", "mq_timedreceive_time64", "mq_timedsend_time64",
+    "ppoll_time64", "pselect6_time64", "recv", "recvmmsg_time64", "rt_sigtimedwait_time64",
+    "sched_rr_get_interval_time64", "semtimedop_time64", "send", "sendfile64", "setfsgid32", "setfsuid32", "setgid32",
+    "setgroups32", "setregid32", "setresgid32", "setresuid32", "setreuid32", "setuid32", "sigprocmask", "sigreturn",
+    "socketcall", "stat64", "statfs64", "timer_gettime64", "timer_settime64", "timerfd_gettime64",
+    "timerfd_settime64", "truncate64", "ugetrlimit", "utimensat_time64", "waitpid",
+];
 
-/// Calls of Linux 6.17 that Docker's profile does not know yet: as by an older kernel.
-const NEW: &[&str] = &["file_getattr", "file_setattr"];
+/// Calls of single architectures.
+#[rustfmt::skip] // A list.
+const OF_ARCHES: &[(&[Arch], &[&str])] = &[
+    (&[Arch::X86_64, Arch::X32], &["arch_prctl"]),
+    // Segments for programs of old.
+    (&[Arch::X86_64, Arch::X32, Arch::I386], &["modify_ldt"]),
+    (&[Arch::Arm, Arch::Aarch64], &[
+        "arm_fadvise64_64", "arm_sync_file_range", "sync_file_range2", "breakpoint", "cacheflush", "set_tls",
+    ]),
+    (&[Arch::Ppc64le], &["sync_file_range2", "swapcontext"]),
+    (&[Arch::S390x], &["s390_pci_mmio_read", "s390_pci_mmio_write", "s390_runtime_instr"]),
+    (&[Arch::Riscv64], &["riscv_flush_icache", "riscv_hwprobe"]),
+];
+
+/// Calls of Linux 6.17 and newer that Docker's profile does not know yet: as by an older kernel.
+const NEW: &[&str] = &["file_getattr", "file_setattr", "listns", "rseq_slice_yield"];
 
 /// The bits of clone(2) that make namespaces: `CLONE_NEWNS`, `NEWCGROUP`, `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID`, `NEWNET`.
 const NAMESPACES: u64 = 0x7e02_0000;
@@ -114,7 +139,8 @@ impl Policy {
     /// the C libraries use `clone`, of which the flags are seen. Never allowed are, among others, io_uring, keyrings,
     /// kexec, swap, userfaultfd, sockets of the families ALG and VSOCK.
     ///
-    /// Two things differ from Docker: 32-bit programs are killed; and a socket's family is compared as the kernel takes it,
+    /// Two things differ from Docker: 32-bit programs are killed, unless the policy is made
+    /// [for](Self::for_arches) their architecture too; and a socket's family is compared as the kernel takes it,
     /// by its lower 32 bits.
     ///
     /// ```
@@ -128,12 +154,18 @@ impl Policy {
     #[must_use]
     pub fn standard(caps: CapSet) -> Self {
         let mut policy = Self::deny_with(Errno::PERM).allow(ALWAYS.iter().copied()).allow(TRACING.iter().copied());
-        policy = policy.allow(X86_64.iter().copied());
+        policy = policy.allow(NARROW.iter().copied());
+        for (arches, calls) in OF_ARCHES {
+            policy = policy.rule(Rule::new(Verdict::Allow, calls.iter().copied()).on(arches.iter().copied()));
+        }
         for (_, calls) in WITH.iter().filter(|(cap, _)| caps.contains(*cap)) {
             policy = policy.allow(calls.iter().copied());
         }
         if !caps.contains(Cap::SYS_ADMIN) {
-            policy = policy.allow_if(["clone"], [arg(0).masked(NAMESPACES).eq(0)]);
+            // On s390x the first two arguments are the other way round.
+            let clone = |at| Rule::new(Verdict::Allow, ["clone"]).when([arg(at).masked(NAMESPACES).eq(0)]);
+            policy = policy.rule(clone(0).on(Arch::ALL.into_iter().filter(|arch| *arch != Arch::S390x)));
+            policy = policy.rule(clone(1).on([Arch::S390x]));
         }
         for (first, last) in FAMILIES {
             policy = policy.allow_if(["socket"], family(first, last));

@@ -62,6 +62,13 @@ pub enum Verdict {
     /// It is not made, and answers this error.
     #[doc(alias = "SECCOMP_RET_ERRNO")]
     Errno(Errno),
+    /// A tracer (ptrace(2), `PTRACE_O_TRACESECCOMP`) is told, with this number, and decides; without one it answers
+    /// `ENOSYS`.
+    #[doc(alias = "SECCOMP_RET_TRACE")]
+    Trace(u16),
+    /// Another process is told, and decides ([`Listener`](super::Listener)); where nobody listens it answers `ENOSYS`.
+    #[doc(alias = "SECCOMP_RET_USER_NOTIF")]
+    Notify,
     /// It is not made, and its thread gets the signal SIGSYS, which it may handle.
     #[doc(alias = "SECCOMP_RET_TRAP")]
     Trap,
@@ -80,25 +87,33 @@ impl Verdict {
         matches!(self, Self::Allow | Self::Log)
     }
 
+    /// Whether it is refused, by the filter itself.
+    pub(super) const fn refuses(self) -> bool {
+        matches!(self, Self::Errno(_) | Self::Trap | Self::KillThread | Self::KillProcess)
+    }
+
     /// What a filter answers for it, `SECCOMP_RET_*` of linux/seccomp.h.
     pub(super) const fn answer(self) -> u32 {
         match self {
             Self::Allow => 0x7fff_0000,
             Self::Log => 0x7ffc_0000,
             Self::Errno(errno) => 0x0005_0000 | errno.0 as u32,
+            Self::Trace(number) => 0x7ff0_0000 | number as u32,
+            Self::Notify => 0x7fc0_0000,
             Self::Trap => 0x0003_0000,
             Self::KillThread => 0,
             Self::KillProcess => 0x8000_0000,
         }
     }
 
-    /// The verdict of a filter's answer. One that the kernel does not know kills the process, and so do those that we
-    /// never give.
+    /// The verdict of a filter's answer. One that the kernel does not know kills the process.
     pub(super) fn of(answer: u32) -> Self {
         match (answer & 0xffff_0000, answer & 0xffff) {
             (0x7fff_0000, _) => Self::Allow,
             (0x7ffc_0000, _) => Self::Log,
             (0x0005_0000, errno) => Self::Errno(Errno(u16::try_from(errno).unwrap_or(u16::MAX))),
+            (0x7ff0_0000, number) => Self::Trace(u16::try_from(number).unwrap_or(u16::MAX)),
+            (0x7fc0_0000, _) => Self::Notify,
             (0x0003_0000, _) => Self::Trap,
             (0, _) => Self::KillThread,
             _ => Self::KillProcess,
@@ -112,6 +127,8 @@ impl fmt::Display for Verdict {
             Self::Allow => f.write_str("allow"),
             Self::Log => f.write_str("allow and log"),
             Self::Errno(errno) => write!(f, "deny with {errno}"),
+            Self::Trace(number) => write!(f, "ask the tracer ({number})"),
+            Self::Notify => f.write_str("ask the supervisor"),
             Self::Trap => f.write_str("deny with the signal SIGSYS"),
             Self::KillThread => f.write_str("kill the thread"),
             Self::KillProcess => f.write_str("kill the process"),

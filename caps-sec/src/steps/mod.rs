@@ -89,8 +89,8 @@ impl Privileges {
     /// seccomp policy that has problems fails.
     #[must_use]
     pub fn steps(&self, uid: Option<u32>) -> Steps {
-        // One that has problems must not be left out in silence.
-        let compiled = |policy: &Policy| policy.compile().unwrap_or_else(|_| Filter::none());
+        // One that has problems, or is for another machine, must not be left out in silence.
+        let compiled = |policy: &Policy| policy.compile().ok().filter(Filter::runs_here).unwrap_or_else(Filter::none);
         Steps {
             before: self.before_identity(uid),
             after: self.after_identity(),

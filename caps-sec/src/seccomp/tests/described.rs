@@ -30,18 +30,24 @@ fn every_problem_is_told_at_once_with_its_place() {
         .allow_if(["ioctl"], [arg(6).eq(1), arg(1).eq(1 << 32), arg(0).masked(6).gt(6), arg(0).lt(0)])
         .rule(Rule::new(Verdict::Errno(Errno::new(4096)), ["getpid"]))
         .deny_if(["write"], [arg(0).eq(1)])
-        .allow(["read"]);
+        .deny_if(["write"], [arg(0).eq(1)])
+        .deny_if(["bind"], [arg(0).eq(1)])
+        .allow_if(["bind"], [arg(0).eq(1)])
+        .allow(["read", "opnat"]);
     let expected = [
         "default: 0 is no error number: they are from 1 to 4095",
-        "rules[0].calls[1]: \"fly\" is no system call up to Linux 6.18",
-        "rules[0].calls[3]: \"swim\" is no system call up to Linux 6.18",
+        "rules[0].calls[1]: \"fly\" is no system call up to Linux 7.2",
+        "rules[0].calls[3]: \"swim\" is no system call up to Linux 7.2",
         "rules[1].calls: the rule names no system call",
         "rules[2].when[0]: argument 6 is none: they are numbered from 0 to 5",
         "rules[2].when[1]: low half of arg 1 == 0x100000000 can never hold",
         "rules[2].when[2]: arg 0 & 0x6 > 6 can never hold",
         "rules[2].when[3]: arg 0 < 0 can never hold",
         "rules[3].verdict: 4096 is no error number: they are from 1 to 4095",
-        "rules[4].calls[0]: \"write\" is decided before, always: allow",
+        "rules[4].calls[0]: \"write\" is decided before, always: allow (rules[0].calls[2])",
+        "rules[5].calls[0]: \"write\" is decided before, always: allow (rules[0].calls[2])",
+        "rules[7].calls[0]: \"bind\" is decided before, under the same conditions: deny with EPERM (rules[6].calls[0])",
+        "rules[8].calls[1]: \"opnat\" is no system call up to Linux 7.2; the nearest: openat",
     ];
     assert_eq!(policy.problems(), expected);
     let error = policy.compile().unwrap_err();
@@ -72,10 +78,21 @@ fn a_call_of_another_architecture_is_no_problem_and_says_nothing() {
 
 #[test]
 fn a_verdict_is_what_a_filter_answers_for_it() {
-    let all = [Verdict::Allow, Verdict::Log, PERM, Verdict::Trap, Verdict::KillThread, Verdict::KillProcess];
+    let all = [
+        Verdict::Allow,
+        Verdict::Log,
+        Verdict::Trace(7),
+        Verdict::Notify,
+        PERM,
+        Verdict::Trap,
+        Verdict::KillThread,
+        Verdict::KillProcess,
+    ];
     let answers = [
         libc::SECCOMP_RET_ALLOW,
         libc::SECCOMP_RET_LOG,
+        libc::SECCOMP_RET_TRACE | 7,
+        libc::SECCOMP_RET_USER_NOTIF,
         libc::SECCOMP_RET_ERRNO | 1,
         libc::SECCOMP_RET_TRAP,
         libc::SECCOMP_RET_KILL_THREAD,
@@ -83,7 +100,7 @@ fn a_verdict_is_what_a_filter_answers_for_it() {
     ];
     assert_eq!(all.map(Verdict::answer), answers);
     assert_eq!(answers.map(Verdict::of), all);
-    assert_eq!(Verdict::of(libc::SECCOMP_RET_USER_NOTIF), Verdict::KillProcess);
+    assert_eq!(Verdict::of(0x1234_0000), Verdict::KillProcess);
 }
 
 #[cfg(feature = "serde")]

@@ -3,6 +3,7 @@
 
 mod compiled;
 mod described;
+mod read;
 mod standard;
 mod tables;
 
@@ -21,12 +22,20 @@ fn direct(policy: &Policy, arch: Arch, call: &Call) -> Verdict {
     if call.audit_number != arch.audit_number() {
         return Verdict::KillProcess;
     }
+    if arch == Arch::X32 && call.number < 0x4000_0000 {
+        return Verdict::KillProcess;
+    }
     if arch == Arch::X86_64 && (call.number >= 0x4000_0000 || (512..548).contains(&call.number)) {
         return NOSYS;
     }
-    let unknown = if matches!(policy.default, Verdict::Allow | Verdict::Log) { policy.default } else { NOSYS };
+    let unknown = if matches!(policy.default, Verdict::Allow | Verdict::Log | Verdict::Trace(_) | Verdict::Notify) {
+        policy.default
+    } else {
+        NOSYS
+    };
     let Some(name) = arch.name_of(call.number) else { return unknown };
-    let mut named = policy.rules.iter().filter(|rule| rule.calls.iter().any(|known| known == name)).peekable();
+    let mut named =
+        policy.rules.iter().filter(|rule| rule.is_for(arch) && rule.calls.iter().any(|known| known == name)).peekable();
     if name == "clone3" && named.peek().is_none() {
         return unknown;
     }
