@@ -103,9 +103,12 @@ pub use probe::Facts;
 pub use rlimit::{Limit, Resource, Rlimit};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerPolicy};
 pub use seccomp::{
-    Arch, Arg, Call, Compare, Condition, Errno, Filter, Policy, Rule, SeccompMode, Verdict, arg, enter_seccomp,
+    Answer, Arch, Arg, Call, Compare, Condition, Errno, Expected, Filter, Listener, Loading, Memory, Notification,
+    Policy, Prepared, Rule, SeccompFeatures, SeccompMode, Supervision, Supervisor, Verdict, arg, enter_seccomp,
     seccomp_mode_of,
 };
+#[cfg(feature = "serde")]
+pub use seccomp::{Profile, Resolved, Setting};
 pub use securebits::Securebits;
 pub use steps::Steps;
 pub use write_execute::DenyWriteExecute;

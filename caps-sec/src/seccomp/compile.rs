@@ -242,7 +242,6 @@ impl Writer {
     /// Finds the range that the number, which is loaded, is in: each comparison halves them. Nothing falls through to it,
     /// and nothing out of it.
     fn search(&mut self, ranges: &[Range<'_>]) {
-        self.flush_before(2);
         let (lower, upper) = ranges.split_at(ranges.len() / 2);
         match (lower, upper) {
             ([], [(_, Fate::Is(verdict))]) => self.program.plain(ANSWER, verdict.answer()),
@@ -252,6 +251,7 @@ impl Writer {
                 self.program.branch(JUMP_LEAST, *begin, above, below);
                 for (part, label) in [(lower, below), (upper, above)] {
                     if !matches!(part, [(_, Fate::Is(_))]) {
+                        // Not behind the mark: what goes on there would come to the answers.
                         self.flush_before(2);
                         self.program.mark(label);
                         self.search(part);

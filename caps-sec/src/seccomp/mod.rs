@@ -15,11 +15,17 @@ mod condition;
 mod decide;
 mod filter;
 mod listing;
+mod loading;
 mod mode;
 mod near;
+mod notify;
 mod policy;
+mod probe;
+#[cfg(feature = "serde")]
+mod profile;
 mod rule;
 mod standard;
+mod sys;
 mod table;
 mod verdict;
 
@@ -30,7 +36,12 @@ pub use arch::Arch;
 pub use call::Call;
 pub use condition::{Arg, Compare, Condition, arg};
 pub use filter::{Filter, enter_seccomp};
+pub use loading::Loading;
 pub use mode::{SeccompMode, seccomp_mode_of};
+pub use notify::{Answer, Expected, Listener, Memory, Notification, Prepared, Supervision, Supervisor};
 pub use policy::Policy;
+pub use probe::SeccompFeatures;
+#[cfg(feature = "serde")]
+pub use profile::{Profile, Resolved, Setting};
 pub use rule::Rule;
 pub use verdict::{Errno, Verdict};

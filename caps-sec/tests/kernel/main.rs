@@ -20,6 +20,7 @@ mod placing;
 mod proc_not_proc;
 mod reading;
 mod seccomp;
+mod seccomp_notify;
 mod sets;
 mod setuid;
 mod support;

@@ -3,6 +3,8 @@
 
 mod compiled;
 mod described;
+#[cfg(feature = "serde")]
+mod profile;
 mod read;
 mod standard;
 mod tables;

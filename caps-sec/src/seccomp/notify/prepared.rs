@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Prepared filters with a listener: for a program that is about to be started, whose parent supervises it.
+//!
+//! ```text
+//!  child                                   parent, a thread that is not in spawn()
+//!  its pid, the listener's number  ──────►
+//!  loads the filter                        takes the descriptor of that number (pidfd_getfd)
+//!  waits                           ◄────── goes on: it has it
+//!  executes, asked about from here on
+//! ```
+//! The listener is not sent: that would take a call which the filter may ask about, and there is nobody yet to answer.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, dup};
+use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+
+use super::Listener;
+use crate::error::{Error, ErrorKind, Object};
+use crate::seccomp::{Filter, Loading};
+
+/// A filter with a listener, to be loaded by a child between fork and exec.
+#[derive(Debug)]
+pub struct Prepared {
+    loading: Loading,
+    filter: Filter,
+    socket: OwnedFd,
+}
+
+/// The parent's side of a [`Prepared`] filter: what gets the listener.
+#[derive(Debug)]
+pub struct Expected {
+    socket: OwnedFd,
+}
+
+/// How long is waited between two looks for the listener.
+const PAUSE: Duration = Duration::from_micros(100);
+
+impl Loading {
+    /// Prepares the filter to be loaded by a child, with a listener for this process.
+    ///
+    /// The child calls [`Prepared::apply`]; another thread than the one that starts it calls [`Expected::listener`], and
+    /// answers. [`Supervisor::start`](super::Supervisor::start) does both.
+    ///
+    /// # Errors
+    /// `Unsupported` for a filter that is not for this machine; `Exhausted` without descriptors.
+    pub fn prepare(self, filter: &Filter) -> Result<(Prepared, Expected), Error> {
+        const OP: &str = "prepare";
+        const OBJECT: Object = Object::Named("a seccomp filter with a listener");
+        if let Some(why) = filter.foreign() {
+            return Err(Error::because(OP, OBJECT, ErrorKind::Unsupported, why));
+        }
+        let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+        let (socket, ours) = pair.map_err(|errno| Error::os(OP, OBJECT, errno.raw_os_error()))?;
+        Ok((Prepared { loading: self, filter: filter.clone(), socket }, Expected { socket: ours }))
+    }
+}
+
+impl Prepared {
+    /// Loads the filter for the calling thread, and waits until the parent has its listener. Allocates nothing: fit for
+    /// `CommandExt::pre_exec`, as its last action.
+    ///
+    /// # Errors
+    /// The kernel's; `EPIPE` if nobody expects the listener. A filter that refuses read(2) cannot be loaded so.
+    /// # Privileges
+    /// As [`enter_seccomp`](crate::enter_seccomp).
+    pub fn apply(&self) -> io::Result<()> {
+        // The kernel gives the least number that is free: the one that this copy has, once it is closed.
+        let number = dup(&self.socket)?.as_raw_fd();
+        let [a, b, c, d] = std::process::id().to_ne_bytes();
+        let [e, f, g, h] = number.to_ne_bytes();
+        rustix::net::send(&self.socket, &[a, b, c, d, e, f, g, h], SendFlags::NOSIGNAL)?;
+        let listener = OwnedFd::from(self.loading.apply_with_listener(&self.filter)?);
+        // It is left open for whoever takes it; the exec closes it. A close here could be asked about.
+        let _number = listener.into_raw_fd();
+        let mut word = [0];
+        loop {
+            match rustix::io::read(&self.socket, &mut word) {
+                Err(Errno::INTR) => {}
+                Ok(1) => return Ok(()),
+                Ok(_) => return Err(Errno::PIPE.into()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// A copy of the child's end: to let go of whoever waits at the other for a child that never came.
+    pub(super) fn canceller(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
+    }
+}
+
+/// Ends the waiting of [`Expected::listener`].
+pub(super) fn cancel(socket: &OwnedFd) {
+    let _ = rustix::net::shutdown(socket, Shutdown::Both);
+}
+
+impl Expected {
+    /// The listener; waits until the child has loaded its filter.
+    ///
+    /// # Errors
+    /// `NotFound` if the child ended before, or there never was one; `Denied` without the right.
+    /// # Privileges
+    /// That to trace the child (ptrace(2)): one that has changed its user, or is in a pid namespace of its own, keeps
+    /// its listener; send it over a socket then.
+    /// # Kernel
+    /// Linux 5.6 (`pidfd_getfd`).
+    #[doc(alias = "pidfd_getfd")]
+    pub fn listener(self) -> Result<Listener, Error> {
+        const OBJECT: Object = Object::Named("the child's seccomp listener");
+        let failed = |error: &io::Error| Error::io("take", OBJECT, error);
+        let gone = || {
+            let why = "the child ended before it had loaded its filter".to_owned();
+            Error::because("take", OBJECT, ErrorKind::NotFound, why)
+        };
+        let (pid, number) = self.announced().map_err(|error| failed(&error))?.ok_or_else(gone)?;
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| failed(&errno.into()))?;
+        let listener = loop {
+            match rustix::process::pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()) {
+                Ok(fd) if is_listener(&fd) => break fd,
+                // Not yet.
+                Ok(_) | Err(Errno::BADF) if !ended(&pidfd) => thread::sleep(PAUSE),
+                Ok(_) | Err(Errno::BADF | Errno::SRCH) => return Err(gone()),
+                Err(errno) => return Err(failed(&errno.into())),
+            }
+        };
+        rustix::net::send(&self.socket, &[1], SendFlags::NOSIGNAL).map_err(|errno| failed(&errno.into()))?;
+        Ok(listener.into())
+    }
+
+    /// The child's pid, and the number that its listener is going to have.
+    fn announced(&self) -> io::Result<Option<(Pid, i32)>> {
+        let mut words = [0; 8];
+        let count = loop {
+            match rustix::io::read(&self.socket, &mut words) {
+                Err(Errno::INTR) => {}
+                done => break done?,
+            }
+        };
+        let [a, b, c, d, e, f, g, h] = words;
+        let pid = Pid::from_raw(i32::from_ne_bytes([a, b, c, d]));
+        Ok(pid.filter(|_| count == words.len()).map(|pid| (pid, i32::from_ne_bytes([e, f, g, h]))))
+    }
+}
+
+/// Whether it is a listener, and not what had the number before.
+fn is_listener(fd: &OwnedFd) -> bool {
+    let target = rustix::fs::readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new());
+    target.is_ok_and(|target| target.as_bytes() == b"anon_inode:seccomp notify")
+}
+
+/// Whether a process is at its end.
+fn ended(pidfd: &OwnedFd) -> bool {
+    let mut here = [PollFd::new(pidfd, PollFlags::IN)];
+    poll(&mut here, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0)
+}
+
+impl AsFd for Expected {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
