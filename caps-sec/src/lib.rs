@@ -103,9 +103,9 @@ pub use probe::Facts;
 pub use rlimit::{Limit, Resource, Rlimit};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerPolicy};
 pub use seccomp::{
-    Answer, Arch, Arg, Call, Compare, Condition, Errno, Expected, Filter, Listener, Loading, Memory, Notification,
-    Policy, Prepared, Rule, SeccompFeatures, SeccompMode, Supervision, Supervisor, Verdict, arg, enter_seccomp,
-    seccomp_mode_of,
+    Answer, Arch, Arg, Call, CallGroup, Compare, Condition, Errno, Expected, Filter, Listener, Loading, LxcPolicy,
+    Memory, Notification, Outcome, Policy, PolicyChange, Prepared, Recording, Rule, SeccompFeatures, SeccompMode,
+    Supervision, Supervisor, Verdict, arg, enter_seccomp, seccomp_mode_of,
 };
 #[cfg(feature = "serde")]
 pub use seccomp::{Profile, Resolved, Setting};

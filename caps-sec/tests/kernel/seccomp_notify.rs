@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use needs::{isolated, needs, rounds};
 use skep_caps_sec::{
-    Answer, Arch, Errno, ErrorKind, Listener, Loading, Policy, Rule, SeccompFeatures, Supervisor, Verdict,
-    enter_no_new_privs,
+    Answer, Arch, Errno, ErrorKind, Listener, Loading, Policy, Privileges, Recording, Rule, SeccompFeatures,
+    Supervisor, Verdict, enter_no_new_privs,
 };
 
 /// Asks about these calls, and allows all others.
@@ -291,5 +291,48 @@ fn the_kernel_says_what_it_can_do() {
         assert_eq!(can.verdicts.len(), 8, "{can}");
         assert!(can.listener && can.loading.all_threads && can.loading.log && can.loading.speculation, "{can}");
         assert!(can.to_string().starts_with("verdicts: allow, allow and log, ask the tracer"), "{can}");
+    });
+}
+
+#[test]
+fn what_is_recorded_of_a_program_is_enough_for_it_and_little_more() {
+    isolated(|| {
+        let ls = || {
+            let mut ls = Command::new("ls");
+            ls.args(["-l", "/proc/self"])
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
+            ls
+        };
+        let recording = Recording::of(&mut ls()).unwrap();
+        assert!(recording.status().unwrap().success());
+        let calls: Vec<&str> = recording.calls().map(|(_, name)| name).collect();
+        assert!(calls.contains(&"execve") && calls.contains(&"getdents64"), "{calls:?}");
+        assert!(calls.len() < 80 && !calls.contains(&"mount"), "{calls:?}");
+        assert_eq!(recording.unknown().count(), 0);
+        let policy = recording.policy(Verdict::KillProcess);
+        assert!(run_under(&policy, ls()).success());
+        // Without one of them it does not get far.
+        let less = policy.replace(Rule::new(Verdict::KillProcess, ["getdents64"]));
+        assert!(!run_under(&less, ls()).success());
+        let more = recording.clone().merge(Recording::of(Command::new("true").stdin(Stdio::null())).unwrap());
+        assert_eq!(more.calls().count(), recording.calls().count());
+    });
+}
+
+fn run_under(policy: &Policy, mut command: Command) -> std::process::ExitStatus {
+    let steps = Privileges::new().no_new_privs().seccomp(policy.clone()).steps(None);
+    // SAFETY: between fork and exec the closure makes system calls, and allocates nothing.
+    unsafe { command.pre_exec(move || steps.enter_thread()) };
+    command.status().unwrap()
+}
+
+#[test]
+fn recording_a_program_that_there_is_not_says_so() {
+    isolated(|| {
+        let error = Recording::of(&mut Command::new("/no/such/program")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
     });
 }

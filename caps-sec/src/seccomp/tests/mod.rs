@@ -3,11 +3,13 @@
 
 mod compiled;
 mod described;
+mod lxc;
 #[cfg(feature = "serde")]
 mod profile;
 mod read;
 mod standard;
 mod tables;
+mod words;
 
 use super::{Arch, Call, Condition, Errno, Policy, Verdict};
 

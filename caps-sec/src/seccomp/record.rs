@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Recordings: the calls that a program makes, and the least policy that lets it.
+//!
+//! Every call of it, and of all that it starts, is asked about, written down, and let go on: by a supervised filter, which
+//! takes no tracer, so that programs that trace, or look for one, do as always. It is some ten times slower than without.
+
+use std::collections::BTreeSet;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc;
+
+use super::{Answer, Arch, Policy, Supervisor, Verdict};
+use crate::error::{Error, ErrorKind, Object};
+
+/// The system calls that a program made.
+///
+/// What a program has not done while it was watched it could not do under the [policy](Self::policy): errors that did not
+/// happen, options that were not given. Record several runs, [merge](Self::merge) them, and look at what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recording {
+    calls: BTreeSet<(Arch, &'static str)>,
+    unknown: BTreeSet<(u32, u32)>,
+    status: Option<ExitStatus>,
+}
+
+impl Recording {
+    /// Runs a program to its end, and that of all that it has started, and writes down what they call.
+    ///
+    /// The program gets `no_new_privs`: one that is setuid has no more rights than the caller.
+    ///
+    /// # Errors
+    /// As [`Supervisor::start`]: `NotFound` for a program that there is not.
+    /// # Privileges
+    /// None, for a program that stays the caller's user; see [`Expected::listener`](super::Expected::listener).
+    /// # Kernel
+    /// Linux 5.8.
+    pub fn of(command: &mut Command) -> Result<Self, Error> {
+        const OBJECT: Object = Object::Named("the system calls of a program");
+        let filter = Policy::new(Verdict::Notify).for_arches(Arch::NATIVE.family().iter().copied()).compile()?;
+        let (tell, told) = mpsc::channel();
+        let mut seen = BTreeSet::new();
+        let mut supervisor = Supervisor::new();
+        supervisor.otherwise(move |asked| {
+            let call = *asked.call();
+            // Each once; nobody who hears of it is no reason not to let it go on.
+            if seen.insert((call.arch(), call.number())) {
+                let _ = tell.send(call);
+            }
+            Answer::Proceed
+        });
+        let (mut child, supervision) = supervisor.start(command, &filter)?;
+        let status = child.wait().map_err(|error| Error::io("record", OBJECT, &error))?;
+        match supervision.join() {
+            Ok(done) => drop(done?),
+            Err(_) => {
+                let why = "the thread that supervised it has panicked".to_owned();
+                return Err(Error::because("record", OBJECT, ErrorKind::WrongState, why));
+            }
+        }
+        let mut recording = Self { status: Some(status), ..Self::default() };
+        for call in told {
+            match (call.arch(), call.name()) {
+                (Some(arch), Some(name)) => drop(recording.calls.insert((arch, name))),
+                _ => drop(recording.unknown.insert((call.audit_number, call.number()))),
+            }
+        }
+        Ok(recording)
+    }
+
+    /// The calls, each once, by architecture and name.
+    pub fn calls(&self) -> impl Iterator<Item = (Arch, &'static str)> {
+        self.calls.iter().copied()
+    }
+
+    /// Calls that have no name here, by the kernel's number of their architecture and their own. A program must get on
+    /// without them: a policy that denies by default answers `ENOSYS` to them.
+    pub fn unknown(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.unknown.iter().copied()
+    }
+
+    /// How the program ended; that of the last one, of merged recordings.
+    #[must_use]
+    pub const fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    /// This and another recording in one.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.calls.extend(other.calls);
+        self.unknown.extend(other.unknown);
+        Self { status: other.status.or(self.status), ..self }
+    }
+
+    /// The least policy that allows what was recorded: those calls, on the architectures they were made on.
+    #[must_use]
+    pub fn policy(&self, default: Verdict) -> Policy {
+        let arches: BTreeSet<Arch> = self.calls.iter().map(|(arch, _)| *arch).collect();
+        let mut policy = Policy::new(default);
+        if arches.iter().any(|arch| *arch != Arch::NATIVE) {
+            policy = policy.for_arches(arches.iter().copied());
+        }
+        for arch in &arches {
+            let calls = self.calls.iter().filter(|(its, _)| its == arch).map(|(_, name)| *name);
+            let rule = super::Rule::new(Verdict::Allow, calls);
+            policy = policy.rule(if arches.len() > 1 { rule.on([*arch]) } else { rule });
+        }
+        policy
+    }
+}
