@@ -299,11 +299,7 @@ fn what_is_recorded_of_a_program_is_enough_for_it_and_little_more() {
     isolated(|| {
         let ls = || {
             let mut ls = Command::new("ls");
-            ls.args(["-l", "/proc/self"])
-                .env_clear()
-                .env("PATH", "/usr/bin:/bin")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null());
+            ls.args(["-l", "/usr"]).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stdout(Stdio::null());
             ls
         };
         let recording = Recording::of(&mut ls()).unwrap();

@@ -327,3 +327,48 @@ fn one_directory_is_written_and_no_other() {
     });
     assert!(include_str!("../src/bin/34_landlock.rs").lines().count() < 60);
 }
+
+#[test]
+fn a_policy_is_explained_measured_and_tried() {
+    assert!(include_str!("../src/bin/36_policy.rs").lines().count() < 60);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_36_policy")).args(["-", "mount", "clone:10000000", "read"]).output();
+        let said = String::from_utf8_lossy(&out.unwrap().stdout).into_owned();
+        for words in
+            ["- mount: no", "instructions, ", "mount(0x0, ", "): deny with EPERM\nclone(0x10000000", "read(0x0, "]
+        {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    });
+}
+
+#[test]
+fn a_program_in_a_user_namespace_gets_the_harmless_nodes_alone() {
+    needs!(root, userns, program("mknod"));
+    assert!(include_str!("../src/bin/37_supervise.rs").lines().count() < 90);
+    isolated(|| {
+        let folder = std::env::temp_dir().join(needs::token());
+        fs::create_dir(&folder).unwrap();
+        let script = "mknod null c 1 3 && test -c null && mknod disk b 8 0; mknod -m 600 mem c 1 1";
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_37_supervise")).args(["sh", "-c", script]).current_dir(&folder).output();
+        let (out, made) = (out.unwrap(), fs::read_dir(&folder).unwrap().count());
+        let null = fs::symlink_metadata(folder.join("null")).map(|node| std::os::unix::fs::MetadataExt::rdev(&node));
+        fs::remove_dir_all(&folder).unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert_eq!((null.ok(), made), (Some(0x103), 1), "{said}");
+        assert!(said.contains("disk: Operation not permitted") && said.contains("asked 3 times"), "{said}");
+    });
+}
+
+#[test]
+fn what_a_program_calls_is_recorded_as_a_profile() {
+    assert!(include_str!("../src/bin/38_record.rs").lines().count() < 40);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_38_record")).args(["ls", "-l", "/usr"]).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        for words in ["getdents64", "\"defaultAction\": \"SCMP_ACT_ERRNO\"", "\"SCMP_ARCH_"] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    });
+}
