@@ -207,6 +207,7 @@ impl Arch {
     }
 
     /// OCI's and libseccomp's name, without `SCMP_ARCH_`.
+    #[cfg(any(feature = "serde", test))]
     pub(super) const fn scmp(self) -> &'static str {
         self.facts().names[1]
     }
@@ -217,6 +218,7 @@ impl Arch {
     }
 
     /// The architecture of OCI's and libseccomp's name, without `SCMP_ARCH_`.
+    #[cfg(any(feature = "serde", test))]
     pub(super) fn of_scmp(name: &str) -> Option<Self> {
         FACTS.iter().find(|facts| facts.names[1] == name).map(|facts| facts.arch)
     }
@@ -227,6 +229,7 @@ impl Arch {
     }
 
     /// Whether Docker's profiles call it so: by Go's name, ours, or libseccomp's.
+    #[cfg(any(feature = "serde", test))]
     pub(super) fn is_called(self, name: &str) -> bool {
         self.facts().names.iter().any(|known| known.eq_ignore_ascii_case(name))
     }

@@ -257,7 +257,7 @@ mod tests {
             "process.user: group 34 is not in the id map of the user namespace",
             "process.capabilities.bounding[1]: \"fly\" is not the name of a capability",
             "process.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
-            "process.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 6.18",
+            "process.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 7.2",
             "init: needs a pid namespace: its work is that of process 1",
             "process.terminal: the caller's session has a terminal, and no other can be had in it",
             "process.terminal: needs a mount namespace: without one it would be among the machine's own",

@@ -61,7 +61,7 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         (
             "a policy of calls that are none",
             Invalid,
-            true_().no_new_privileges().seccomp(Policy::allow_all().deny(["fly", "mount", "umount"])),
+            true_().no_new_privileges().seccomp(Policy::allow_all().deny(["fly", "mount", "unmount"])),
         ),
         ("a container without a program", Invalid, Container::anonymous()),
         ("a terminal without a devpts", Invalid, true_().terminal()),
