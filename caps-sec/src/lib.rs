@@ -7,7 +7,9 @@
 //! will have of them; [`Privileges`] says all of it in one value, and [`Steps`] does it in the one right order, on this
 //! side and the other of a change of user, without allocating: in `CommandExt::pre_exec`, or in `skep`'s launcher.
 //! A [`Policy`] says which system calls may be made, by name and argument; [`Policy::standard`] is what Docker allows. It
-//! compiles to a [`Filter`], which answers what the kernel will answer before it is loaded ([`Filter::decide`]).
+//! compiles to a [`Filter`], which answers what the kernel will answer before it is loaded ([`Filter::decide`]). Policies are
+//! read from OCI's and Docker's JSON (`Profile`) and LXC's text ([`LxcPolicy`]), recorded of a program ([`Recording`]), and
+//! explained in words; what a filter asks about, a [`Supervisor`] answers.
 //!
 //! ```
 //! use skep_caps_sec::{Cap, Capabilities, CapSet, Policy, Privileges};
@@ -32,15 +34,14 @@
 //! what this kernel has of it all.
 //!
 //! # Limits
-//! AppArmor's profiles are compiled by its own program, `apparmor_parser`; what SELinux enforces is another's policy. Not
-//! here yet: of seccomp, filters of 32-bit
-//! programs, which are killed, profiles in JSON, and notifications to another process. It changes the calling thread and no
-//! other, and only by functions whose names begin with `enter_`. The user and groups are the package `skep-ns`'s. It is for
-//! Linux alone, on x86_64 and aarch64; the latter has not been run.
+//! AppArmor's profiles are compiled by its own program, `apparmor_parser`; what SELinux enforces is another's policy. Filters
+//! are compiled for every architecture of the tables ([`Arch`]), and loaded on those that this machine runs. It changes the
+//! calling thread and no other, and only by functions whose names begin with `enter_`, or where [`Loading`] says so. The user
+//! and groups are the package `skep-ns`'s. It is for Linux alone, on x86_64 and aarch64; the latter has not been run.
 //!
 //! # Kernels
 //! Linux 5.10 and newer. Capabilities that a newer kernel adds have no name here, but are kept, dropped and shown by
-//! number. System calls up to Linux 6.18 have names; newer ones answer `ENOSYS` under a policy that denies by default.
+//! number. System calls up to Linux 7.2 have names; newer ones answer `ENOSYS` under a policy that denies by default.
 //!
 //! # Privileges
 //! None to describe, to compile and to read. `no_new_privs` or `CAP_SYS_ADMIN` to filter system calls; `CAP_SETPCAP` to
@@ -48,7 +49,8 @@
 //! `CAP_MAC_ADMIN` to load profiles; each function says so.
 //!
 //! # Features
-//! `serde`: descriptions ([`Privileges`] and what is in it) can be serialised.
+//! `serde`: descriptions ([`Privileges`] and what is in it) can be serialised, and seccomp profiles in JSON read and written
+//! (`Profile`).
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-caps-sec is for Linux on x86_64 and aarch64: its system calls are written in assembly for each");
@@ -65,6 +67,8 @@ mod keyring;
 mod lsm;
 mod memory_policy;
 mod nearest;
+#[doc(hidden)]
+pub mod fuzzed;
 mod no_new_privs;
 mod number_set;
 mod oom_score_adj;
