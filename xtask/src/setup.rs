@@ -5,10 +5,11 @@ use crate::debian;
 use crate::failure::{Failure, no_options};
 
 /// Each with what the tests do with it. Without one, the tests that need it are named as not run.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("uidmap", "newuidmap and newgidmap: id maps of ordinary users"),
     ("util-linux", "unshare and setpriv: the box of a test, the user ring"),
     ("busybox-static", "the programs of root directories of our own"),
+    ("libseccomp2", "filters of another compiler"),
     ("strace", "a start seen by another tool"),
     ("python3-minimal", "a program of this machine in a container"),
     ("valgrind", "a start seen by another tool"),

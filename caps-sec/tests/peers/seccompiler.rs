@@ -58,7 +58,7 @@ fn theirs(simple: &Simple) -> Filter {
 
 #[test]
 fn seccompiler_s_filters_decide_as_ours() {
-    for_many(rounds(20_000), |simple, calls| {
+    for_many(rounds(12_000), |simple, calls| {
         let (ours, theirs) = (simple.policy().compile_for(Arch::X86_64).unwrap(), theirs(&simple));
         for call in calls {
             assert_eq!(ours.decide(&call), theirs.decide(&call), "{call}\n{}", simple.policy());
