@@ -96,7 +96,7 @@ pub struct Resolved {
     /// Calls that no architecture has up to [`Arch::newest_kernel`]: their rules count for nothing, as with other runtimes.
     /// In order, each once.
     pub unknown: Vec<String>,
-    /// Keys that the format does not have, by their place ("syscalls[3].arg"), and flags and capabilities that are not
+    /// Keys that the format does not have, by their place (`syscalls[3].arg`), and flags and capabilities that are not
     /// known. The format asks to pass over them; a misspelt one should be seen nevertheless.
     pub unread: Vec<String>,
 }
