@@ -110,6 +110,10 @@ pub enum Object {
     Account(String),
     /// A key of sysctl(8), with dots.
     Key(String),
+    /// A network link, by its name, or by `#` and its number.
+    Link(String),
+    /// What a net namespace keeps, in words: "the route 10.0.3.0/24".
+    Network(String),
     /// Something with a fixed name, such as "id map".
     Named(&'static str),
 }
@@ -124,6 +128,8 @@ impl fmt::Display for Object {
             Object::Namespace(kind, Some(pid)) => write!(f, "the {kind} namespace of process {pid}"),
             Object::Account(name) => write!(f, "{name:?}"),
             Object::Key(key) => f.write_str(key),
+            Object::Link(name) => write!(f, "the link {name:?}"),
+            Object::Network(words) => f.write_str(words),
             Object::Named(name) => f.write_str(name),
         }
     }
@@ -134,6 +140,8 @@ impl fmt::Display for Object {
 enum Cause {
     Os(i32),
     Explained(i32, &'static str),
+    #[cfg(feature = "net")]
+    Told(i32, String),
     Problems(Vec<String>),
 }
 
@@ -147,6 +155,11 @@ impl fmt::Display for Cause {
                     return Ok(());
                 }
                 f.write_str(": ")?;
+                write_errno(f, *errno)
+            }
+            #[cfg(feature = "net")]
+            Cause::Told(errno, words) => {
+                write!(f, "{words}: ")?;
                 write_errno(f, *errno)
             }
             Cause::Problems(problems) => f.write_str(&problems.join("\n")),
@@ -173,6 +186,18 @@ impl Error {
     /// A refusal of the kernel whose number alone would mislead: `why` says what it means here.
     pub(crate) fn explained(op: &'static str, object: Object, kind: ErrorKind, errno: i32, why: &'static str) -> Self {
         Self::new(op, object, kind, Cause::Explained(errno, why))
+    }
+
+    /// A refusal of the kernel whose number is of another class here than elsewhere.
+    #[cfg(feature = "net")]
+    pub(crate) fn of_kind(op: &'static str, object: Object, kind: ErrorKind, errno: i32) -> Self {
+        Self::new(op, object, kind, Cause::Os(errno))
+    }
+
+    /// A refusal of the kernel with words of its own.
+    #[cfg(feature = "net")]
+    pub(crate) fn told(op: &'static str, object: Object, kind: ErrorKind, errno: i32, words: String) -> Self {
+        Self::new(op, object, kind, Cause::Told(errno, words))
     }
 
     /// A request that makes no sense: every problem found, a sentence each.
@@ -212,6 +237,8 @@ impl Error {
     pub fn errno(&self) -> Option<i32> {
         match self.0.source {
             Cause::Os(errno) => Some(errno),
+            #[cfg(feature = "net")]
+            Cause::Told(errno, _) => Some(errno),
             Cause::Explained(errno, _) => (errno != 0).then_some(errno),
             Cause::Problems(_) => None,
         }

@@ -64,6 +64,8 @@ mod handle;
 mod idmap;
 mod kind;
 mod list;
+#[cfg(feature = "net")]
+pub mod net;
 mod pidfd;
 mod pin;
 mod probe;

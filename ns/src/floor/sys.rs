@@ -60,6 +60,7 @@ pub mod nr {
     pub const GETPID: usize = 39;
     pub const RECVFROM: usize = 45;
     pub const SENDMSG: usize = 46;
+    pub const SETSOCKOPT: usize = 54;
     pub const CLONE: usize = 56;
     pub const EXECVE: usize = 59;
     pub const WAIT4: usize = 61;
@@ -113,6 +114,7 @@ pub mod nr {
     pub const SOCKET: usize = 198;
     pub const RECVFROM: usize = 207;
     pub const SENDMSG: usize = 211;
+    pub const SETSOCKOPT: usize = 208;
     pub const CLONE: usize = 220;
     pub const EXECVE: usize = 221;
     pub const FCNTL: usize = 25;

@@ -11,6 +11,8 @@
 
 mod copy;
 mod mask;
+#[cfg(feature = "net")]
+pub(crate) mod netlink;
 pub(crate) mod nsfs;
 pub(crate) mod probe;
 pub(crate) mod stages;
@@ -183,6 +185,7 @@ mod tests {
             (nr::SOCKET, libc::SYS_socket),
             (nr::RECVFROM, libc::SYS_recvfrom),
             (nr::SENDMSG, libc::SYS_sendmsg),
+            (nr::SETSOCKOPT, libc::SYS_setsockopt),
             (nr::CLONE, libc::SYS_clone),
             (nr::EXECVE, libc::SYS_execve),
             (nr::FCNTL, libc::SYS_fcntl),
