@@ -108,6 +108,22 @@ fn try_userns() -> Result<(), String> {
     Err(format!("a child cannot make one: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
+/// A kind of network link, tried by ip(8) in a net namespace of its own.
+pub(crate) fn link_kind(kind: &str) -> Result<(), String> {
+    // What lies on another link has one, and a number.
+    let on_another = ["vlan", "macvlan", "macvtap", "ipvlan"].contains(&kind);
+    let link = if on_another { "link q " } else { "" };
+    let number = if kind == "vlan" { " id 5" } else { "" };
+    let script = format!("ip link add name q type veth peer name p && ip link add {link}name x type {kind}{number}");
+    let mut child = Command::new("unshare");
+    child.args(["--net", "sh", "-c", &script]).stdin(Stdio::null());
+    let output = child.output().map_err(|error| format!("cannot run unshare to try it: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("ip cannot make one: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
 /// Subordinate ids of this account, and the programs that map them.
 pub(crate) fn subids() -> Result<(), String> {
     let uid = nix::unistd::geteuid();

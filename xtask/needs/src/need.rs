@@ -129,6 +129,11 @@ pub fn systemd() -> Need {
     Need::privileged("systemd as process 1", || machine::systemd().err())
 }
 
+/// A kind of network link that the kernel has and root may make: "dummy", "vlan".
+pub fn link_kind(kind: &str) -> Need {
+    Need::privileged(format!("links of kind {kind}"), || machine::link_kind(kind).err())
+}
+
 /// A capability in the bounding set; its name with or without `CAP_`.
 ///
 /// # Panics

@@ -140,6 +140,11 @@ impl Message {
         Ok(())
     }
 
+    /// Whether it has no attributes.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.marks.is_empty()
+    }
+
     /// The name of the attribute at `offset` of the message, or of the one that it is in.
     pub(crate) fn attribute_at(&self, offset: u32) -> Option<&'static str> {
         let offset = usize::try_from(offset).ok()?;

@@ -13,9 +13,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "what an attribute says is first read by links")]
-pub(crate) use decode::Value;
-pub(crate) use decode::{Attributes, Messages, Received};
+pub(crate) use decode::{Attributes, Messages, Received, Value};
 pub(crate) use encode::Message;
 
 /// `sizeof(struct nlmsghdr)`: length, type, flags, sequence number, port.
@@ -52,11 +50,20 @@ pub(crate) struct Attribute {
     pub(crate) name: &'static str,
 }
 
-/// Declares attributes by the kernel's names: `attributes! { IFLA_IFNAME = 3 }`.
+/// Declares attributes by the kernel's names: `attributes! { IFLA_IFNAME = 3 }`; and in a module their numbers alone, to
+/// match by: `attributes! { mod ifla; IFLA_IFNAME = 3 }`.
 macro_rules! attributes {
+    (mod $numbers:ident; $($name:ident = $number:literal),* $(,)?) => {
+        $crate::net::message::attributes! { $($name = $number),* }
+        #[allow(dead_code, reason = "some are only sent")]
+        pub(in crate::net) mod $numbers {
+            $(pub(in crate::net) const $name: u16 = $number;)*
+        }
+    };
     ($($name:ident = $number:literal),* $(,)?) => {
         $(
-            pub(crate) const $name: $crate::net::message::Attribute =
+            #[allow(dead_code, reason = "some are only read")]
+            pub(in crate::net) const $name: $crate::net::message::Attribute =
                 $crate::net::message::Attribute { number: $number, name: stringify!($name) };
         )*
     };
