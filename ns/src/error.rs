@@ -214,6 +214,13 @@ impl Error {
         Self(Box::new(Inner { op, object, kind, hint: None, source }))
     }
 
+    /// Of another class than its number has elsewhere.
+    #[cfg(feature = "net")]
+    pub(crate) fn into_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Adds what to do about it; only where that is certain.
     pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());

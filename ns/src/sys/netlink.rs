@@ -11,7 +11,6 @@ use crate::floor::sys::{Errno, nr, syscall};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum NetlinkOption {
     /// `NETLINK_ADD_MEMBERSHIP`: one more multicast group.
-    #[allow(dead_code, reason = "watches are the next subject but two")]
     AddMembership = 1,
     /// `NETLINK_CAP_ACK`: answers do not repeat the request. Linux 4.3.
     CapAck = 10,

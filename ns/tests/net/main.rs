@@ -8,7 +8,11 @@
     reason = "the helpers of tests may be as blunt as tests"
 )]
 
+mod addresses;
 mod kinds;
 mod links;
+mod packets;
 mod refusals;
+mod routes;
 mod support;
+mod watch;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Namespaces of their own, and what the tests say of errors.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::process::Command;
+use std::time::Duration;
 
 use needs::{Messages, in_words};
-use skep_ns::net::Net;
+use skep_ns::net::{Address, Cidr, Net, NewLink};
 use skep_ns::{Error, Join, NamespaceKind};
 
 const MESSAGES: Messages =
@@ -35,4 +37,63 @@ pub(crate) fn names(net: &Net) -> Vec<String> {
     let mut names: Vec<String> = net.links().unwrap().into_iter().map(|link| link.name).collect();
     names.sort();
     names
+}
+
+/// What is written as an address with a prefix.
+pub(crate) fn cidr(text: &str) -> Cidr {
+    text.parse().unwrap()
+}
+
+/// An address with a prefix, that can be used at once.
+pub(crate) fn address(text: &str) -> Address {
+    Address::new(cidr(text)).at_once()
+}
+
+/// Two namespaces with a cable between them, whose ends `a` and `b` are up.
+pub(crate) fn cable() -> (Net, Net) {
+    let (one, other) = (namespace(), namespace());
+    one.create_veth(&NewLink::veth("a", NewLink::peer("b").up()).up(), &other).unwrap();
+    (one, other)
+}
+
+/// Whether a datagram from `from` is answered by `address` in `to`, each way over the links there are. An answer for another
+/// takes up to a second.
+pub(crate) fn reaches(from: &Net, to: &Net, address: &str) -> bool {
+    answered(from, to, address, Duration::from_secs(20))
+}
+
+/// Whether no datagram gets through for as long as it would take one.
+pub(crate) fn is_cut_off(from: &Net, to: &Net, address: &str) -> bool {
+    !answered(from, to, address, Duration::from_millis(700))
+}
+
+/// Waits until every address of every link can be used.
+pub(crate) fn settle(net: &Net) {
+    for told in net.addresses().unwrap() {
+        net.wait_for_address(told.link, told.cidr.address(), Duration::from_secs(60)).unwrap();
+    }
+}
+
+fn answered(from: &Net, to: &Net, address: &str, patience: Duration) -> bool {
+    let address: IpAddr = address.parse().unwrap();
+    let server = to.run(|| UdpSocket::bind((address, 4711)).unwrap()).unwrap();
+    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let client = from.run(|| UdpSocket::bind((any, 0)).unwrap()).unwrap();
+    if client.connect((address, 4711)).is_err() || client.send(b"ping").is_err() {
+        return false;
+    }
+    server.set_read_timeout(Some(patience)).unwrap();
+    client.set_read_timeout(Some(patience)).unwrap();
+    let mut room = [0; 16];
+    let port = client.local_addr().unwrap().port();
+    // What an earlier client has sent may have waited for its neighbour, and come now.
+    let sender = loop {
+        match server.recv_from(&mut room) {
+            Ok((4, sender)) if sender.port() == port => break sender,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    };
+    server.send_to(b"pong", sender).unwrap();
+    client.recv(&mut room).is_ok_and(|length| &room[..length] == b"pong")
 }

@@ -27,7 +27,8 @@ pub use name::LinkRef;
 pub(crate) use name::problem_of_name;
 pub use new::{LinkChange, NewLink};
 pub use port::{BridgePort, PortVlan};
-pub(crate) use read::link_of;
+pub(crate) use read::{is_gone, link_of};
+pub(crate) use verbs::checked;
 
 bitflags::bitflags! {
     /// What a link is and does, `IFF_*`. See netdevice(7).

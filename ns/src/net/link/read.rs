@@ -41,6 +41,12 @@ pub(crate) fn link_of(received: &Received<'_>) -> Option<Link> {
     Some(link)
 }
 
+/// Whether a message tells that the link is gone; `None` of a bridge's word on one of its ports, in which little is said.
+pub(crate) fn is_gone(received: &Received<'_>) -> Option<bool> {
+    const AF_BRIDGE: u8 = 7;
+    (received.body.first() != Some(&AF_BRIDGE)).then_some(received.kind == RTM_DELLINK)
+}
+
 fn state(value: Value<'_>) -> OperState {
     match value.u8() {
         Some(1) => OperState::NotPresent,

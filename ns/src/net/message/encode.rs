@@ -35,6 +35,7 @@ impl Message {
     }
 
     /// An attribute that is there, and says no more.
+    #[allow(dead_code, reason = "nf_tables is the next subject")]
     pub(crate) fn flag(&mut self, attribute: Attribute) -> &mut Self {
         self.bytes(attribute, &[])
     }
@@ -63,7 +64,7 @@ impl Message {
     }
 
     /// A number of 64 bits in the machine's order.
-    #[allow(dead_code, reason = "nothing of rtnetlink that is sent is one")]
+    #[allow(dead_code, reason = "nf_tables is the next subject")]
     pub(crate) fn u64(&mut self, attribute: Attribute, value: u64) -> &mut Self {
         self.bytes(attribute, &value.to_ne_bytes())
     }
