@@ -10,7 +10,7 @@
 //! for the child of a `Command`, and for the calling thread, which nothing else of this crate moves.
 //! [`Namespace`] holds one that exists, says who owns it and what is above it, and pins it to a path; [`list`] tells all of
 //! a machine and who is in them; [`UtsNames`], [`TimeOffsets`] and [`Sysctls`] are what namespaces keep; [`Facts`] says what
-//! this machine allows. No C library is linked beyond the one that std uses.
+//! this machine allows. `net` has the network: links, addresses, routes. No C library is linked beyond the one that std uses.
 //!
 //! ```
 //! use skep_ns::{IdMap, IdRange, NamespaceKind::{Mount, Uts}, Namespaces, Spawn};
@@ -34,7 +34,7 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: network links. A start in other namespaces, or as another user, copies the caller's page tables,
+//! What it is not, yet: a firewall. A start in other namespaces, or as another user, copies the caller's page tables,
 //! which takes 5 to 8 ms for each 100 MB that it has touched (one in the caller's namespaces does not); the package `skep`
 //! makes whole containers without. A new pid namespace has no /proc of its own.
 //! It is for Linux alone, on x86_64 and aarch64; the latter compiles and has not been run.
@@ -50,7 +50,7 @@
 //! caller's user namespace and in the one that owns the namespace, or that one joined as well.
 //!
 //! # Features
-//! `serde`: descriptions ([`Namespaces`], [`IdMap`], [`NamespaceKind`]) can be serialised.
+//! `net` (default): links, addresses and routes, which takes nothing more to build. `serde`: descriptions ([`Namespaces`], [`IdMap`], [`NamespaceKind`]) can be serialised.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("skep-ns is for Linux on x86_64 and aarch64: its starts are written in assembly for each");

@@ -358,6 +358,17 @@ fn a_program_in_a_user_namespace_gets_the_harmless_nodes_alone() {
         let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
         assert_eq!((null.ok(), made), (Some(0x103), 1), "{said}");
         assert!(said.contains("disk: Operation not permitted") && said.contains("asked 3 times"), "{said}");
+}
+
+#[test]
+fn two_hosts_talk_by_a_router() {
+    needs!(root);
+    assert!(include_str!("../src/bin/40_router.rs").lines().count() < 60);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_40_router")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success() && said.contains("was answered by 10.0.2.7:4711: pong\n"), "{said}");
+        assert!(said.contains("host1: ") && said.contains("host2: "), "{said}");
     });
 }
 
@@ -370,5 +381,25 @@ fn what_a_program_calls_is_recorded_as_a_profile() {
         for words in ["getdents64", "\"defaultAction\": \"SCMP_ACT_ERRNO\"", "\"SCMP_ARCH_"] {
             assert!(said.contains(words), "{words:?} is not in\n{said}");
         }
+}
+
+#[test]
+fn what_changes_in_the_network_is_told_as_it_happens() {
+    needs!(root, program("ip"));
+    assert!(include_str!("../src/bin/42_watch_links.rs").lines().count() < 60);
+    isolated(|| {
+        let mut watcher =
+            Command::new(env!("CARGO_BIN_EXE_42_watch_links")).arg("2").stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(watcher.stdout.take().unwrap());
+        let mut line = String::new();
+        // It lists when it watches already.
+        said.read_line(&mut line).unwrap();
+        assert!(line.starts_with("1 lo: device, mtu 65536"), "{line}");
+        for state in ["up", "down"] {
+            assert!(Command::new("ip").args(["link", "set", "dev", "lo", state]).status().unwrap().success());
+        }
+        assert!(watcher.wait().unwrap().success());
+        let rest: Vec<String> = said.lines().map(Result::unwrap).collect();
+        assert!(rest.contains(&"link lo is Unknown, on".to_owned()), "{rest:?}");
     });
 }

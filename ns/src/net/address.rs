@@ -193,6 +193,25 @@ impl Address {
         Object::Network(format!("the address {}", self.cidr))
     }
 
+    /// The request for it.
+    pub(super) fn new_message(&self, more: u16, index: u32) -> Message {
+        let mut message = self.message(RTM_NEWADDR, more, index);
+        if !self.flags.is_empty() {
+            message.u32(IFA_FLAGS, self.flags.bits());
+        }
+        if let Some(broadcast) = self.broadcast {
+            message.bytes(IFA_BROADCAST, &broadcast.octets());
+        }
+        if let Some(label) = &self.label {
+            message.text(IFA_LABEL, label);
+        }
+        if self.preferred.is_some() || self.valid.is_some() {
+            let lives = [self.preferred, self.valid].map(|life| life.unwrap_or(u32::MAX).to_ne_bytes());
+            message.bytes(IFA_CACHEINFO, &[lives.as_flattened(), &[0; 8]].concat());
+        }
+        message
+    }
+
     /// `struct ifaddrmsg`, and the address itself in the two attributes that say which is whose.
     fn message(&self, kind: u16, more: u16, index: u32) -> Message {
         let [i0, i1, i2, i3] = index.to_ne_bytes();
@@ -293,21 +312,7 @@ impl Net {
 
     fn send_address(&self, op: &'static str, more: u16, link: &LinkRef, address: &Address) -> Result<(), Error> {
         checked(op, address.object(), address.problems())?;
-        let index = self.index_of(op, link)?;
-        let mut message = address.message(RTM_NEWADDR, more, index);
-        if !address.flags.is_empty() {
-            message.u32(IFA_FLAGS, address.flags.bits());
-        }
-        if let Some(broadcast) = address.broadcast {
-            message.bytes(IFA_BROADCAST, &broadcast.octets());
-        }
-        if let Some(label) = &address.label {
-            message.text(IFA_LABEL, label);
-        }
-        if address.preferred.is_some() || address.valid.is_some() {
-            let lives = [address.preferred, address.valid].map(|life| life.unwrap_or(u32::MAX).to_ne_bytes());
-            message.bytes(IFA_CACHEINFO, &[lives.as_flattened(), &[0; 8]].concat());
-        }
+        let message = address.new_message(more, self.index_of(op, link)?);
         self.request(op, &|| address.object(), &message)
     }
 

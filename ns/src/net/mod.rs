@@ -36,6 +36,8 @@ mod link;
 mod mac;
 mod message;
 mod neighbour;
+#[cfg(test)]
+mod oracle;
 mod route;
 mod rule;
 mod scope;
@@ -43,6 +45,10 @@ mod socket;
 pub mod subnet;
 mod tun;
 mod watch;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzed;
 
 use std::net::IpAddr;
 

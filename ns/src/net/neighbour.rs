@@ -12,7 +12,7 @@ use super::{AF_INET, AF_INET6, MacAddress, family, octets};
 use crate::error::{Error, Object};
 use crate::sysctl::{SysctlKey, Sysctls};
 
-const RTM_NEWNEIGH: u16 = 28;
+pub(super) const RTM_NEWNEIGH: u16 = 28;
 const RTM_DELNEIGH: u16 = 29;
 const RTM_GETNEIGH: u16 = 30;
 const NTF_PROXY: u8 = 8;
@@ -114,7 +114,7 @@ impl Neighbour {
     }
 
     /// `struct ndmsg` and the attributes.
-    fn message(&self, kind: u16, more: u16, index: u32) -> Message {
+    pub(super) fn message(&self, kind: u16, more: u16, index: u32) -> Message {
         let [i0, i1, i2, i3] = index.to_ne_bytes();
         let state = STATES.iter().find(|(state, _)| *state == self.state).map_or(0, |(_, number)| *number);
         let [s0, s1] = state.to_ne_bytes();

@@ -14,7 +14,7 @@ use super::scope::Scope;
 use super::{AF_INET, AF_INET6, Cidr, family, octets};
 use crate::error::{Error, ErrorKind, Object};
 
-const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
 const RTPROT_STATIC: u8 = 4;
@@ -345,7 +345,7 @@ impl Route {
     }
 
     /// `struct rtmsg` and the attributes; `links` are the numbers of the link, or of the hops' links.
-    fn message(&self, kind: u16, more: u16, links: &[u32]) -> Message {
+    pub(super) fn message(&self, kind: u16, more: u16, links: &[u32]) -> Message {
         let address = self.destination.address();
         let small_table = u8::try_from(self.table).unwrap_or(0);
         let route_flags = if self.on_link { RTNH_F_ONLINK } else { 0 };

@@ -11,7 +11,7 @@ use super::message::{Message, Received, attributes, flags};
 use super::{AF_INET, AF_INET6, Cidr, family, octets};
 use crate::error::{Error, Object};
 
-const RTM_NEWRULE: u16 = 32;
+pub(super) const RTM_NEWRULE: u16 = 32;
 const RTM_DELRULE: u16 = 33;
 const RTM_GETRULE: u16 = 34;
 const FIB_RULE_INVERT: u32 = 2;
@@ -188,7 +188,7 @@ impl Rule {
     }
 
     /// `struct fib_rule_hdr` and the attributes.
-    fn message(&self, kind: u16, more: u16) -> Message {
+    pub(super) fn message(&self, kind: u16, more: u16) -> Message {
         let any: IpAddr = if self.ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let (action, table) = match self.action {
             RuleAction::Table(table) => (1, table),

@@ -14,7 +14,7 @@ mod new;
 mod port;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod verbs;
 mod vlans;
 mod write;
@@ -29,6 +29,8 @@ pub use new::{LinkChange, NewLink};
 pub use port::{BridgePort, PortVlan};
 pub(crate) use read::{is_gone, link_of};
 pub(crate) use verbs::checked;
+#[cfg(any(test, fuzzing))]
+pub(crate) use vlans::vlans_in;
 
 bitflags::bitflags! {
     /// What a link is and does, `IFF_*`. See netdevice(7).

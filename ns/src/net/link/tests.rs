@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::write::{Found, create};
+
 use super::*;
 use crate::net::message::Messages;
 
@@ -27,7 +28,7 @@ fn bridges() -> impl Strategy<Value = LinkKind> {
     )
 }
 
-fn kinds() -> impl Strategy<Value = LinkKind> {
+pub(crate) fn kinds() -> impl Strategy<Value = LinkKind> {
     use MacvlanMode::{Passthru, Private, Source, Vepa};
     let modes = prop::sample::select(vec![Private, Vepa, MacvlanMode::Bridge, Passthru, Source]);
     let layers = prop::sample::select(vec![IpvlanMode::L2, IpvlanMode::L3, IpvlanMode::L3s]);
@@ -82,4 +83,9 @@ proptest! {
         message.splice(..4, length.to_ne_bytes());
         let _told = Messages(&message).next().and_then(|received| link_of(&received));
     }
+}
+
+/// The request for a link on the link 7, a port of the link 8.
+pub(crate) fn request(link: &NewLink) -> crate::net::message::Message {
+    create(link, Found { parent: Some(7), master: Some(8), ..Found::default() })
 }

@@ -64,6 +64,13 @@ impl Net {
     }
 }
 
+/// The VLANs of whatever link a message tells of.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn vlans_in(received: &Received<'_>) -> Option<Vec<PortVlan>> {
+    let index = *received.body.get(4..)?.first_chunk()?;
+    vlans_of(received, u32::from_ne_bytes(index))
+}
+
 /// `struct bridge_vlan_info`, one for each VLAN.
 fn vlans_of(received: &Received<'_>, index: u32) -> Option<Vec<PortVlan>> {
     let ([_, _, _, _, i0, i1, i2, i3, ..], mut attributes) = received.split::<16>()?;

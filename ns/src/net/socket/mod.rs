@@ -227,6 +227,16 @@ impl State {
     }
 }
 
+/// Whether a message is an answer; what it says is put into words.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn answer_in(received: &Received<'_>) -> bool {
+    let told = answer(received);
+    if let Some(Answer::Refused(told)) = &told {
+        let _words = told.clone().refusal(&Message::new(0, 0, &[]), 0).error("read", Object::Named("bytes"));
+    }
+    told.is_some()
+}
+
 /// Receives the next datagram of the kernel, whatever its length, into `buffer`, whose length is the datagram's then.
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, wait: RecvFlags) -> Result<(), Errno> {
     let peek = wait | RecvFlags::PEEK | RecvFlags::TRUNC;

@@ -154,13 +154,15 @@ impl Refusal {
 
 /// The class of an error number of netlink, which has meanings of its own for some.
 fn kind_of(errno: i32) -> ErrorKind {
-    match Errno::from_raw_os_error(errno) {
+    // Any number may have been received; rustix takes those of a kernel alone.
+    use nix::errno::Errno;
+    match Errno::from_raw(errno) {
         // No such link; no such route or rule; no such neighbour's link; an address that is not there.
-        Errno::NODEV | Errno::SRCH | Errno::NXIO | Errno::ADDRNOTAVAIL => ErrorKind::NotFound,
-        Errno::EXIST => ErrorKind::WrongState,
-        Errno::RANGE | Errno::NETUNREACH | Errno::HOSTUNREACH => ErrorKind::Invalid,
-        Errno::NETDOWN => ErrorKind::WrongState,
-        Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => ErrorKind::Unsupported,
+        Errno::ENODEV | Errno::ESRCH | Errno::ENXIO | Errno::EADDRNOTAVAIL => ErrorKind::NotFound,
+        Errno::EEXIST => ErrorKind::WrongState,
+        Errno::ERANGE | Errno::ENETUNREACH | Errno::EHOSTUNREACH => ErrorKind::Invalid,
+        Errno::ENETDOWN => ErrorKind::WrongState,
+        Errno::EAFNOSUPPORT | Errno::EPROTONOSUPPORT => ErrorKind::Unsupported,
         _ => ErrorKind::of_errno(errno),
     }
 }
