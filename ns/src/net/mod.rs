@@ -36,6 +36,7 @@ mod link;
 mod mac;
 mod message;
 mod neighbour;
+pub mod nft;
 #[cfg(test)]
 mod oracle;
 mod route;

@@ -29,6 +29,7 @@
 //! | `cgroup("memory")`, `cgroup2("memory")`, `cgroup1("memory")` | a controller that this account may use |
 //! | `systemd` | systemd as its process 1; the test is `isolated_unboxed`, for there numbers of processes are its own |
 //! | `link_kind("dummy")` | a kind of network link that root may make (tried in a namespace) |
+//! | `nf_tables` | a kernel with nf_tables (asked by netlink) |
 //! | `capability("SYS_RESOURCE")` | a capability in the bounding set |
 //! | `syscall("clone3")` | a call that the run does not deny (`cargo xtask test --deny-syscall`) |
 //!

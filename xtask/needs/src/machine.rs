@@ -124,6 +124,25 @@ pub(crate) fn link_kind(kind: &str) -> Result<(), String> {
     Err(format!("ip cannot make one: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
+/// nf_tables, asked for the number of its last transaction; without the right to ask, whether there is anybody to ask.
+pub(crate) fn nf_tables() -> Result<(), String> {
+    use rustix::net::netlink::NETFILTER;
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
+    let failed = |what: &str, errno: rustix::io::Errno| format!("cannot {what} a netlink socket of netfilter: {errno}");
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(NETFILTER));
+    let socket = socket.map_err(|errno| failed("open", errno))?;
+    // struct nlmsghdr, struct nfgenmsg: NFT_MSG_GETGEN of the subsystem 10, as a request.
+    let request = [20_u32.to_ne_bytes(), [16, 10, 1, 0], [0; 4], [0; 4], [0; 4]].concat();
+    send(&socket, &request, SendFlags::empty()).map_err(|errno| failed("send to", errno))?;
+    let mut answer = [0; 256];
+    recv(&socket, &mut answer[..], RecvFlags::empty()).map_err(|errno| failed("hear", errno))?;
+    let number =
+        |at: usize| answer.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| i32::from_ne_bytes(*bytes));
+    // NLMSG_ERROR, and a number that is not EPERM.
+    let refused = answer.get(4..6) == Some(&2_u16.to_ne_bytes()) && !matches!(number(16), 0 | -1);
+    if refused { Err(format!("the kernel answers with error {}", number(16).saturating_neg())) } else { Ok(()) }
+}
+
 /// Subordinate ids of this account, and the programs that map them.
 pub(crate) fn subids() -> Result<(), String> {
     let uid = nix::unistd::geteuid();

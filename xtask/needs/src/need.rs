@@ -134,6 +134,11 @@ pub fn link_kind(kind: &str) -> Need {
     Need::privileged(format!("links of kind {kind}"), || machine::link_kind(kind).err())
 }
 
+/// nf_tables in the kernel; whether this account may use them is another need.
+pub fn nf_tables() -> Need {
+    Need::privileged("nf_tables", || machine::nf_tables().err())
+}
+
 /// A capability in the bounding set; its name with or without `CAP_`.
 ///
 /// # Panics

@@ -33,7 +33,6 @@ pub(crate) enum Family {
     /// `NETLINK_ROUTE`: links, addresses, routes.
     Route,
     /// `NETLINK_NETFILTER`: nf_tables.
-    #[allow(dead_code, reason = "nf_tables is the next subject")]
     Netfilter,
 }
 
@@ -152,7 +151,6 @@ impl Socket {
 
     /// Sends all at once between `begin` and `end`, which makes them one transaction of `NETLINK_NETFILTER`: all of them
     /// are done, or none. The place in the refusal counts from the first between them.
-    #[allow(dead_code, reason = "nf_tables is the next subject")]
     pub(crate) fn transaction(&self, begin: &Message, messages: &[Message], end: &Message) -> Result<(), Refusal> {
         let Some((last, others)) = messages.split_last() else { return Ok(()) };
         let mut all = vec![(begin, 0)];

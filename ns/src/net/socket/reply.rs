@@ -128,7 +128,7 @@ impl Refusal {
         Self { errno, kind: Some(ErrorKind::Invalid), words: Some(words), attribute: Some(name), place: 0 }
     }
 
-    pub(super) fn unsteady(tries: usize) -> Self {
+    pub(crate) fn unsteady(tries: usize) -> Self {
         let words = format!("it has changed each of the {tries} times that it was read");
         let errno = Errno::INTR.raw_os_error();
         Self { errno, kind: Some(ErrorKind::Busy), words: Some(words), attribute: None, place: 0 }
