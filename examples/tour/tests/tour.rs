@@ -403,3 +403,17 @@ fn what_changes_in_the_network_is_told_as_it_happens() {
         assert!(rest.contains(&"link lo is Unknown, on".to_owned()), "{rest:?}");
     });
 }
+
+#[test]
+fn a_guest_behind_a_bridge_speaks_by_the_routers_address_and_is_reached_by_its_port() {
+    needs!(root, nf_tables);
+    let lines = include_str!("../src/bin/41_nat.rs").lines().filter(|line| !line.starts_with("//"));
+    assert!(lines.count() < 65);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_41_nat")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        for words in ["the outside sees 192.0.2.1\n", "the guest sees 192.0.2.9\n", "as applied: true\n"] {
+            assert!(out.status.success() && said.contains(words), "{words:?} is not in\n{said}");
+        }
+    });
+}

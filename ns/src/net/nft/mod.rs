@@ -39,6 +39,9 @@ mod bits;
 mod expression;
 mod firewall;
 mod forward;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod guard;
 mod guarding;
 mod pass;
