@@ -5,7 +5,7 @@ use crate::debian;
 use crate::failure::{Failure, no_options};
 
 /// Each with what the tests do with it. Without one, the tests that need it are named as not run.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("uidmap", "newuidmap and newgidmap: id maps of ordinary users"),
     ("util-linux", "unshare and setpriv: the box of a test, the user ring"),
     ("busybox-static", "the programs of root directories of our own"),
@@ -13,6 +13,8 @@ const PACKAGES: [(&str, &str); 7] = [
     ("strace", "a start seen by another tool"),
     ("python3-minimal", "a program of this machine in a container"),
     ("valgrind", "a start seen by another tool"),
+    ("iproute2", "ip and bridge: links as another tool makes and sees them"),
+    ("nftables", "nft: rules as another tool reads them"),
 ];
 
 /// Installs what is missing as root; tells others the line that would.
