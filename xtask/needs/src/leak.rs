@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::process::{self, Process};
-use crate::{scratch, token};
+use crate::{machine, scratch, token};
 
 /// How long something that is just ending may take: an exit is over only when the parent has heard of it.
 const GRACE: Duration = Duration::from_secs(2);
@@ -23,6 +23,7 @@ pub(crate) struct Baseline {
     descriptors: BTreeMap<u32, PathBuf>,
     mounts: Vec<String>,
     links: Vec<String>,
+    tables: Vec<String>,
     paths: Vec<PathBuf>,
     hierarchies: Vec<String>,
 }
@@ -36,6 +37,7 @@ impl Baseline {
             descriptors: descriptors(),
             mounts: mounts(),
             links: links(),
+            tables: machine::nf_table_names(),
             paths: paths(),
             hierarchies: hierarchies(token()),
         }
@@ -64,6 +66,8 @@ impl Baseline {
         if self.boxed {
             let new = links().into_iter().filter(|link| !self.links.contains(link));
             leaks.extend(new.map(|link| format!("the network link {link} is there")));
+            let new = machine::nf_table_names().into_iter().filter(|table| !self.tables.contains(table));
+            leaks.extend(new.map(|table| format!("the table {table} of nf_tables is there")));
         }
         let new = paths().into_iter().filter(|path| !self.paths.contains(path));
         leaks.extend(new.map(|path| format!("{} is there", path.display())));

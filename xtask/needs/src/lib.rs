@@ -3,7 +3,7 @@
 //!
 //! A test opens with what it needs; where the machine lacks it the test prints `skipped: …`, writes one line to the
 //! ledger that `cargo xtask test` counts, and returns. Its body is [`isolated`]: the block runs in a process of its own,
-//! and must leave no process, descriptor, mount, link, scratch directory or cgroup behind.
+//! and must leave no process, descriptor, mount, link, table of nf_tables, scratch directory or cgroup behind.
 //!
 //! ```no_run
 //! use needs::{isolated, needs, Scratch};

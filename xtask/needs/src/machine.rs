@@ -126,21 +126,47 @@ pub(crate) fn link_kind(kind: &str) -> Result<(), String> {
 
 /// nf_tables, asked for the number of its last transaction; without the right to ask, whether there is anybody to ask.
 pub(crate) fn nf_tables() -> Result<(), String> {
-    use rustix::net::netlink::NETFILTER;
-    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
-    let failed = |what: &str, errno: rustix::io::Errno| format!("cannot {what} a netlink socket of netfilter: {errno}");
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(NETFILTER));
-    let socket = socket.map_err(|errno| failed("open", errno))?;
-    // struct nlmsghdr, struct nfgenmsg: NFT_MSG_GETGEN of the subsystem 10, as a request.
-    let request = [20_u32.to_ne_bytes(), [16, 10, 1, 0], [0; 4], [0; 4], [0; 4]].concat();
-    send(&socket, &request, SendFlags::empty()).map_err(|errno| failed("send to", errno))?;
-    let mut answer = [0; 256];
-    recv(&socket, &mut answer[..], RecvFlags::empty()).map_err(|errno| failed("hear", errno))?;
+    // NFT_MSG_GETGEN of the subsystem 10, as a request.
+    let answer = netfilter([16, 10, 1, 0])?;
     let number =
         |at: usize| answer.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| i32::from_ne_bytes(*bytes));
     // NLMSG_ERROR, and a number that is not EPERM.
     let refused = answer.get(4..6) == Some(&2_u16.to_ne_bytes()) && !matches!(number(16), 0 | -1);
     if refused { Err(format!("the kernel answers with error {}", number(16).saturating_neg())) } else { Ok(()) }
+}
+
+/// The names of the tables of nf_tables, as far as one answer has room for them; none for who may not ask.
+pub(crate) fn nf_table_names() -> Vec<String> {
+    // NFT_MSG_GETTABLE, as a request for a list.
+    let answer = netfilter([1, 10, 1, 3]).unwrap_or_default();
+    let mut names = Vec::new();
+    let mut rest = answer.as_slice();
+    while let Some(length) = rest.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        // struct nlmsghdr, struct nfgenmsg, and the name as the first attribute, with its length and a NUL.
+        let Some(row) = rest.get(..length).filter(|row| row.get(4..6) == Some(&[0, 10])) else { break };
+        let name = row.get(20..22).and_then(<[u8]>::first_chunk).map(|bytes| usize::from(u16::from_ne_bytes(*bytes)));
+        let name = name.and_then(|name| row.get(24..19_usize.saturating_add(name))).unwrap_or_default();
+        names.push(String::from_utf8_lossy(name).into_owned());
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    names
+}
+
+/// The first answer of netfilter to a message of this type and these flags, of any family.
+fn netfilter(head: [u8; 4]) -> Result<Vec<u8>, String> {
+    use rustix::net::netlink::NETFILTER;
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
+    let failed = |what: &str, errno: rustix::io::Errno| format!("cannot {what} a netlink socket of netfilter: {errno}");
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(NETFILTER));
+    let socket = socket.map_err(|errno| failed("open", errno))?;
+    let request = [20_u32.to_ne_bytes(), head, [0; 4], [0; 4], [0; 4]].concat();
+    send(&socket, &request, SendFlags::empty()).map_err(|errno| failed("send to", errno))?;
+    let mut answer = vec![0; 32 * 1024];
+    let (length, _) =
+        recv(&socket, answer.as_mut_slice(), RecvFlags::empty()).map_err(|errno| failed("hear", errno))?;
+    answer.truncate(length);
+    Ok(answer)
 }
 
 /// Subordinate ids of this account, and the programs that map them.

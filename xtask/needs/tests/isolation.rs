@@ -49,6 +49,7 @@ fn act(sample: &str) {
         "process" | "zombie" | "orphan" | "ended orphan" | "slow end" => leave_process(sample),
         "mount" => run("mount", &["-t", "tmpfs", "none", "/mnt"]),
         "link" => run("ip", &["link", "add", "left0", "type", "bridge"]),
+        "table" => run("nft", &["add", "table", "bridge", "left"]),
         "scratch" => assert!(Box::leak(Box::new(Scratch::new())).path().is_dir()),
         "cgroup" => fs::create_dir(group().join(token())).unwrap(),
         "first process" => assert_ne!(std::process::id(), 1),
@@ -216,6 +217,12 @@ fn a_mount_that_is_left_is_red() {
 fn a_network_link_that_is_left_is_red() {
     needs!(root, program("ip"));
     demand_red("link", "the network link left0 is there");
+}
+
+#[test]
+fn a_table_of_nf_tables_that_is_left_is_red() {
+    needs!(root, nf_tables, program("nft"));
+    demand_red("table", "the table left of nf_tables is there");
 }
 
 #[test]
