@@ -113,7 +113,11 @@ pub(crate) fn link_kind(kind: &str) -> Result<(), String> {
     // What lies on another link has one, and a number.
     let on_another = ["vlan", "macvlan", "macvtap", "ipvlan"].contains(&kind);
     let link = if on_another { "link q " } else { "" };
-    let number = if kind == "vlan" { " id 5" } else { "" };
+    let number = match kind {
+        "vlan" => " id 5",
+        "vxlan" => " id 5 dstport 4789",
+        _ => "",
+    };
     let script = format!("ip link add name q type veth peer name p && ip link add {link}name x type {kind}{number}");
     let mut child = Command::new("unshare");
     child.args(["--net", "sh", "-c", &script]).stdin(Stdio::null());
