@@ -62,13 +62,13 @@ mod dumpable;
 mod error;
 #[doc(hidden)]
 pub mod floor;
+#[doc(hidden)]
+pub mod fuzzed;
 mod io_priority;
 mod keyring;
 mod lsm;
 mod memory_policy;
 mod nearest;
-#[doc(hidden)]
-pub mod fuzzed;
 mod no_new_privs;
 mod number_set;
 mod oom_score_adj;
