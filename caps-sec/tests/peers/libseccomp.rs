@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsRawFd;
 
-use needs::{Need, rounds};
+use needs::{Need, needs, rounds};
 use skep_caps_sec::{Arch, Compare, Condition, Filter, Verdict};
 
 use super::{Simple, for_many};
@@ -146,6 +146,7 @@ fn test(condition: &Condition) -> Test {
 
 #[test]
 fn libseccomp_s_filters_decide_as_ours() {
+    needs!(syscall("memfd_create"));
     let library = Library::load();
     if Need::new("libseccomp", library.is_none().then(|| "libseccomp.so.2 is not installed".to_owned())).skip() {
         return;
