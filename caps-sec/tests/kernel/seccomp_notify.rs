@@ -93,6 +93,7 @@ fn a_descriptor_is_given_and_answered_in_one() {
 
 #[test]
 fn paths_memory_and_descriptors_of_the_target_are_seen() {
+    needs!(syscall("pidfd_open"));
     isolated(|| {
         let policy = asking(&["chdir", "openat", "open"]);
         let mut supervisor = Supervisor::new();
@@ -156,6 +157,7 @@ fn ten_thousand_calls_of_four_threads_are_answered_each_by_its_own() {
 
 #[test]
 fn a_target_that_is_killed_in_the_middle_is_told_and_nobody_else_is_taken_for_it() {
+    needs!(syscall("pidfd_open"));
     isolated(|| {
         for _ in 0..rounds(50) {
             let (prepared, expected) = Loading::new().prepare(&asking(&["getppid"]).compile().unwrap()).unwrap();
@@ -205,6 +207,7 @@ fn where_the_supervisor_is_gone_calls_are_not_there() {
 
 #[test]
 fn a_program_that_does_not_exist_ends_its_supervision() {
+    needs!(syscall("pidfd_open"));
     isolated(|| {
         let filter = asking(&["getppid"]).compile().unwrap();
         let error = Supervisor::new().start(&mut Command::new("/no/such/program"), &filter).unwrap_err();
@@ -217,6 +220,7 @@ fn a_program_that_does_not_exist_ends_its_supervision() {
 
 #[test]
 fn even_when_every_call_is_asked_about_a_program_starts() {
+    needs!(syscall("pidfd_open"));
     isolated(|| {
         let filter = Policy::new(Verdict::Notify).compile().unwrap();
         let count = Arc::new(AtomicU64::new(0));
@@ -296,6 +300,7 @@ fn the_kernel_says_what_it_can_do() {
 
 #[test]
 fn what_is_recorded_of_a_program_is_enough_for_it_and_little_more() {
+    needs!(syscall("pidfd_open"));
     isolated(|| {
         let ls = || {
             let mut ls = Command::new("ls");
@@ -327,8 +332,26 @@ fn run_under(policy: &Policy, mut command: Command) -> std::process::ExitStatus 
 
 #[test]
 fn recording_a_program_that_there_is_not_says_so() {
+    needs!(syscall("pidfd_open"));
     isolated(|| {
         let error = Recording::of(&mut Command::new("/no/such/program")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
+/// A child that is under its filter without a supervisor can neither go on nor be told.
+#[test]
+fn where_no_descriptor_can_be_taken_no_program_is_left_waiting() {
+    isolated(|| {
+        for denied in ["pidfd_open", "pidfd_getfd"] {
+            let said = thread::scope(|scope| {
+                let recorded = scope.spawn(|| {
+                    needs::deny(&denied.parse().unwrap()).unwrap();
+                    Recording::of(&mut Command::new("true")).unwrap_err()
+                });
+                recorded.join().unwrap()
+            });
+            assert!(said.to_string().starts_with("cannot take the child's seccomp listener"), "{denied}: {said}");
+        }
     });
 }

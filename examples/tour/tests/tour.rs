@@ -346,7 +346,7 @@ fn a_policy_is_explained_measured_and_tried() {
 
 #[test]
 fn a_program_in_a_user_namespace_gets_the_harmless_nodes_alone() {
-    needs!(root, userns, program("mknod"));
+    needs!(root, userns, program("mknod"), syscall("pidfd_open"));
     assert!(include_str!("../src/bin/37_supervise.rs").lines().count() < 90);
     isolated(|| {
         let folder = std::env::temp_dir().join(needs::token());
@@ -377,6 +377,7 @@ fn two_hosts_talk_by_a_router() {
 
 #[test]
 fn what_a_program_calls_is_recorded_as_a_profile() {
+    needs!(syscall("pidfd_open"));
     assert!(include_str!("../src/bin/38_record.rs").lines().count() < 40);
     isolated(|| {
         let out = Command::new(env!("CARGO_BIN_EXE_38_record")).args(["ls", "-l", "/usr"]).output().unwrap();

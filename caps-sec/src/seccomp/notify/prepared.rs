@@ -4,11 +4,13 @@
 //! ```text
 //!  child                                   parent, a thread that is not in spawn()
 //!  its pid, the listener's number  ──────►
-//!  loads the filter                        takes the descriptor of that number (pidfd_getfd)
+//!  waits                           ◄────── goes on: it can take what has that number (pidfd_getfd)
+//!  loads the filter                        takes the listener
 //!  waits                           ◄────── goes on: it has it
 //!  executes, asked about from here on
 //! ```
-//! The listener is not sent: that would take a call which the filter may ask about, and there is nobody yet to answer.
+//! The listener is not sent: that would take a call which the filter may ask about, and there is nobody yet to answer. For
+//! the same reason the parent tries beforehand: a child under a filter that nobody answers can neither go on nor be told.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
@@ -18,7 +20,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, dup};
 use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 
 use super::Listener;
 use crate::error::{Error, ErrorKind, Object};
@@ -71,13 +73,20 @@ impl Prepared {
     /// As [`enter_seccomp`](crate::enter_seccomp).
     pub fn apply(&self) -> io::Result<()> {
         // The kernel gives the least number that is free: the one that this copy has, once it is closed.
-        let number = dup(&self.socket)?.as_raw_fd();
+        let copy = dup(&self.socket)?;
         let [a, b, c, d] = std::process::id().to_ne_bytes();
-        let [e, f, g, h] = number.to_ne_bytes();
+        let [e, f, g, h] = copy.as_raw_fd().to_ne_bytes();
         rustix::net::send(&self.socket, &[a, b, c, d, e, f, g, h], SendFlags::NOSIGNAL)?;
+        self.wait()?;
+        drop(copy);
         let listener = OwnedFd::from(self.loading.apply_with_listener(&self.filter)?);
         // It is left open for whoever takes it; the exec closes it. A close here could be asked about.
         let _number = listener.into_raw_fd();
+        self.wait()
+    }
+
+    /// Waits for the parent's word.
+    fn wait(&self) -> io::Result<()> {
         let mut word = [0];
         loop {
             match rustix::io::read(&self.socket, &mut word) {
@@ -104,7 +113,8 @@ impl Expected {
     /// The listener; waits until the child has loaded its filter.
     ///
     /// # Errors
-    /// `NotFound` if the child ended before, or there never was one; `Denied` without the right.
+    /// `NotFound` if the child ended before, or there never was one; `Denied` without the right: the child's
+    /// [`apply`](Prepared::apply) fails then (`EPIPE`), before it has loaded anything.
     /// # Privileges
     /// That to trace the child (ptrace(2)): one that has changed its user, or is in a pid namespace of its own, keeps
     /// its listener; send it over a socket then.
@@ -112,6 +122,15 @@ impl Expected {
     /// Linux 5.6 (`pidfd_getfd`).
     #[doc(alias = "pidfd_getfd")]
     pub fn listener(self) -> Result<Listener, Error> {
+        let taken = self.taken();
+        if taken.is_err() {
+            // Closing would not do: the child has a copy of this end too.
+            cancel(&self.socket);
+        }
+        taken
+    }
+
+    fn taken(&self) -> Result<Listener, Error> {
         const OBJECT: Object = Object::Named("the child's seccomp listener");
         let failed = |error: &io::Error| Error::io("take", OBJECT, error);
         let gone = || {
@@ -120,16 +139,28 @@ impl Expected {
         };
         let (pid, number) = self.announced().map_err(|error| failed(&error))?.ok_or_else(gone)?;
         let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| failed(&errno.into()))?;
+        let take = || rustix::process::pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty());
+        let go_on =
+            || rustix::net::send(&self.socket, &[1], SendFlags::NOSIGNAL).map_err(|errno| failed(&errno.into()));
+        match take() {
+            Ok(_copy) => go_on()?,
+            Err(Errno::SRCH) => return Err(gone()),
+            Err(errno) => return Err(failed(&errno.into())),
+        };
         let listener = loop {
-            match rustix::process::pidfd_getfd(&pidfd, number, PidfdGetfdFlags::empty()) {
+            match take() {
                 Ok(fd) if is_listener(&fd) => break fd,
                 // Not yet.
                 Ok(_) | Err(Errno::BADF) if !ended(&pidfd) => thread::sleep(PAUSE),
                 Ok(_) | Err(Errno::BADF | Errno::SRCH) => return Err(gone()),
-                Err(errno) => return Err(failed(&errno.into())),
+                Err(errno) => {
+                    // Under a filter that nobody answers it would be there for ever.
+                    let _ended = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+                    return Err(failed(&errno.into()));
+                }
             }
         };
-        rustix::net::send(&self.socket, &[1], SendFlags::NOSIGNAL).map_err(|errno| failed(&errno.into()))?;
+        go_on()?;
         Ok(listener.into())
     }
 

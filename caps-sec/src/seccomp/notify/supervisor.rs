@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Supervisors: handlers by the names of calls, and the loop that asks them.
 
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::thread::{self, JoinHandle};
+use std::{fmt, io};
 
 use super::{Listener, Notification, prepared};
 use crate::error::{Error, Object};
@@ -128,8 +128,11 @@ impl Supervisor<'static> {
             Ok(child) => Ok((child, supervision)),
             Err(error) => {
                 prepared::cancel(&cancel);
-                let _ended = supervision.join();
-                Err(failed(error))
+                match supervision.join() {
+                    // The child only knows that it was left alone.
+                    Ok(Err(why)) if error.kind() == io::ErrorKind::BrokenPipe => Err(why),
+                    _ => Err(failed(error)),
+                }
             }
         }
     }

@@ -75,6 +75,7 @@ fn why(error: &Error) -> String {
 
 #[test]
 fn a_systemd_that_takes_pidfds_gets_them() {
+    needs!(syscall("pidfd_open"));
     let held = [Held::new(), Held::new()];
     for lines in [AGREES, NAMED] {
         let fake = manager(lines, "257.1");
@@ -90,6 +91,7 @@ fn a_systemd_that_takes_pidfds_gets_them() {
 
 #[test]
 fn an_older_systemd_and_a_bus_without_descriptors_get_the_numbers() {
+    needs!(syscall("pidfd_open"));
     let held = Held::new();
     for (lines, version) in [(AGREES, "254.9"), (REFUSES, "257.1")] {
         let fake = manager(lines, version);
@@ -106,6 +108,7 @@ fn an_older_systemd_and_a_bus_without_descriptors_get_the_numbers() {
 
 #[test]
 fn what_is_no_pidfd_or_no_process_any_more_is_an_error_before_anything_is_asked_for() {
+    needs!(syscall("pidfd_open"));
     let file = std::fs::File::open("/proc/self/status").unwrap();
     let mut child = Held::new();
     drop(child.0.stdin.take());
