@@ -165,7 +165,14 @@ fn what_is_changed_in_an_overlay_shell_goes_with_it() {
 
 #[test]
 fn a_directory_appears_in_a_living_process_until_enter() {
-    needs!(userns, program("unshare"), syscall("pidfd_open"));
+    needs!(
+        userns,
+        program("unshare"),
+        syscall("pidfd_open"),
+        syscall("open_tree"),
+        syscall("move_mount"),
+        syscall("mount_setattr")
+    );
     isolated(|| {
         let dir = needs::Scratch::new();
         fs::create_dir(dir.join("source")).unwrap();
