@@ -108,7 +108,14 @@ fn a_file_with_a_file_system_is_mounted_and_its_loop_device_freed() {
 
 #[test]
 fn a_device_has_the_owner_that_it_has_inside_and_works_in_a_user_namespace() {
-    needs!(root, program("busybox"), syscall("fsopen"), syscall("open_tree"), syscall("move_mount"));
+    needs!(
+        root,
+        program("busybox"),
+        syscall("fsopen"),
+        syscall("open_tree"),
+        syscall("move_mount"),
+        syscall("mount_setattr")
+    );
     isolated(|| {
         let tree = Tree::new();
         // What is 0 there is 0 here, and 5 is 1005.

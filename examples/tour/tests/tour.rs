@@ -353,7 +353,7 @@ fn a_policy_is_explained_measured_and_tried() {
 
 #[test]
 fn a_program_in_a_user_namespace_gets_the_harmless_nodes_alone() {
-    needs!(root, userns, program("mknod"), syscall("pidfd_open"));
+    needs!(root, userns, program("mknod"), syscall("pidfd_open"), syscall("openat2"));
     assert!(include_str!("../src/bin/37_supervise.rs").lines().count() < 90);
     isolated(|| {
         let folder = std::env::temp_dir().join(needs::token());

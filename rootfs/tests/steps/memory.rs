@@ -20,7 +20,7 @@ fn looks(path: &str) -> (fs::FileType, u32, u32, u32, u64) {
 
 #[test]
 fn a_device_has_the_owner_and_mode_that_were_asked_for_and_nothing_is_on_the_disk() {
-    needs!(root, syscall("fsopen"), syscall("open_tree"), syscall("move_mount"));
+    needs!(root, syscall("fsopen"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
     isolated(|| {
         let tree = Tree::new();
         let before = MountInfo::of_this_thread().unwrap();
@@ -76,7 +76,7 @@ fn what_a_device_is_bound_from_must_be_that_device() {
 
 #[test]
 fn a_tmpfs_begins_with_what_was_beneath_it_and_the_original_stays() {
-    needs!(root, syscall("fsopen"), syscall("open_tree"), syscall("move_mount"));
+    needs!(root, syscall("fsopen"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
     isolated(|| {
         let tree = Tree::new();
         fs::create_dir(tree.join("data/sub")).unwrap();
