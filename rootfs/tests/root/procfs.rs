@@ -48,7 +48,7 @@ fn a_process_reads_of_itself_and_of_others() {
 /// CVE-2019-16884, CVE-2025-52881: what is written for a process lands in a file of others, or in another file of proc.
 #[test]
 fn nothing_is_read_or_written_that_lies_over_a_file_of_proc() {
-    needs!(root);
+    needs!(root, syscall("fsopen"));
     both_ways(|| {
         own_mounts();
         let other = std::env::temp_dir().join(format!("{}-fake", needs::token()));
@@ -93,7 +93,7 @@ fn nothing_is_read_or_written_that_lies_over_a_file_of_proc() {
 /// A tmpfs with the right names at /proc.
 #[test]
 fn a_tmpfs_at_proc_is_no_proc() {
-    needs!(root);
+    needs!(root, syscall("fsopen"));
     both_ways(|| {
         own_mounts();
         let pid = std::process::id().to_string();
@@ -187,7 +187,7 @@ fn sample_in_another_pid_namespace() {
 /// In a new pid namespace where /proc is still the machine's: its numbers are those of other processes.
 #[test]
 fn a_proc_of_another_pid_namespace_is_refused() {
-    needs!(root, program("unshare"));
+    needs!(root, program("unshare"), syscall("fsopen"));
     isolated(|| {
         assert!(is_taken());
         let mut inside = std::process::Command::new("unshare");

@@ -60,7 +60,7 @@ fn the_older_calls_go_by_a_proc_that_is_one() {
 
 #[test]
 fn a_file_of_a_root_is_read_by_a_proc_that_is_one() {
-    needs!(root);
+    needs!(root, syscall("fsopen"));
     isolated(|| {
         let tree = Tree::new();
         fs::write(tree.join("file"), "text").unwrap();
