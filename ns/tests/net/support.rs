@@ -3,7 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use needs::{Messages, in_words};
 use skep_ns::net::{Address, Cidr, Net, NewLink};
@@ -79,8 +80,13 @@ fn answered(from: &Net, to: &Net, address: &str, patience: Duration) -> bool {
     let server = to.run(|| UdpSocket::bind((address, 4711)).unwrap()).unwrap();
     let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let client = from.run(|| UdpSocket::bind((any, 0)).unwrap()).unwrap();
-    if client.connect((address, 4711)).is_err() || client.send(b"ping").is_err() {
-        return false;
+    let until = Instant::now() + patience;
+    // What was sent before may have found no neighbour, which is told to who sends next.
+    while client.connect((address, 4711)).is_err() || client.send(b"ping").is_err() {
+        if Instant::now() > until {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(50));
     }
     server.set_read_timeout(Some(patience)).unwrap();
     client.set_read_timeout(Some(patience)).unwrap();

@@ -177,7 +177,7 @@ fn what_is_not_copied_is_listed() {
 
 #[test]
 fn a_user_is_told_what_could_not_be_kept() {
-    needs!(user, syscall("statx"));
+    needs!(user, syscall("statx"), file("/etc/pam.d"));
     let (_dir, root) = scratch();
     let etc = Root::open("/etc").unwrap();
     let copied = TreeCopy::new().copy(&etc, "pam.d", &root, "to").unwrap();
