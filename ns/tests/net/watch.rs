@@ -118,7 +118,7 @@ fn what_is_lost_is_said_to_be_and_listed_anew() {
         let index = net.link("a").unwrap().index;
         let mut watch = net.watch(Subjects::ROUTES).unwrap();
         // Nobody reads: at some time it is full.
-        for round in 0..40_u8 {
+        for round in 0..100_u8 {
             let routes: Vec<Route> =
                 (0..=255_u8).map(|at| Route::to(cidr(&format!("172.{}.{at}.0/24", 16 + round))).link(index)).collect();
             net.add_routes(&routes).unwrap();
@@ -126,7 +126,7 @@ fn what_is_lost_is_said_to_be_and_listed_anew() {
         let events: Vec<Event> = watch.until(Instant::now()).map(Result::unwrap).collect();
         assert!(events.contains(&Event::Lost), "{} events, all of them told", events.len());
         watch.discard().unwrap();
-        assert_eq!(net.routes().unwrap().iter().filter(|route| route.protocol == 4).count(), 40 * 256);
+        assert_eq!(net.routes().unwrap().iter().filter(|route| route.protocol == 4).count(), 100 * 256);
         // It tells again.
         net.remove_route(&Route::to(cidr("172.16.0.0/24")).link(index)).unwrap();
         assert!(matches!(watch.next(LONG).unwrap(), Some(Event::RouteRemoved(_))));
