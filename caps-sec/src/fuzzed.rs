@@ -76,24 +76,15 @@ fn placed(text: &str, problems: &[String]) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use needs::seeds;
 
     use super::*;
 
-    /// Calls `check` with every text that is kept for a target.
-    fn each_seed(target: &str, check: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-        let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| check(&fs::read(file).unwrap()));
-    }
-
     #[test]
     fn what_was_kept_of_fuzzing_is_read_well() {
-        each_seed("lxc", |data| lxc(&String::from_utf8_lossy(data)));
-        each_seed("program", program);
+        seeds!("lxc").iter().for_each(|seed| lxc(&String::from_utf8_lossy(seed)));
+        seeds!("program").iter().for_each(|seed| program(seed));
         #[cfg(feature = "serde")]
-        each_seed("profile", |data| profile(&String::from_utf8_lossy(data)));
+        seeds!("profile").iter().for_each(|seed| profile(&String::from_utf8_lossy(seed)));
     }
 }

@@ -73,24 +73,16 @@ fn read_and_written<T: FromStr<Err = Error> + Display + Debug + PartialEq>(text:
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use needs::seeds;
 
     use super::*;
-
-    /// Calls `check` with every text that is kept for a target.
-    fn each_seed(target: &str, check: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-        let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| check(&fs::read(file).unwrap()));
-    }
 
     #[test]
     fn what_was_kept_of_fuzzing_is_read_well() {
         #[cfg(feature = "systemd")]
-        each_seed("bus", bus);
-        each_seed("stat", stat);
-        each_seed("layout", layout);
-        each_seed("values", |data| values(&String::from_utf8_lossy(data)));
+        seeds!("bus").iter().for_each(|seed| bus(seed));
+        seeds!("stat").iter().for_each(|seed| stat(seed));
+        seeds!("layout").iter().for_each(|seed| layout(seed));
+        seeds!("values").iter().for_each(|seed| values(&String::from_utf8_lossy(seed)));
     }
 }

@@ -46,22 +46,13 @@ pub fn fstab(text: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use needs::seeds;
 
     use super::*;
 
-    /// Calls `check` with every text that is kept for a target.
-    fn each_seed(target: &str, check: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-        let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| check(&fs::read(file).unwrap()));
-    }
-
     #[test]
     fn what_was_kept_of_fuzzing_is_read_well() {
-        each_seed("mountinfo", mountinfo);
-        each_seed("fstab", fstab);
+        seeds!("mountinfo").iter().for_each(|seed| mountinfo(seed));
+        seeds!("fstab").iter().for_each(|seed| fstab(seed));
     }
 }

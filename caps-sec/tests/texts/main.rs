@@ -4,17 +4,14 @@
 
 mod check;
 
-use std::fs;
-use std::path::Path;
-
+use needs::seeds;
 use proptest::prelude::*;
 
 #[test]
 fn what_was_kept_of_fuzzing_is_read_well() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/texts");
-    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() >= 8);
-    files.iter().for_each(|file| check::all(&fs::read(file).unwrap()));
+    let seeds = seeds!("texts");
+    assert!(seeds.len() >= 8);
+    seeds.iter().for_each(|seed| check::all(seed));
 }
 
 proptest! {

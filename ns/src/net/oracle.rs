@@ -7,9 +7,9 @@
     reason = "what the tests call fails them by a panic"
 )]
 
-use std::fs;
 use std::net::IpAddr;
 
+use needs::seeds;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressAttribute;
@@ -167,15 +167,9 @@ fn every_kind_of_route_has_its_number() {
     }
 }
 
-/// Datagrams of a kernel, as they were received; ns/fuzz/ begins with them.
-fn seeds() -> Vec<Vec<u8>> {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/netlink");
-    fs::read_dir(directory).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
-}
-
 #[test]
 fn real_datagrams_are_read_whole_and_mutated_ones_without_harm() {
-    let seeds = seeds();
+    let seeds = seeds!("netlink");
     assert!(seeds.len() >= 6);
     for seed in seeds {
         // Among the neighbours there are those of a bridge, which is not told.

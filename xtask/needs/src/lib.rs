@@ -60,6 +60,7 @@ mod program;
 mod rounds;
 mod scratch;
 mod screen;
+mod seeds;
 mod sys;
 mod token;
 
@@ -72,6 +73,7 @@ pub use program::bin;
 pub use rounds::rounds;
 pub use scratch::{Scratch, remove_unless_mounted};
 pub use screen::Screen;
+pub use seeds::seeds_of;
 pub use sys::heap::{CountingHeap, heap_bytes, heap_uses};
 pub use token::token;
 

@@ -34,30 +34,21 @@ pub fn read(datagram: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "what the tests call fails them by a panic")]
-    use std::fs;
-    use std::path::Path;
-
+    use needs::seeds;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn seeds() -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nft");
-        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        files.iter().map(|file| fs::read(file).unwrap()).collect()
-    }
-
     #[test]
     fn what_a_kernel_has_told_is_read() {
-        assert_eq!(seeds().len(), 3);
-        assert!(seeds().iter().all(|seed| read(seed) > 0));
+        assert_eq!(seeds!("nft").len(), 3);
+        assert!(seeds!("nft").iter().all(|seed| read(seed) > 0));
     }
 
     proptest! {
         #[test]
         fn what_is_told_amiss_is_read_without_harm(seed in 0..3_usize, changes in proptest::collection::vec(any::<(prop::sample::Index, u8)>(), 1..9)) {
-            let mut datagram = seeds().swap_remove(seed);
+            let mut datagram = seeds!("nft").swap_remove(seed);
             for (at, byte) in changes {
                 let at = at.index(datagram.len());
                 datagram[at] = byte;
