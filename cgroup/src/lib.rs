@@ -63,6 +63,7 @@ mod file;
 pub mod fuzzed;
 mod group;
 mod io_cost;
+mod kernel;
 mod layout;
 mod limits;
 mod path;

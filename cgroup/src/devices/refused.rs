@@ -8,7 +8,7 @@ use super::attach::NAME;
 use super::{DeviceRules, Insn, Table, program};
 use crate::error::{Error, ErrorKind, Object};
 use crate::layout::{Reason, Version};
-use crate::sys;
+use crate::{kernel, sys};
 
 /// The first user namespace (`PROC_USER_INIT_INO`, linux/proc_ns.h).
 const FIRST_NAMESPACE: &str = "user:[4026531837]";
@@ -43,7 +43,7 @@ pub(super) fn load(insns: &[Insn], object: Object, errno: Errno) -> Error {
     const OP: &str = "load the device program of";
     let raw = errno.raw_os_error();
     match errno {
-        Errno::PERM | Errno::NOMEM if is_admin() && before_5_11() => {
+        Errno::PERM | Errno::NOMEM if is_admin() && kernel::is_before_5_11() => {
             let why = "before Linux 5.11 programs count against RLIMIT_MEMLOCK, the memory that a process may lock";
             Error::explained(OP, object, ErrorKind::Denied, raw, why)
                 .with_hint("raise the limit: \"ulimit -l unlimited\" in a shell, LimitMEMLOCK=infinity for systemd")
@@ -97,15 +97,6 @@ pub(crate) fn attach(op: &'static str, object: Object, errno: Errno) -> Error {
     }
 }
 
-fn before_5_11() -> bool {
-    is_before_5_11(&rustix::system::uname().release().to_string_lossy())
-}
-
-fn is_before_5_11(release: &str) -> bool {
-    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) < (Some(5), Some(11))
-}
-
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
@@ -113,16 +104,6 @@ mod tests {
     use needs::{isolated, needs};
 
     use super::*;
-
-    #[test]
-    fn releases_are_compared_by_their_first_two_numbers() {
-        for old in ["5.10.0-35-amd64", "5.10", "4.19.325", "5.4.0-rc1"] {
-            assert!(is_before_5_11(old), "{old}");
-        }
-        for new in ["5.11.0", "5.11-rc1", "6.1.0-37-amd64", "6.18.4-of-mine", "10.0"] {
-            assert!(!is_before_5_11(new), "{new}");
-        }
-    }
 
     #[test]
     fn the_verifier_says_in_the_error_what_it_has_against_a_program() {

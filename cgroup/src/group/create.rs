@@ -14,7 +14,7 @@ use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Object};
 use crate::layout::{Hierarchy, Layout, Version};
 use crate::path::GroupPath;
-use crate::{delegate, dir, file};
+use crate::{delegate, dir, file, kernel};
 
 const OP: &str = "create";
 
@@ -236,8 +236,8 @@ fn inherit(hierarchy: &Hierarchy, above: BorrowedFd<'_>, below: BorrowedFd<'_>) 
             }
         }
     }
-    if hierarchy.controllers().contains(&Controller::Memory) {
-        // Before Linux 5.11 a group may count without those below it; refused where there are some already.
+    if hierarchy.controllers().contains(&Controller::Memory) && kernel::is_before_5_11() {
+        // A group may count without those below it; refused where there are some already.
         let counts = file::read_text(below, "memory.use_hierarchy").unwrap_or_default();
         if counts.trim() == "0" {
             let _refused = file::write_text(below, "memory.use_hierarchy", "1");

@@ -36,8 +36,9 @@ impl Cgroup {
     /// Removes the group and all groups below it, waiting at most for `deadline` until no process is left. It kills
     /// nothing: [`kill`](Self::kill) does.
     ///
-    /// What is gone already is no error. Nothing is removed while a process is left. Groups above it stay. One that its owner
-    /// has renamed, as version 1 lets them, is removed by its new name.
+    /// What is gone already is no error. Nothing is removed while a process is left in the hierarchy that processes are kept
+    /// track of by; one that somebody has put into another hierarchy's directory alone is waited for there, and keeps that
+    /// directory. Groups above stay. One that its owner has renamed, as version 1 lets them, is removed by its new name.
     ///
     /// # Errors
     /// `Busy`, naming who is left; `Denied` without the right; `WrongState` for the root of a hierarchy
@@ -51,12 +52,9 @@ impl Cgroup {
             return Err(Error::explained(OP, object, ErrorKind::WrongState, 0, why));
         }
         let end = Instant::now().checked_add(deadline);
-        for directory in &self.directories {
-            let left = directory.wait_empty(end)?;
-            if !left.is_empty() {
-                let object = Object::Group(directory.path().to_owned());
-                return Err(Error::because(OP, object, ErrorKind::Busy, format!("it still has {}", left.said())));
-            }
+        // The kernel refuses the others, one by one, while somebody is in them: asking costs more than trying.
+        if let Some(tracking) = self.directories.first() {
+            tracking.empty_by(end)?;
         }
         // The first was made first, and claims the name: it goes last.
         self.directories.iter().rev().try_for_each(|directory| directory.remove(end))
@@ -65,16 +63,33 @@ impl Cgroup {
 
 impl Directory {
     fn remove(&self, end: Option<Instant>) -> Result<(), Error> {
+        let mut done = self.remove_alone();
         loop {
-            match self.try_remove() {
+            match done {
                 Ok(()) => return Ok(()),
-                // Somebody has joined, or made a group, behind our back; or the kernel has yet to let go.
-                Err(Errno::BUSY | Errno::NOTEMPTY) if end.is_none_or(|end| Instant::now() < end) => {
-                    thread::sleep(PAUSE)
-                }
+                // Somebody is in it, or in a group below, or has made one behind our back; or the kernel has yet to let go.
+                Err(Errno::BUSY | Errno::NOTEMPTY) => {}
                 Err(errno) => return Err(self.remove_error(errno)),
             }
+            self.empty_by(end)?;
+            done = self.try_remove();
+            if let Err(errno @ (Errno::BUSY | Errno::NOTEMPTY)) = done {
+                if end.is_some_and(|end| Instant::now() >= end) {
+                    return Err(self.remove_error(errno));
+                }
+                thread::sleep(PAUSE);
+            }
         }
+    }
+
+    /// Waits until nobody is in it or below.
+    fn empty_by(&self, end: Option<Instant>) -> Result<(), Error> {
+        let left = self.wait_empty(end)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let object = Object::Group(self.path().to_owned());
+        Err(Error::because(OP, object, ErrorKind::Busy, format!("it still has {}", left.said())))
     }
 
     fn try_remove(&self) -> Result<(), Errno> {

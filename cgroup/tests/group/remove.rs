@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use needs::{isolated, needs};
-use skep_cgroup::{Cgroup, ErrorKind, Layout, Version};
+use skep_cgroup::{Cgroup, Controller, ErrorKind, Layout, Version};
 
-use crate::support::{LONG, create, end, has_version, name, said, sh_in, signal_of, sleeper};
+use crate::support::{LONG, create, directory, end, has_version, name, said, sh_in, signal_of, sleeper};
 
 #[test]
 fn groups_that_the_payload_has_made_are_killed_and_removed_with_it() {
@@ -59,6 +60,29 @@ fn who_is_left_is_named_and_nothing_is_removed() {
         said::check("waiting for a group with a process", &error, &[(first, "GROUP"), (&pid, ": PID (")]);
         assert!(below.iter().all(|directory| directory.is_dir()));
         end(child);
+        group.remove().unwrap();
+        assert!(group.directories().all(|directory| !directory.exists()));
+    });
+}
+
+#[test]
+fn who_is_in_one_hierarchy_alone_keeps_its_directory_and_the_one_to_keep_track_by() {
+    needs!(root, cgroup1("memory"));
+    isolated(|| {
+        let group = create("astray");
+        let tracking = group.directories().next().unwrap().to_owned();
+        let memory = directory(&group, Some(Controller::Memory));
+        assert_ne!(tracking, memory);
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        fs::write(memory.join("cgroup.procs"), child.id().to_string()).unwrap();
+        let error = group.remove_within(Duration::ZERO).unwrap_err();
+        assert_eq!((error.kind(), error.object().to_string()), (ErrorKind::Busy, format!("the group {memory:?}")));
+        assert!(
+            std::error::Error::source(&error).unwrap().to_string().contains(&format!(": {} (", child.id())),
+            "{error:?}"
+        );
+        assert!(memory.is_dir() && tracking.is_dir());
+        child.kill().and_then(|()| child.wait()).unwrap();
         group.remove().unwrap();
         assert!(group.directories().all(|directory| !directory.exists()));
     });
