@@ -10,14 +10,14 @@
 //!
 //! | | ratio | uses of the heap |
 //! |---|---|---|
-//! | all statistics of a group, 39 files, held, raw (18 µs) | 1 | 0 |
-//! | `StatReader::read` | 1.51 | 0 |
+//! | all statistics of a group, 39 files, held, raw (17 µs) | 1 | 0 |
+//! | `StatReader::read` | 1.32 | 0 |
 //! | the same opened each time, raw | 4.15 | 0 |
 //! | `Cgroup::stat` | 5.81 | 366 |
 //! | libcgroups, which reads fewer files, kept; made anew | 4.65; 31.95 | 488; 7794 |
 //! | cgroups-rs, likewise | 10.40; 12.18 | 868; 1618 |
 //! | a life in 3 hierarchies, raw (114 µs) | 1 | 20 |
-//! | `Cgroup` | 1.14 | 154 |
+//! | `Cgroup` | 1.13 | 116 |
 //! | cgroups-rs, in 2 hierarchies | 0.91 | 812 |
 //! | libcgroups, in all | 6.97 | 8640 |
 //! | who is in 1000 groups, raw, without looking for groups below | 1 | 6082 |

@@ -3,12 +3,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, read, retry_on_intr, write};
 
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const BOTH: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// What the kernel tells at once, of most files.
+const PAGE: usize = 4096;
 
 /// Opens a control file for reading, which poll(2) takes too.
 pub(crate) fn open(group: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
@@ -27,14 +31,13 @@ pub(crate) fn read_text(group: BorrowedFd<'_>, name: &str) -> Result<String, Err
 
 /// Reads an open control file from where it stands to its end.
 pub(crate) fn read_all(file: BorrowedFd<'_>) -> Result<String, Errno> {
-    let mut text = Vec::new();
-    let mut part = [0; 4096];
+    let mut text = Vec::with_capacity(PAGE);
     loop {
-        let count = retry_on_intr(|| read(file, &mut part))?;
-        text.extend_from_slice(part.get(..count).unwrap_or_default());
+        text.reserve(PAGE);
+        let count = retry_on_intr(|| read(file, spare_capacity(&mut text)))?;
         // The kernel stops short at the end, or at a line that does not fit into the rest of a page; none is that long but
         // where it makes the whole text at once. So the end need not be asked for.
-        if count < part.len() / 2 {
+        if count < PAGE / 2 {
             break;
         }
     }

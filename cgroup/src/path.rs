@@ -64,19 +64,16 @@ impl GroupPath {
 
 /// What is wrong with a name.
 fn problem(part: &OsStr) -> Option<String> {
-    let shown = shown(&part.to_string_lossy());
     let bytes = part.as_bytes();
-    if bytes == b".." || bytes == b"." {
-        return Some(format!("the name {shown} does not lead down"));
-    }
-    if bytes.contains(&0) {
-        return Some(format!("the name {shown} has a NUL byte in it"));
-    }
-    if bytes.contains(&b'\n') {
-        return Some(format!("the name {shown} has a line break in it, which the kernel refuses"));
-    }
     let length = bytes.len();
-    (length > LONGEST).then(|| format!("the name {shown} is {length} bytes long: the kernel takes {LONGEST}"))
+    let what = match bytes {
+        b"." | b".." => "does not lead down".to_owned(),
+        _ if bytes.contains(&0) => "has a NUL byte in it".to_owned(),
+        _ if bytes.contains(&b'\n') => "has a line break in it, which the kernel refuses".to_owned(),
+        _ if length > LONGEST => format!("is {length} bytes long: the kernel takes {LONGEST}"),
+        _ => return None,
+    };
+    Some(format!("the name {} {what}", shown(&part.to_string_lossy())))
 }
 
 #[cfg(test)]

@@ -150,7 +150,9 @@ impl Work {
     /// Makes the directory in one hierarchy.
     fn make(&mut self, hierarchy: &Hierarchy, path: &GroupPath) -> Result<(), Error> {
         let place = place(OP, hierarchy, path)?;
-        let mut at = hierarchy.mount_point().to_owned();
+        let length = [hierarchy.mount_point(), place.as_path()].map(|path| path.as_os_str().len().saturating_add(1));
+        let mut at = PathBuf::with_capacity(length.iter().sum());
+        at.push(hierarchy.mount_point());
         let mut here = open_root(OP, hierarchy)?;
         let count = place.parts().count();
         // Of a relative path the groups down to our own are there.

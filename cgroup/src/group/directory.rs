@@ -38,7 +38,13 @@ impl Directory {
     /// The same by the names from the mount point down to it; none is the mount point itself.
     pub(super) fn at(fd: OwnedFd, hierarchy: &Hierarchy, names: &[&OsStr]) -> Self {
         let v1 = hierarchy.version() == Version::V1;
-        let below = |above: &Path| [above].into_iter().chain(names.iter().map(Path::new)).collect();
+        let length = names.iter().map(|name| name.len().saturating_add(1)).sum::<usize>();
+        let below = |above: &Path| {
+            let mut path = PathBuf::with_capacity(above.as_os_str().len().saturating_add(length));
+            path.push(above);
+            path.extend(names);
+            path
+        };
         Self {
             fd,
             version: hierarchy.version(),
