@@ -4,6 +4,7 @@
 use std::fs::File;
 
 use needs::{isolated, needs};
+use skep_ns::ErrorKind;
 use skep_ns::net::{
     Bridge, LinkChange, LinkKind, MacAddress, Macvlan, MacvlanMode, Net, NewLink, PortVlan, Vlan, Vxlan,
 };
@@ -48,9 +49,28 @@ fn what_the_kernel_refuses_is_told_in_its_words() {
         check("a packet too short", &net.change_link("br0", &LinkChange::new().mtu(1)).unwrap_err());
         check("no bridge", &net.create_link(&NewLink::veth("a", NewLink::peer("b")).master("lo")).unwrap_err());
         check("no device to remove", &net.remove_link("lo").unwrap_err());
-        let other = namespace();
-        check("not to be moved", &net.move_link("lo", &other, None).unwrap_err());
         assert_eq!(names(&net), ["br0", "lo"]);
+    });
+}
+
+#[test]
+fn a_link_that_stays_where_it_is_is_not_moved() {
+    needs!(root);
+    isolated(|| {
+        let (net, other) = (namespace(), namespace());
+        let error = net.move_link("lo", &other, None).unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::Invalid, Some(22)));
+        assert!(error.to_string().starts_with("cannot move the link \"lo\""), "{error}");
+        assert_eq!((names(&net), names(&other)), (vec!["lo".to_owned()], vec!["lo".to_owned()]));
+    });
+}
+
+#[test]
+fn why_a_link_is_not_moved_is_told_in_the_kernels_words() {
+    // Before, the kernel said EINVAL and nothing else.
+    needs!(root, kernel(6, 15));
+    isolated(|| {
+        check("not to be moved", &namespace().move_link("lo", &namespace(), None).unwrap_err());
     });
 }
 
