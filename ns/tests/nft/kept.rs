@@ -122,8 +122,7 @@ fn nft_reads_the_rules_as_they_are_meant() {
 
 #[test]
 fn whoever_looks_sees_one_firewall_or_the_other_and_never_some_of_both() {
-    // Linux 6.1 lists old and new rules together while a transaction is under way.
-    needs!(root, nf_tables, kernel(6, 12));
+    needs!(root, nf_tables);
     isolated(|| {
         let net = namespace();
         let open = || NfTables::of(net.namespace()).unwrap();

@@ -73,7 +73,7 @@ impl NfTables {
     /// `CAP_NET_ADMIN` in the user namespace that owns the net namespace.
     pub fn forward_drops(&self) -> Result<Vec<ForwardDrop>, Error> {
         let failed = |refusal| refused::error(refusal, "list", Object::Named("chains that drop"), None);
-        let chains = self.chains(0).map_err(failed)?;
+        let chains = self.of_one_generation(|| self.chains(0)).map_err(failed)?;
         Ok(drops(&chains))
     }
 

@@ -135,24 +135,20 @@ impl NfTables {
     pub fn read(&self, name: &str) -> Result<Option<Found>, Error> {
         checked_name("read", name)?;
         let failed = |refusal| refused::error(refusal, "read", object(name), None);
-        for _ in 0..TRIES {
-            let before = self.generation().map_err(failed)?;
-            let tables = self.tables().map_err(failed)?;
-            let present: Vec<TableRow> = ours(&tables, "read", name)?.into_iter().cloned().collect();
-            if present.is_empty() {
-                return Ok(None);
-            }
+        let read = self.of_one_generation(|| {
+            let mut tables = self.tables()?;
+            tables.retain(|table| table.name == name && matches!(table.family, INET | BRIDGE));
             let (mut chains, mut rules) = (Vec::new(), Vec::new());
-            for table in &present {
-                chains.extend(self.chains(table.family).map_err(failed)?);
-                rules.extend(self.rules(table.family, name).map_err(failed)?);
+            for table in &tables {
+                chains.extend(self.chains(table.family)?);
+                rules.extend(self.rules(table.family, name)?);
             }
             chains.retain(|chain| chain.table == name);
-            if self.generation().map_err(failed)? == before {
-                return Ok(Some(told(name, &present, &chains, &rules)));
-            }
-        }
-        Err(failed(Refusal::unsteady(TRIES)))
+            Ok((tables, chains, rules))
+        });
+        let (tables, chains, rules) = read.map_err(failed)?;
+        let is_there = !ours(&tables, "read", name)?.is_empty();
+        Ok(is_there.then(|| told(name, &tables, &chains, &rules)))
     }
 
     /// The names of all firewalls that are there, in order.
@@ -198,13 +194,12 @@ impl NfTables {
     ) -> Result<usize, Error> {
         for _ in 0..TRIES {
             let failed = |refusal| refused::error(refusal, op, object(), None);
-            let generation = self.generation().map_err(failed)?;
+            let generation = self.settled_generation().map_err(failed)?;
             let tables = self.tables().map_err(failed)?;
             let (messages, about): (Vec<Message>, Vec<About>) = plan(&tables)?.into_iter().unzip();
             match self.transaction(generation, &messages) {
                 Ok(()) => return Ok(messages.len()),
-                // ERESTART, which rustix has no name for.
-                Err(refusal) if refusal.errno == 85 => {}
+                Err(refusal) if refusal.is_late() => {}
                 Err(refusal) => {
                     let about = about.get(refusal.place);
                     return Err(refused::error(refusal, op, object(), about));
@@ -230,6 +225,34 @@ impl NfTables {
         self.socket
             .ask(&row::message(Ask::Generation, 0, 0), |received| found = found.or(row::generation(received)))?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// The generation's number when all that made it has been done.
+    ///
+    /// A transaction tells the new number before its tables are those that are listed. It holds a lock all the while, which
+    /// an empty one takes too, and is refused where the number is another by then.
+    fn settled_generation(&self) -> Result<u32, Refusal> {
+        for _ in 0..TRIES {
+            let generation = self.generation()?;
+            match self.socket.empty_transaction(&row::begin(generation), &row::end()) {
+                Ok(()) => return Ok(generation),
+                Err(refusal) if refusal.is_late() => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(Refusal::unsteady(TRIES))
+    }
+
+    /// What several lists tell that no transaction has come between.
+    pub(super) fn of_one_generation<T>(&self, read: impl Fn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+        for _ in 0..TRIES {
+            let before = self.settled_generation()?;
+            let told = read()?;
+            if self.generation()? == before {
+                return Ok(told);
+            }
+        }
+        Err(Refusal::unsteady(TRIES))
     }
 
     pub(super) fn tables(&self) -> Result<Vec<TableRow>, Refusal> {

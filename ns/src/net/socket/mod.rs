@@ -159,6 +159,27 @@ impl Socket {
         self.exchange(&all, 1)
     }
 
+    /// Sends a transaction without anything in it: whether it would have been taken.
+    ///
+    /// A kernel before Linux 6.10 answers `begin` and `end` with refusals alone, whatever is asked for. It has done all that
+    /// it does when it has taken the datagram, and its answer is there by then or never.
+    pub(crate) fn empty_transaction(&self, begin: &Message, end: &Message) -> Result<(), Refusal> {
+        let mut state = self.locked();
+        let number = state.sent(self.fd.as_fd(), &[(begin, 0), (end, 0)])?;
+        loop {
+            match state.receive(self.fd.as_fd(), RecvFlags::DONTWAIT) {
+                Ok(()) => {}
+                Err(nothing) if nothing.would_block() => return Ok(()),
+                Err(refusal) => return Err(refusal),
+            }
+            for received in Messages(&state.buffer).filter(|received| received.sequence == number) {
+                if let Some(Answer::Refused(told)) = answer(&received) {
+                    return Err(told.refusal(begin, 0));
+                }
+            }
+        }
+    }
+
     /// Sends messages of which one wants an answer, and hears all answers up to that one. Messages before `first` and after
     /// the one that wants an answer frame the others: a refusal of those is of all.
     fn exchange(&self, messages: &[(&Message, u16)], first: usize) -> Result<(), Refusal> {

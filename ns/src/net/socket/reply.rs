@@ -142,6 +142,11 @@ impl Refusal {
         self.errno == errno.raw_os_error()
     }
 
+    /// Whether a transaction was made for another generation than is now: `ERESTART`, which rustix has no name for.
+    pub(crate) fn is_late(&self) -> bool {
+        self.errno == 85
+    }
+
     /// The error that a caller sees: what was tried, on what, and the kernel's words.
     pub(crate) fn error(self, op: &'static str, object: Object) -> Error {
         let kind = self.kind.unwrap_or_else(|| kind_of(self.errno));
