@@ -2,12 +2,12 @@
 //! Describing a container, method by method. No input or output happens here before a verb.
 
 mod given;
+mod rights;
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use skep_caps_sec::{Policy, Rlimit};
 use skep_cgroup::Limits;
 use skep_ns::{Namespaces, Output, Stdio};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
@@ -17,7 +17,7 @@ use crate::handle::{Container, Created};
 use crate::host::Host;
 use crate::parent::Launch;
 use crate::plan::Plan;
-use crate::spec::{CapabilityNames, Spec, Stream};
+use crate::spec::{Spec, Stream};
 use crate::state::StateRoot;
 
 /// A container to be: a [`Spec`], and the descriptors that its program gets.
@@ -113,65 +113,6 @@ impl Builder {
     /// none yet. By default `skep-NAME-` and a number, if there are limits. Groups on the way to it that are made too stay.
     pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
         self.spec.resources.cgroup = Some(path.into());
-        self
-    }
-
-    /// Exactly these capabilities, and no others to be had: `net_bind_service`, `CAP_CHOWN`. By default what the kernel
-    /// leaves the program.
-    ///
-    /// A program whose user is not root loses them when it is executed, unless they are
-    /// [ambient](Self::ambient_capabilities).
-    pub fn capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.spec.process.capabilities = Some(CapabilityNames::exactly(names.into_iter().map(Into::into).collect()));
-        self
-    }
-
-    /// These capabilities too, for a user who is not root.
-    pub fn ambient_capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        self.spec.process.capabilities.get_or_insert_default().add_ambient(&names);
-        self
-    }
-
-    /// Has no program that is executed inside give more rights than its caller has (`no_new_privs`).
-    #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
-    pub fn no_new_privileges(mut self) -> Self {
-        self.spec.process.no_new_privileges = true;
-        self
-    }
-
-    /// Which system calls the program, and all that it starts, may make: `Policy::standard` of its capabilities is what
-    /// most programs need. By default all.
-    ///
-    /// What the start itself does under the filter must be allowed, or the container is refused before anything is made;
-    /// with [`no_new_privileges`](Self::no_new_privileges) that is little: the start's own messages, the exec, the
-    /// [`init`](Self::init). Without it the filter takes `CAP_SYS_ADMIN`, and must let user and capabilities be changed.
-    ///
-    /// ```
-    /// use skep::Container;
-    /// use skep::caps_sec::{CapSet, Policy};
-    ///
-    /// # fn main() -> Result<(), skep::Error> {
-    /// let out = Container::anonymous()
-    ///     .no_new_privileges()
-    ///     .seccomp(Policy::standard(CapSet::empty()))
-    ///     .command("/bin/grep", ["Seccomp:", "/proc/self/status"])
-    ///     .output()?;
-    /// assert_eq!(String::from_utf8_lossy(&out.stdout), "Seccomp:\t2\n");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
-    pub fn seccomp(mut self, policy: Policy) -> Self {
-        self.spec.process.seccomp = Some(policy);
-        self
-    }
-
-    /// A limit on a resource of the program's process, setrlimit(2); the last of each resource counts.
-    #[doc(alias = "setrlimit")]
-    pub fn rlimit(mut self, limit: Rlimit) -> Self {
-        self.spec.process.rlimits.retain(|earlier| earlier.resource != limit.resource);
-        self.spec.process.rlimits.push(limit);
         self
     }
 

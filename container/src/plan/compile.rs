@@ -50,7 +50,7 @@ impl Plan {
         let object = || Object::Container(name.map(str::to_owned));
         problems.extend(spec.problems());
         problems.extend(host.problems(name, spec));
-        let (cgroup, notes) = match host.cgroup_for(&spec.resources) {
+        let (cgroup, mut notes) = match host.cgroup_for(&spec.resources) {
             Ok(planned) => planned,
             Err(lacks) => {
                 problems.extend(lacks);
@@ -72,7 +72,11 @@ impl Plan {
             plan.step(Step::Unshare { flags: NamespaceFlags::CGROUP.bits() });
         }
         let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
-        let rights = spec.process.privileges().steps(identity.map(|(uid, _)| uid));
+        let mut rights = spec.process.privileges();
+        let (landlock, left_out) = host.rights.landlock_for(&spec.process);
+        rights.landlock = landlock;
+        notes.extend(left_out);
+        let rights = rights.steps(identity.map(|(uid, _)| uid));
         give_up(&mut plan, spec, identity, &rights);
         process(&mut plan, spec, &rights);
         let clone_flags = spec.namespaces.flags().difference(NamespaceFlags::CGROUP).bits();

@@ -26,6 +26,7 @@ mod messages;
 mod named;
 mod overlay;
 mod prepared;
+mod rights;
 mod road;
 mod roles;
 mod seccomp;

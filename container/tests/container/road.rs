@@ -220,7 +220,7 @@ fn the_machine_s_devices_can_be_used_inside_and_not_changed() {
 }
 
 #[test]
-fn the_caller_s_session_keyring_stays_behind() {
+fn the_caller_s_session_keyring_stays_behind_unless_it_is_to_be_had() {
     needs!(userns, file("/proc/keys"));
     isolated(|| {
         // One of its own, which every program that it starts itself has too.
@@ -230,8 +230,9 @@ fn the_caller_s_session_keyring_stays_behind() {
         let told = |out: &str| out.lines().find_map(|line| line.strip_prefix("keyring ")?.parse::<i64>().ok());
         let out = std::process::Command::new(role.get_program()).args(&words).env("SKEP_TEST_ROLE", "keyring").output();
         assert_eq!(told(&String::from_utf8_lossy(&out.unwrap().stdout)), Some(ours));
-        let inside = program(role.get_program().to_str().unwrap(), &words).env("SKEP_TEST_ROLE", "keyring");
-        let theirs = told(&text_of(inside)).unwrap();
+        let inside = || program(role.get_program().to_str().unwrap(), &words).env("SKEP_TEST_ROLE", "keyring");
+        let theirs = told(&text_of(inside())).unwrap();
         assert!(theirs > 0 && theirs != ours, "{theirs} {ours}");
+        assert_eq!(told(&text_of(inside().in_caller_keyring())), Some(ours));
     });
 }

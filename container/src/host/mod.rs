@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a plan depends on beside the description: the facts of this host, looked up before anything is made.
 
+mod rights;
+
 use std::path::{Path, PathBuf};
 
-use skep_caps_sec::Cap;
 use skep_cgroup::{Cgroup, Lack, Layout};
 use skep_rootfs::{ErrorKind, Root, RootSpec};
 
@@ -12,13 +13,15 @@ use crate::plan::CgroupPlan;
 use crate::spec::{Resources, Spec};
 use crate::state::StateRoot;
 
+pub(crate) use rights::Rights;
+
 /// The facts of a host that matter to one description. What it does not need is not looked up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Host {
     /// Where cgroups are, and what of the limits cannot be applied there, if any are asked for.
     pub(crate) cgroups: Option<Cgroups>,
-    /// The newest capability that the kernel knows, if any are named.
-    pub(crate) last_cap: Option<Cap>,
+    /// What the kernel has of what the program may do.
+    pub(crate) rights: Rights,
     /// What of the description this host does not have, or has otherwise, a sentence each.
     pub(crate) lacks: Vec<String>,
     /// Whether the name is in use.
@@ -55,9 +58,7 @@ impl Host {
                 }
             }
         }
-        if spec.process.capabilities.is_some() {
-            host.last_cap = Cap::last().ok();
-        }
+        host.rights = Rights::probe(&spec.process);
         host.lacks.extend(files(spec)?);
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
@@ -76,14 +77,7 @@ impl Host {
                 .push(format!("name: {:?} is in use: delete that container, or take another name", name.unwrap_or("")));
         }
         found.extend(self.lacks.iter().cloned());
-        if let (Some(last), Some(names)) = (self.last_cap, &spec.process.capabilities)
-            && let Ok(sets) = names.parse()
-        {
-            let unknown = sets.unknown_to(last);
-            if !unknown.is_empty() {
-                found.push(format!("process.capabilities: this kernel does not know {unknown}"));
-            }
-        }
+        found.extend(self.rights.problems(&spec.process));
         found
     }
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the program may do, and when and where it runs.
+
+use skep_caps_sec::{
+    DenyWriteExecute, IoPriority, Label, Landlock, MemoryPolicy, NumberSet, OomScoreAdj, Personality, Policy, Rlimit,
+    Scheduler, Securebits,
+};
+
+use super::Builder;
+use crate::spec::CapabilityNames;
+
+impl Builder {
+    /// Exactly these capabilities, and no others to be had: `net_bind_service`, `CAP_CHOWN`. By default what the kernel
+    /// leaves the program.
+    ///
+    /// A program whose user is not root loses them when it is executed, unless they are
+    /// [ambient](Self::ambient_capabilities).
+    pub fn capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.spec.process.capabilities = Some(CapabilityNames::exactly(names.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// These capabilities too, for a user who is not root.
+    pub fn ambient_capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        self.spec.process.capabilities.get_or_insert_default().add_ambient(&names);
+        self
+    }
+
+    /// Has no program that is executed inside give more rights than its caller has (`no_new_privs`).
+    #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
+    pub fn no_new_privileges(mut self) -> Self {
+        self.spec.process.no_new_privileges = true;
+        self
+    }
+
+    /// Which system calls the program, and all that it starts, may make: `Policy::standard` of its capabilities is what
+    /// most programs need. By default all.
+    ///
+    /// What the start itself does under the filter must be allowed, or the container is refused before anything is made;
+    /// with [`no_new_privileges`](Self::no_new_privileges) that is little: the start's own messages, the exec, the
+    /// [`init`](Self::init). Without it the filter takes `CAP_SYS_ADMIN`, and must let user and capabilities be changed.
+    ///
+    /// ```
+    /// use skep::Container;
+    /// use skep::caps_sec::{CapSet, Policy};
+    ///
+    /// # fn main() -> Result<(), skep::Error> {
+    /// let out = Container::anonymous()
+    ///     .no_new_privileges()
+    ///     .seccomp(Policy::standard(CapSet::empty()))
+    ///     .command("/bin/grep", ["Seccomp:", "/proc/self/status"])
+    ///     .output()?;
+    /// assert_eq!(String::from_utf8_lossy(&out.stdout), "Seccomp:\t2\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
+    pub fn seccomp(mut self, policy: Policy) -> Self {
+        self.spec.process.seccomp = Some(policy);
+        self
+    }
+
+    /// A limit on a resource of the program's process, setrlimit(2); the last of each resource counts.
+    #[doc(alias = "setrlimit")]
+    pub fn rlimit(mut self, limit: Rlimit) -> Self {
+        self.spec.process.rlimits.retain(|earlier| earlier.resource != limit.resource);
+        self.spec.process.rlimits.push(limit);
+        self
+    }
+
+    /// The program's securebits, all of them: how its being root, and its changes of user, concern its capabilities. See
+    /// capabilities(7).
+    #[doc(alias = "PR_SET_SECUREBITS")]
+    pub fn securebits(mut self, securebits: Securebits) -> Self {
+        self.spec.process.securebits = Some(securebits);
+        self
+    }
+
+    /// What a security module knows the program by, and holds it to: an AppArmor profile that is loaded, a context of
+    /// SELinux. The [init](Self::init) stays what the caller is.
+    #[doc(alias = "apparmor")]
+    #[doc(alias = "selinux")]
+    pub fn label(mut self, label: Label) -> Self {
+        self.spec.process.label = Some(label);
+        self
+    }
+
+    /// What the program, and all that it starts, denies itself: paths are those of the container, as it begins.
+    ///
+    /// Without [`no_new_privileges`](Self::no_new_privileges) it takes `CAP_SYS_ADMIN`. What the start still has to open
+    /// must be allowed by it: the program and what it is loaded by, [`current_dir`](Self::current_dir), the devpts of a
+    /// [terminal](Self::terminal).
+    ///
+    /// ```
+    /// use skep::Container;
+    /// use skep::caps_sec::{FileRights, Landlock};
+    ///
+    /// # fn main() -> Result<(), skep::Error> {
+    /// # if Landlock::version().is_err() { return Ok(()) }
+    /// let writing = FileRights::MAKE_DIR | FileRights::MAKE_REG | FileRights::WRITE_FILE;
+    /// let out = Container::anonymous()
+    ///     .no_new_privileges()
+    ///     .landlock(Landlock::new().deny_files(writing).allow_path("/dev/null", FileRights::WRITE_FILE))
+    ///     .command("/bin/sh", ["-c", "mkdir /tmp/not-made 2> /dev/null || cat /proc/self/comm"])
+    ///     .output()?;
+    /// assert_eq!(String::from_utf8_lossy(&out.stdout), "cat\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "landlock_restrict_self")]
+    pub fn landlock(mut self, landlock: Landlock) -> Self {
+        self.spec.process.landlock = Some(landlock);
+        self.spec.process.landlock_where_possible = false;
+        self
+    }
+
+    /// The same as far as this kernel's Landlock goes: what it does not know is not denied, and is in the
+    /// [notes](crate::Container::notes).
+    pub fn landlock_where_possible(mut self, landlock: Landlock) -> Self {
+        self.spec.process.landlock = Some(landlock);
+        self.spec.process.landlock_where_possible = true;
+        self
+    }
+
+    /// The program has no memory that is written and executed. Linux 6.3.
+    #[doc(alias = "PR_SET_MDWE")]
+    pub fn deny_write_execute(mut self, how: DenyWriteExecute) -> Self {
+        self.spec.process.deny_write_execute = Some(how);
+        self
+    }
+
+    /// Has the program keep the caller's session keyring, and all keys in it, rather than begin with an empty one of its
+    /// own. See keyrings(7).
+    #[doc(alias = "KEYCTL_JOIN_SESSION_KEYRING")]
+    pub fn in_caller_keyring(mut self) -> Self {
+        self.spec.process.caller_keyring = true;
+        self
+    }
+
+    /// What SELinux knows the program's session keyring by.
+    pub fn keyring_label(mut self, label: Label) -> Self {
+        self.spec.process.keyring_label = Some(label);
+        self
+    }
+
+    /// Whom the kernel kills first when memory runs out: from -1000, never, to 1000. Lowering it takes
+    /// `CAP_SYS_RESOURCE`.
+    pub fn oom_score_adj(mut self, oom_score_adj: OomScoreAdj) -> Self {
+        self.spec.process.oom_score_adj = Some(oom_score_adj);
+        self
+    }
+
+    /// The container runs on these processors alone. [`limits`](Self::limits) have a set that it cannot leave.
+    #[doc(alias = "sched_setaffinity")]
+    pub fn cpu_affinity(mut self, processors: impl Into<NumberSet>) -> Self {
+        self.spec.process.cpu_affinity = Some(processors.into());
+        self
+    }
+
+    /// The container's memory comes from these nodes.
+    #[doc(alias = "set_mempolicy")]
+    pub fn memory_policy(mut self, policy: MemoryPolicy) -> Self {
+        self.spec.process.memory_policy = Some(policy);
+        self
+    }
+
+    /// By which rule the container gets processor time. A real-time one takes `CAP_SYS_NICE`, or a limit of it.
+    #[doc(alias = "sched_setattr")]
+    #[doc(alias = "nice")]
+    pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
+        self.spec.process.scheduler = Some(scheduler);
+        self
+    }
+
+    /// A disk sees the container's requests with this priority.
+    #[doc(alias = "ioprio_set")]
+    pub fn io_priority(mut self, priority: IoPriority) -> Self {
+        self.spec.process.io_priority = Some(priority);
+        self
+    }
+
+    /// Nobody but the container runs on the sibling of a processor that it runs on. Linux 5.14, where processors have
+    /// siblings.
+    #[doc(alias = "PR_SCHED_CORE")]
+    pub fn core_scheduling(mut self) -> Self {
+        self.spec.process.core_scheduling = true;
+        self
+    }
+
+    /// What the machine is said to be: 32 bits, a release of 2.6, addresses that are not random.
+    #[doc(alias = "setarch")]
+    pub fn personality(mut self, personality: Personality) -> Self {
+        self.spec.process.personality = Some(personality);
+        self
+    }
+}
