@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) lacks: Vec<String>,
     /// Whether the name is in use.
     pub(crate) name_is_used: bool,
+    /// The user and group that the child is until it has become its own.
+    pub(crate) caller: (u32, u32),
 }
 
 /// The cgroups of a host, looked at for one description.
@@ -40,7 +42,8 @@ pub(crate) struct Cgroups {
 impl Host {
     /// Looks at this host. Changes nothing.
     pub(crate) fn probe(name: Option<&str>, spec: &Spec, state_root: &Path) -> Result<Self, Error> {
-        let mut host = Self::default();
+        let caller = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let mut host = Self { caller, ..Self::default() };
         if spec.resources.wants_cgroup() {
             let failed = |error| Error::of_leaf("find the cgroups of", Object::Named("this machine"), error);
             let layout = Layout::detect().map_err(failed)?;

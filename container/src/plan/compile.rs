@@ -21,7 +21,7 @@ use std::path::Path;
 
 use skep_caps_sec::{Policy, Steps as Rights};
 use skep_ns::{NamespaceFlags, NamespaceKind};
-use skep_rootfs::{Mount, Mounts, Steps};
+use skep_rootfs::{Mount, Mounts, Setting, Steps};
 
 use super::Plan;
 use super::flatten::PlanBuf;
@@ -61,7 +61,7 @@ impl Plan {
             return Err(Error::invalid("create", object(), problems));
         }
         let mut plan = PlanBuf::default();
-        let trees = disk(&mut plan, spec).filter(Steps::need_preparing);
+        let trees = disk(&mut plan, spec, host.caller).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
         }
@@ -106,11 +106,15 @@ fn too_large(policy: &Policy) -> Vec<String> {
     problems.map(|problem| format!("process.seccomp.{problem}")).collect()
 }
 
-fn disk(plan: &mut PlanBuf, spec: &Spec) -> Option<Steps> {
+fn disk(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) -> Option<Steps> {
     if !spec.namespaces.contains(NamespaceKind::Mount) {
         return None;
     }
-    let steps = Steps::new(spec.root.as_ref(), &as_seen_outside(spec), spec.setting());
+    let steps = Steps::new(
+        spec.root.as_ref(),
+        &as_seen_outside(spec),
+        Setting { owner: owner(spec, caller), ..spec.setting() },
+    );
     for step in steps.iter() {
         plan.step(Step::Disk(step));
     }
@@ -119,6 +123,17 @@ fn disk(plan: &mut PlanBuf, spec: &Spec) -> Option<Steps> {
         plan.step(Step::Null);
     }
     Some(steps)
+}
+
+/// Whose is what the child makes on disk, if not the caller's, who the child still is then: root's in its user namespace,
+/// and where that has none its user's.
+fn owner(spec: &Spec, caller: (u32, u32)) -> Option<(u32, u32)> {
+    let map = spec.namespaces.id_map()?;
+    let user = spec.process.user.unwrap_or_default();
+    let uid = if map.outside_uid(0).is_some() { 0 } else { user.0 };
+    let gid = if map.outside_gid(0).is_some() { 0 } else { user.1 };
+    let is_caller = (map.outside_uid(uid), map.outside_gid(gid)) == (Some(caller.0), Some(caller.1));
+    (!is_caller).then_some((uid, gid))
 }
 
 /// The mounts, with owners as the parent sees them, who makes the devices.

@@ -63,6 +63,7 @@ impl Spec {
             // It is made after the mounts: version 1 takes a namespace's tops from its maker's groups at that moment.
             own_cgroup: false,
             groups_mapped: id_map.is_none_or(|map| map.outside_gid(TTY).is_some()),
+            owner: None,
         }
     }
 }

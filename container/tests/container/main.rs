@@ -25,6 +25,7 @@ mod many;
 mod messages;
 mod named;
 mod overlay;
+mod owner;
 mod prepared;
 mod rights;
 mod road;

@@ -91,8 +91,11 @@ pub(super) fn file_system(
     attributes: u32,
     place: &Place<'_>,
 ) -> Result<Option<Fd>, Failure> {
-    let made = detached(room, new, attributes);
-    attached(room, made, What::New(new), attributes, place)
+    // Its top belongs to who makes it.
+    room.as_owner(|room| {
+        let made = detached(room, new, attributes);
+        attached(room, made, What::New(new), attributes, place)
+    })
 }
 
 /// Mounts an overlay at `place`, whose options name its layers by the numbers of descriptors; answers its top.

@@ -22,6 +22,7 @@
 //! Attach     17  tree     what    target      make
 //! Propagate  18  target   how
 //! ChrootAlone 19
+//! Owner      20  uid      gid
 //! ```
 //! Texts travel as offsets. What is not named is 0, and a word that is nothing of ours is no step.
 
@@ -107,6 +108,7 @@ impl<'a> Step<'a> {
     pub fn encode(&self, keep: &mut impl FnMut(&CStr) -> u32) -> [u32; WORDS] {
         match *self {
             Step::ReceiveOnly => [1, 0, 0, 0, 0, 0, 0],
+            Step::Owner { uid, gid } => [20, uid, gid, 0, 0, 0, 0],
             Step::Root { path, attributes } => [2, keep(path), attributes, 0, 0, 0, 0],
             Step::Mount { new: New { kind, source, options }, target, attributes, make, optional } => {
                 let flags = if make { MAKE } else { 0 } | if optional { OPTIONAL } else { 0 };
@@ -202,6 +204,7 @@ impl<'a> Step<'a> {
             [14, options, 0, 0, 0, 0, 0] => Step::Memory { options: text(options)? },
             [15, 0, 0, 0, 0, 0, 0] => Step::LetGo,
             [16, 0, 0, 0, 0, 0, 0] => Step::Top,
+            [20, uid, gid, 0, 0, 0, 0] => Step::Owner { uid, gid },
             _ => return None,
         })
     }

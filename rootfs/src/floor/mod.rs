@@ -25,6 +25,7 @@ pub mod fd;
 mod mask;
 pub mod mount;
 pub mod overlay;
+mod owner;
 mod pivot;
 pub mod resolve;
 pub mod room;

@@ -94,11 +94,17 @@ pub(super) fn mount(
 ) -> Result<Option<Fd>, Failure> {
     let mut held = Held { fds: [-1; LOWERS_MAX + 2], len: 0, options: Text::new() };
     open_lowers(room, layers.lowers, &mut held)?;
-    open_changes(room, layers, &mut held).map_err(|errno| Part::Changes.failed(errno))?;
-    if !layers.options.is_empty() {
-        held.tell(layers.options).map_err(|errno| Part::Make.failed(errno))?;
-    }
-    match attach::overlay(room, held.options.as_c_str(), attributes, place) {
+    let mut make = |room: &mut Room| {
+        open_changes(room, layers, &mut held).map_err(|errno| Part::Changes.failed(errno))?;
+        if !layers.options.is_empty() {
+            held.tell(layers.options).map_err(|errno| Part::Make.failed(errno))?;
+        }
+        attach::overlay(room, held.options.as_c_str(), attributes, place)
+    };
+    // It does what it does with the rights of who has made it. In that memory nobody but the owner can make anything; a
+    // directory where changes are kept is who we are's.
+    let made = if layers.changes == Changes::InMemory { room.as_owner(make) } else { make(room) };
+    match made {
         Err(failure) if or_bind && is_refusal_of_a_layer(failure) => {
             attach::bind(room, held.first(), place, Manner::whole_with(attributes | attribute::READ_ONLY))
         }

@@ -6,6 +6,7 @@ use core::ffi::CStr;
 use super::attach::{New, attribute};
 use super::fd::Fd;
 use super::overlay;
+use super::owner::Owner;
 use super::pivot::{self, Base};
 use super::resolve::{self, Ask, Links};
 use super::sys::{self, Errno, open};
@@ -81,6 +82,8 @@ pub struct Room {
     overlays: i32,
     /// How many mounts lie over "/".
     covers: u32,
+    /// Whose is what is made, if not whose this thread is.
+    pub(super) owner: Option<Owner>,
 }
 
 /// What [`Room::mount`] mounts.
@@ -112,6 +115,7 @@ impl Room {
             scratch: None,
             overlays: 0,
             covers: 0,
+            owner: None,
         }
     }
 

@@ -20,6 +20,13 @@ pub enum Step<'a> {
     ReceiveOnly,
     /// Refuse to go on where something is mounted above this process's root, or on it: who leaves the root could get there.
     Top,
+    /// Have what is made from now on belong to a user and group of the user namespace, who need not be those of this thread.
+    Owner {
+        /// The user, inside.
+        uid: u32,
+        /// The group, inside.
+        gid: u32,
+    },
     /// Take the directory at `path` as the root that all later targets are in; without it that is "/".
     Root {
         /// An absolute path; not a link.
@@ -193,13 +200,14 @@ impl Step<'_> {
             Step::ReadOnlyRoot | Step::Pivot | Step::ChrootAlone | Step::Memory { .. } | Step::LetGo | Step::Top => {
                 false
             }
-            Step::Propagate { .. } => false,
+            Step::Propagate { .. } | Step::Owner { .. } => false,
         }
     }
 
     fn do_it(&self, room: &mut Room) -> Result<(), Failure> {
         match *self {
             Step::ReceiveOnly => mount::receive_only().map_err(|errno| Part::Whole.failed(errno)),
+            Step::Owner { uid, gid } => room.own(uid, gid),
             Step::Root { path, attributes } => pivot::take(room, path, Base::Directory, attributes),
             Step::RootTmpfs { options, attributes } => pivot::take(room, c"/", Base::Tmpfs(options), attributes),
             Step::RootOverlay { path, layers, attributes } => {
@@ -235,7 +243,7 @@ impl Step<'_> {
                     Some(top) => top,
                     None => attach::again(room, &place, |found| found.device != below.device)?,
                 };
-                dev::fill(room, &top, bind)
+                room.as_owner(|room| dev::fill(room, &top, bind))
             }
             Step::Mask { target } => match existing(room, target)? {
                 Some(place) => mask::mask(room, &place),
@@ -280,9 +288,9 @@ fn find(room: &mut Room, target: &CStr, make: Option<Make>) -> Result<Fd, Failur
     let (links, ask) = (Links::for_target(target), room.way());
     match make {
         None => ask(root, target, links).map_err(|errno| Part::Target.failed(errno)),
-        Some(make) => {
+        Some(make) => room.as_owner_or_ourselves(|_| {
             resolve::place_or_make(ask, root, target, links, make).map_err(|errno| Part::Create.failed(errno))
-        }
+        }),
     }
 }
 
@@ -293,9 +301,12 @@ fn symlink(room: &mut Room, to: &CStr, target: &CStr) -> Result<(), Failure> {
     let above = Text::of(if above.is_empty() { b"/" } else { above }).map_err(create)?;
     let name = Text::of(name).map_err(create)?;
     let directory = find(room, above.as_c_str(), Some(Make::Directory))?;
-    match sys::symlinkat(to, directory.number(), name.as_c_str()) {
-        Err(Errno::EXIST) => {}
-        answer => return answer.map_err(create),
+    let made = room.as_owner_or_ourselves(|_| {
+        sys::symlinkat(to, directory.number(), name.as_c_str()).map_err(|errno| Part::Create.failed(errno))
+    });
+    match made {
+        Err(Failure { errno: Errno::EXIST, .. }) => {}
+        answer => return answer,
     }
     let mut buffer = [0; 4096];
     let there = sys::openat(directory.number(), name.as_c_str(), open::PATH | open::NOFOLLOW, 0);

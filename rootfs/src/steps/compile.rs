@@ -28,6 +28,9 @@ pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mount
     if root.is_some() {
         steps.push(Step::Top);
     }
+    if let Some((uid, gid)) = setting.owner {
+        steps.push(Step::Owner { uid, gid });
+    }
     let memory = memory(root, mounts);
     if let Some(options) = &memory {
         steps.push(Step::Memory { options: &text(options) });
@@ -123,7 +126,7 @@ fn layers(lowers: &[&Path], changes: &Changes, options: &str, setting: Setting, 
 
 /// `beneath` is the directory that the root is made of; one that is made of none begins empty.
 fn push(steps: &mut Steps, mount: &Mount, setting: Setting, beneath: Option<&Path>) {
-    let Setting { user_namespace, own_net, own_pid, own_ipc, own_cgroup, groups_mapped } = setting;
+    let Setting { user_namespace, own_net, own_pid, own_ipc, own_cgroup, groups_mapped, .. } = setting;
     let (target, make) = (&*text(mount.target()), mount.creates_target() || beneath.is_none());
     let mut fresh = |kind, options: String, attributes: Attributes| {
         let options = text(options);

@@ -19,6 +19,10 @@ impl Step<'_> {
                 "this process is in a chroot, or something is mounted over its \"/\": a root of its own would have a way \
                  out; run it outside of the chroot"
             }
+            (Errno::EOVERFLOW, _) => {
+                "who performs the steps has no id in the user namespace: Setting::owner names one that has"
+            }
+            (Errno::EINVAL, Step::Owner { .. }) => "the user namespace maps no such ids",
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
             (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. } | Step::RootOverlay { .. }) if is(Part::Source) => {
                 crate::root::NO_DIRECTORY

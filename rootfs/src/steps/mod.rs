@@ -28,7 +28,7 @@ pub use trees::Trees;
 /// A new proc, sysfs and mqueue are owned by the user namespace that owns the pid, network and IPC namespace they show. In
 /// a user namespace without such a one of its own the kernel refuses them (`EPERM`), and this machine's are bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "six independent facts")]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Setting {
     /// A user namespace is made with the mount namespace.
     pub user_namespace: bool,
@@ -42,6 +42,18 @@ pub struct Setting {
     pub own_cgroup: bool,
     /// The user namespace maps the groups that mounts name: [`Devpts::gid`](crate::Devpts::gid). Else they are left out.
     pub groups_mapped: bool,
+    /// A user and group of the user namespace that what is made shall belong to: the tops of new file systems, devices,
+    /// links, directories. Unset is whoever performs the steps, and must not be where the user namespace does not map them:
+    /// the kernel makes nothing there for who has no number (`EOVERFLOW`).
+    ///
+    /// ```
+    /// use skep_rootfs::{Mounts, Setting, Steps};
+    ///
+    /// let setting = Setting { user_namespace: true, owner: Some((1000, 1000)), ..Setting::default() };
+    /// let steps = Steps::new(None, &Mounts::standard(), setting);
+    /// assert!(steps.iter().any(|step| step.to_string() == "give user 1000 and group 1000 what is made"));
+    /// ```
+    pub owner: Option<(u32, u32)>,
 }
 
 /// What a thread has to do to have a root and its mounts: a list, in order.

@@ -18,6 +18,7 @@ const PRIVILEGED: Setting = Setting {
     own_ipc: true,
     own_cgroup: true,
     groups_mapped: false,
+    owner: None,
 };
 const USER: Setting = Setting { user_namespace: true, ..PRIVILEGED };
 const USER_ALONE: Setting = Setting {
@@ -27,6 +28,7 @@ const USER_ALONE: Setting = Setting {
     own_ipc: false,
     own_cgroup: false,
     groups_mapped: true,
+    owner: None,
 };
 
 fn words(root: Option<&RootSpec>, mounts: &Mounts, setting: Setting) -> Vec<String> {
@@ -181,7 +183,7 @@ fn a_text() -> impl Strategy<Value = CString> {
 }
 
 /// A step of each variant with these operands.
-fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 19] {
+fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 20] {
     let [one, two, three]: [&CStr; 3] = [&texts[0], &texts[1], &texts[2]];
     let [recursive, deep, optional, make, instead] = bits;
     let how = HOW[how] | if deep { REC } else { 0 };
@@ -217,6 +219,7 @@ fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [boo
         Step::Memory { options: three },
         Step::LetGo,
         Step::Top,
+        Step::Owner { uid: 1000, gid: u32::MAX },
     ]
 }
 

@@ -22,6 +22,7 @@ impl Step<'_> {
             Step::Propagate { .. } => "make",
             Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot | Step::Symlink { .. } => "make",
             Step::Memory { .. } => "set",
+            Step::Owner { .. } => "give",
             Step::LetGo => "let",
             Step::Mask { .. } => "mask",
             Step::Pivot => "move",
@@ -34,6 +35,7 @@ impl Step<'_> {
         match *self {
             Step::ReceiveOnly => "the way of mounts to the outside".to_owned(),
             Step::Top => "sure that nothing is mounted above the root or on it".to_owned(),
+            Step::Owner { uid, gid } => format!("user {uid} and group {gid} what is made"),
             Step::Root { path, attributes } => {
                 format!("{} as the root{}", quoted(path), in_brackets(attributes_in_words(attributes)))
             }
@@ -111,6 +113,7 @@ impl Step<'_> {
         Some(match self {
             Step::Dev { bind: false, .. } => "CAP_SYS_ADMIN, CAP_MKNOD",
             Step::ChrootAlone => "CAP_SYS_CHROOT",
+            Step::Owner { .. } => "CAP_SETUID, CAP_SETGID",
             _ => "CAP_SYS_ADMIN",
         })
     }
@@ -182,6 +185,7 @@ impl Step<'_> {
                 None
             }
             Step::ReadOnlyRoot | Step::Pivot | Step::ChrootAlone | Step::Memory { .. } | Step::LetGo => None,
+            Step::Owner { .. } => None,
         }
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 mod file;
+mod identity;
 mod mount;
 mod nr;
 mod place;
@@ -21,6 +22,7 @@ use core::ffi::CStr;
 
 pub(super) use file::close;
 pub use file::{CWD, chmodat, chownat, mkdirat, mknodat, open, openat, openat2, read, readlink, resolve, symlinkat};
+pub(super) use identity::{file_ids, is_dumpable, make_dumpable, reset_file_ids, set_file_ids};
 pub use mount::{
     MountAttr, enter_mounts, enter_own_mounts, fsconfig, fsconfig_create, fsmount, fsopen, mount, mount_setattr,
     move_mount, open_tree, pivot_root, umount2,

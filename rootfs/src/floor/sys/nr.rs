@@ -10,6 +10,11 @@ mod machine {
     pub const READ: usize = 0;
     pub const CLOSE: usize = 3;
     pub const FSTAT: usize = 5;
+    pub const SETREUID: usize = 113;
+    pub const SETREGID: usize = 114;
+    pub const SETFSUID: usize = 122;
+    pub const SETFSGID: usize = 123;
+    pub const PRCTL: usize = 157;
     pub const CHDIR: usize = 80;
     pub const FCHDIR: usize = 81;
     pub const UMASK: usize = 95;
@@ -47,6 +52,11 @@ mod machine {
     pub const READ: usize = 63;
     pub const CLOSE: usize = 57;
     pub const FSTAT: usize = 80;
+    pub const SETREGID: usize = 143;
+    pub const SETREUID: usize = 145;
+    pub const SETFSUID: usize = 151;
+    pub const SETFSGID: usize = 152;
+    pub const PRCTL: usize = 167;
     pub const CHDIR: usize = 49;
     pub const FCHDIR: usize = 50;
     pub const UMASK: usize = 166;
@@ -88,6 +98,11 @@ mod tests {
             (READ, libc::SYS_read),
             (CLOSE, libc::SYS_close),
             (FSTAT, libc::SYS_fstat),
+            (SETREUID, libc::SYS_setreuid),
+            (SETREGID, libc::SYS_setregid),
+            (SETFSUID, libc::SYS_setfsuid),
+            (SETFSGID, libc::SYS_setfsgid),
+            (PRCTL, libc::SYS_prctl),
             (CHDIR, libc::SYS_chdir),
             (FCHDIR, libc::SYS_fchdir),
             (UMASK, libc::SYS_umask),
