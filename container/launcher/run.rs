@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use ns_floor::identity::{self, Groups};
 use ns_floor::{Errno, loopback, process, sys as kernel, uts};
 
-use crate::floors::rootfs;
+use crate::floors::{caps_sec, rootfs};
 use crate::init;
 use crate::step::{Flat, Step};
 use crate::sys::{self, Wire};
@@ -22,11 +22,12 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
         wire.fail(AT_CLONE, errno)
     }
     let mut room = rootfs::Room::new();
+    let mut proc = None;
     let mut clock = Clock::start(plan.header().profile);
     let mut at = 0_u16;
     while let Some(step) = plan.step(at) {
         fail_on_purpose(wire, plan, at);
-        if let Err((errno, part)) = perform(step, at, &mut room, setgroups_denied, wire, plan) {
+        if let Err((errno, part)) = perform(step, at, &mut room, &mut proc, setgroups_denied, wire, plan) {
             wire.fail_with(at, errno, part, room.refused.as_ref().map(|fs| fs.number()))
         }
         clock.tell(wire, at);
@@ -76,11 +77,13 @@ fn perform(
     step: Step<'_>,
     at: u16,
     room: &mut rootfs::Room,
+    proc: &mut Option<caps_sec::procfs::Root>,
     setgroups_denied: bool,
     wire: &Wire,
     plan: &Flat<'static>,
 ) -> Result<(), Failure> {
     let whole = |errno: Errno| (errno, 0);
+    let of_proc = |failure: caps_sec::Failure| (Errno(failure.errno.0), failure.part);
     match step {
         Step::Disk(step) => {
             let done = step.perform(room).map_err(|failure| (Errno(failure.errno.0), failure.part));
@@ -92,6 +95,18 @@ fn perform(
         }
         Step::Right(step) => step.perform().map_err(|failure| (Errno(failure.errno.0), failure.part)),
         Step::Hostname { name } => uts::hostname(name).map_err(whole),
+        Step::Proc { held } => {
+            *proc = None;
+            if held {
+                *proc = Some(caps_sec::procfs::Root::open().map_err(of_proc)?);
+            }
+            Ok(())
+        }
+        Step::Root => identity::act_as_root().map_err(whole),
+        Step::Sysctl { path, value } => match proc {
+            Some(proc) => proc.write(path, value.to_bytes()).map_err(of_proc),
+            None => Err(whole(Errno::PROTO)),
+        },
         Step::Loopback => loopback::up().map_err(whole),
         Step::Unshare { flags } => kernel::unshare(flags).map_err(whole),
         Step::Become { uid, gid, drop_groups } => {

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use skep_cgroup::Limits;
-use skep_ns::{Namespaces, Output, Stdio};
+use skep_ns::{Namespaces, Output, Stdio, SysctlKey, Sysctls};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
 
 use crate::error::{Error, Object};
@@ -149,6 +149,21 @@ impl Builder {
     /// The host name; needs a uts namespace.
     pub fn hostname(mut self, name: impl Into<String>) -> Self {
         self.spec.hostname = Some(name.into());
+        self
+    }
+
+    /// Sets a switch of the container's namespaces, such as `net.ipv4.ip_forward`; needs a namespace of its kind, or it would
+    /// be the machine's. See [`SysctlKey::kind`].
+    ///
+    /// Those of ipc namespaces can be set in a user namespace since Linux 6.11.
+    pub fn sysctl(mut self, key: SysctlKey, value: impl ToString) -> Self {
+        self.spec.sysctls = self.spec.sysctls.value(key, value);
+        self
+    }
+
+    /// All switches of the container's namespaces, in place of those so far.
+    pub fn sysctls(mut self, sysctls: Sysctls) -> Self {
+        self.spec.sysctls = sysctls;
         self
     }
 

@@ -33,24 +33,48 @@ const O_PATH: u32 = 0o10_000_000;
 /// # Errors
 /// The kernel's answer, and which part failed; `EXDEV` with the part [`FOREIGN`] for what is not the kernel's.
 pub fn write(path: &CStr, text: &[u8]) -> Result<(), Failure> {
-    let file = open(path)?;
-    file.write(text).map_err(|errno| Failure { errno, part: WRITING })
+    Root::open()?.write(path, text)
 }
 
-fn open(path: &CStr) -> Result<Fd, Failure> {
-    const NO_XDEV: u64 = 1;
-    const NO_MAGICLINKS: u64 = 2;
-    const BENEATH: u64 = 8;
-    let failed = |errno| Failure { errno, part: if errno == Errno::XDEV { FOREIGN } else { OPENING } };
-    let root = Fd::open(c"/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW).map_err(failed)?;
-    let (inode, mount) = root.place().map_err(failed)?;
-    if root.file_system().map_err(failed)? != PROC_SUPER_MAGIC || inode != ROOT_INODE {
-        return Err(failed(Errno::XDEV));
+/// The kernel's /proc, held open: it stays at hand where the root directory changes. Dropping it lets go of it.
+#[derive(Debug)]
+pub struct Root {
+    fd: Fd,
+    mount: u64,
+}
+
+impl Root {
+    /// Opens what is at /proc.
+    ///
+    /// # Errors
+    /// The kernel's answer; `EXDEV` with the part [`FOREIGN`] for what is not the kernel's.
+    pub fn open() -> Result<Self, Failure> {
+        let fd = Fd::open(c"/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW).map_err(failed)?;
+        let (inode, mount) = fd.place().map_err(failed)?;
+        if fd.file_system().map_err(failed)? != PROC_SUPER_MAGIC || inode != ROOT_INODE {
+            return Err(failed(Errno::XDEV));
+        }
+        Ok(Self { fd, mount })
     }
-    match root.open_below(path, O_WRONLY, NO_XDEV | NO_MAGICLINKS | BENEATH) {
-        Err(Errno::NOSYS) => walk(&root, mount, path).map_err(failed),
-        opened => opened.map_err(failed),
+
+    /// Writes `text` to the file `path` below it, in one write(2).
+    ///
+    /// # Errors
+    /// As [`write()`].
+    pub fn write(&self, path: &CStr, text: &[u8]) -> Result<(), Failure> {
+        const NO_XDEV: u64 = 1;
+        const NO_MAGICLINKS: u64 = 2;
+        const BENEATH: u64 = 8;
+        let opened = match self.fd.open_below(path, O_WRONLY, NO_XDEV | NO_MAGICLINKS | BENEATH) {
+            Err(Errno::NOSYS) => walk(&self.fd, self.mount, path),
+            opened => opened,
+        };
+        opened.map_err(failed)?.write(text).map_err(|errno| Failure { errno, part: WRITING })
     }
+}
+
+const fn failed(errno: Errno) -> Failure {
+    Failure { errno, part: if errno.0 == Errno::XDEV.0 { FOREIGN } else { OPENING } }
 }
 
 /// The same without openat2(2): each part by itself, none a link, all of one mount.

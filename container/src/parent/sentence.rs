@@ -6,6 +6,7 @@ use std::path::Path;
 use skep_ns::ExitStatus;
 
 use crate::error::{Cause, Error, ErrorKind, Object};
+use crate::floors::caps_sec::procfs;
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::Spec;
@@ -50,6 +51,7 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
         }
         Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
         Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
+        Some(Step::Sysctl { .. } | Step::Proc { .. }) => of_proc(part, errno),
         Some(Step::Become { .. }) if errno == 22 => {
             (Cause::Os(errno), Some("the id is not mapped in the user namespace".to_owned()))
         }
@@ -71,6 +73,23 @@ fn leaf(part: Option<String>, hint: Option<String>, errno: i32) -> (Cause, Optio
         None => Cause::Os(errno),
     };
     (cause, hint)
+}
+
+/// The same for the parts of setting a switch.
+fn of_proc(part: u16, errno: i32) -> (Cause, Option<String>) {
+    const ENOENT: i32 = 2;
+    const EINVAL: i32 = 22;
+    let hint = match (part, errno) {
+        (procfs::FOREIGN, _) => "what is at /proc is not the kernel's, or something is mounted over a part of it",
+        (procfs::OPENING, ENOENT) => "this kernel, or this namespace, has no such key",
+        (procfs::WRITING, EINVAL) => "the kernel does not take this value",
+        (_, 1 | 13) => {
+            "it is not this container's to set: in a user namespace those of ipc namespaces are since Linux 6.11, \
+             and some of net namespaces never"
+        }
+        _ => return (Cause::Os(errno), None),
+    };
+    (Cause::Os(errno), Some(hint.to_owned()))
 }
 
 /// The same for the parts of making a terminal.

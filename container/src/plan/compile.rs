@@ -3,7 +3,9 @@
 //!
 //! The order, and why: the parent claims the name before it makes anything else, and makes the cgroup before there is a
 //! process to limit; mounts that take its own rights it makes before there is a process to hand them to. In the child, mounts are cut off from the outside before the first is made, and made before the root
-//! is changed, while their sources can be seen; a cgroup namespace is unshared after the joins, not cloned, since on v1 it
+//! is changed, while their sources can be seen; switches of namespaces are set after
+//! the mounts, by the machine's /proc that was kept at hand, as root of the user namespace, and that /proc is let go of
+//! before a path is entered; a cgroup namespace is unshared after the joins, not cloned, since on v1 it
 //! is rooted where its maker is; limits on resources and the bounding set need rights that the next step takes away; the
 //! user is become after everything that needs root's capabilities; the other sets follow, since a change of ids clears
 //! them; dumpable goes off after the parent has written the id maps, which the wait for `Go` makes sure of; the death
@@ -61,6 +63,9 @@ impl Plan {
             return Err(Error::invalid("create", object(), problems));
         }
         let mut plan = PlanBuf::default();
+        if !spec.sysctls.is_empty() {
+            plan.step(Step::Proc { held: true });
+        }
         let trees = disk(&mut plan, spec, host.caller).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
@@ -71,6 +76,7 @@ impl Plan {
         if spec.namespaces.contains(NamespaceKind::Cgroup) {
             plan.step(Step::Unshare { flags: NamespaceFlags::CGROUP.bits() });
         }
+        sysctls(&mut plan, spec, host.caller);
         let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
         let mut rights = spec.process.privileges();
         let (landlock, left_out) = host.rights.landlock_for(&spec.process);
@@ -134,6 +140,23 @@ fn owner(spec: &Spec, caller: (u32, u32)) -> Option<(u32, u32)> {
     let gid = if map.outside_gid(0).is_some() { 0 } else { user.1 };
     let is_caller = (map.outside_uid(uid), map.outside_gid(gid)) == (Some(caller.0), Some(caller.1));
     (!is_caller).then_some((uid, gid))
+}
+
+/// After the mounts, whose sources may be the caller's alone; while there still is every right.
+fn sysctls(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) {
+    if spec.sysctls.is_empty() {
+        return;
+    }
+    let root = spec.namespaces.id_map().and_then(|map| map.outside_uid(0));
+    if root.is_some_and(|outside| outside != caller.0) {
+        plan.step(Step::Root);
+    }
+    for (key, value) in spec.sysctls.iter() {
+        let path = key.path();
+        plan.step(Step::Sysctl { path: &text(path.strip_prefix("/proc").unwrap_or(&path)), value: &text(value) });
+    }
+    // By its number the working directory could be one outside of the root (CVE-2024-21626).
+    plan.step(Step::Proc { held: false });
 }
 
 /// The mounts, with owners as the parent sees them, who makes the devices.

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::fmt;
 
-use skep_ns::NamespaceFlags;
+use skep_ns::{NamespaceFlags, SysctlKey};
 
 use super::step::{Flat, Step};
 use super::{ParentStep, Plan, Stage};
@@ -141,8 +141,11 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Right(step) => step.right(),
         Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
-        Step::Become { .. } => Some("CAP_SETUID, CAP_SETGID"),
+        Step::Become { .. } | Step::Root => Some("CAP_SETUID, CAP_SETGID"),
+        Step::Sysctl { path, .. } if path.to_bytes().starts_with(b"sys/net/") => Some("CAP_NET_ADMIN"),
+        Step::Sysctl { .. } => Some("to be root there"),
         Step::Init { .. }
+        | Step::Proc { .. }
         | Step::Null
         | Step::Umask { .. }
         | Step::Directory { .. }
@@ -162,6 +165,10 @@ impl fmt::Display for Words<'_> {
             Step::Right(step) => step.fmt(f),
             Step::Hostname { name } => write!(f, "set the host name {}", quoted(name)),
             Step::Loopback => f.write_str("bring the loopback interface up"),
+            Step::Proc { held: true } => f.write_str("keep this machine's /proc at hand"),
+            Step::Proc { held: false } => f.write_str("let go of this machine's /proc"),
+            Step::Root => f.write_str("act as root of the user namespace"),
+            Step::Sysctl { path, value } => write!(f, "set {} to {}", key(path), quoted(value)),
             Step::Unshare { flags } => write!(f, "make more namespaces: {}", namespaces(flags)),
             Step::Become { uid, gid, drop_groups: true } => {
                 write!(f, "become {uid}:{gid}, without further groups unless setgroups is denied")
@@ -193,6 +200,13 @@ fn write_terminal(f: &mut fmt::Formatter<'_>, streams: u32, rows: u16, columns: 
         write!(f, " ({rows} rows, {columns} columns)")?;
     }
     Ok(())
+}
+
+/// The path of a sysctl below /proc as its key.
+pub(crate) fn key(path: &CStr) -> String {
+    let path = path.to_string_lossy();
+    let key = path.strip_prefix("sys/").unwrap_or(&path);
+    key.parse::<SysctlKey>().map_or_else(|_| key.to_owned(), |key| key.to_string())
 }
 
 fn quoted(text: &CStr) -> String {

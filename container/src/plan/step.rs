@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
@@ -43,6 +43,20 @@ pub enum Step<'a> {
     },
     /// Bring the loopback interface up.
     Loopback,
+    /// Keep this machine's /proc at hand, wherever the root directory will be, or let go of it.
+    Proc {
+        /// Whether it is kept.
+        held: bool,
+    },
+    /// Act as root of the user namespace, who else may not turn its switches; ids are changed for good later.
+    Root,
+    /// Set a switch of a namespace's, through the /proc that is at hand.
+    Sysctl {
+        /// Its path below /proc.
+        path: &'a CStr,
+        /// Its value.
+        value: &'a CStr,
+    },
     /// Make more namespaces, after everything that must be done outside of them.
     Unshare {
         /// `CLONE_NEW*`.
@@ -133,6 +147,12 @@ impl<'a> Step<'a> {
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
             Step::Terminal { streams, rows, columns } => (OURS, [10, streams, rows as u32, columns as u32, 0, 0, 0]),
             Step::Null => (OURS, [11, 0, 0, 0, 0, 0, 0]),
+            Step::Proc { held } => (OURS, [12, held as u32, 0, 0, 0, 0, 0]),
+            Step::Root => (OURS, [13, 0, 0, 0, 0, 0, 0]),
+            Step::Sysctl { path, value } => {
+                let path = keep(path);
+                (OURS, [14, path, keep(value), 0, 0, 0, 0])
+            }
         };
         [whose, a, b, c, d, e, f, g]
     }
@@ -155,6 +175,9 @@ impl<'a> Step<'a> {
             (OURS, 9) => Step::Directory { path: flat.text(a)? },
             (OURS, 10) => Step::Terminal { streams: a, rows: u16::try_from(b).ok()?, columns: u16::try_from(c).ok()? },
             (OURS, 11) => Step::Null,
+            (OURS, 12) => Step::Proc { held: a != 0 },
+            (OURS, 13) => Step::Root,
+            (OURS, 14) => Step::Sysctl { path: flat.text(a)?, value: flat.text(b)? },
             _ => return None,
         })
     }

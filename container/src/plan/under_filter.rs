@@ -98,7 +98,14 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Init { own_group, terminal } => init(own_group, terminal != 0),
         Step::Terminal { rows, columns, .. } => terminal((rows, columns) != (0, 0)),
         // Before the filter, always: nothing of it would be left to the program.
-        Step::Disk(_) | Step::Null | Step::Hostname { .. } | Step::Loopback | Step::Unshare { .. } => Vec::new(),
+        Step::Disk(_)
+        | Step::Null
+        | Step::Hostname { .. }
+        | Step::Loopback
+        | Step::Unshare { .. }
+        | Step::Proc { .. }
+        | Step::Root
+        | Step::Sysctl { .. } => Vec::new(),
     }
 }
 

@@ -18,7 +18,7 @@ use skep_caps_sec::{
     Privileges, Rlimit, Scheduler, Securebits,
 };
 use skep_cgroup::Limits;
-use skep_ns::{NamespaceKind, Namespaces};
+use skep_ns::{NamespaceKind, Namespaces, Sysctls};
 use skep_rootfs::{Mounts, RootSpec, Setting};
 
 pub use capabilities::CapabilityNames;
@@ -37,6 +37,8 @@ pub struct Spec {
     pub namespaces: Namespaces,
     /// The host name; needs a uts namespace.
     pub hostname: Option<String>,
+    /// The switches of its namespaces: each needs a namespace of its kind.
+    pub sysctls: Sysctls,
     /// What it may use at most.
     pub resources: Resources,
     /// The program.

@@ -24,6 +24,7 @@ impl Spec {
         let mut found = Problems(Vec::new());
         self.check_namespaces(&mut found);
         self.check_hostname(&mut found);
+        self.check_sysctls(&mut found);
         self.check_disk(&mut found);
         self.check_resources(&mut found);
         self.check_process(&mut found);
@@ -48,6 +49,19 @@ impl Spec {
             found.add("hostname", format!("has {} bytes; the kernel takes 1 to {HOSTNAME_MAX}", hostname.len()));
         }
         found.check_text("hostname", OsStr::new(hostname));
+    }
+
+    fn check_sysctls(&self, found: &mut Problems) {
+        for problem in self.sysctls.problems() {
+            found.add("sysctls", problem);
+        }
+        for (key, _) in self.sysctls.iter().filter(|(key, _)| !self.namespaces.contains(key.kind())) {
+            let kind = key.kind();
+            found.add(
+                "sysctls",
+                format!("{key}: the container makes no {kind} namespace: it would be set on the whole machine"),
+            );
+        }
     }
 
     fn check_disk(&self, found: &mut Problems) {
@@ -198,7 +212,7 @@ impl Problems {
 mod tests {
     use std::ffi::OsString;
 
-    use skep_ns::{IdMap, IdRange, Namespaces};
+    use skep_ns::{IdMap, IdRange, Namespaces, SysctlKey, Sysctls};
 
     use skep_caps_sec::{Policy, Resource, Rlimit};
     use skep_cgroup::Limits;
@@ -211,6 +225,7 @@ mod tests {
         let mut spec = Spec { hostname: Some("h\0".repeat(33)), ..Spec::default() };
         let map = IdMap::new().uid(IdRange::new(0, 5, 2)).uid(IdRange::new(1, 9, 1)).gid(IdRange::new(7, 7, 1));
         spec.namespaces = Namespaces::new().user(map);
+        spec.sysctls = Sysctls::new().value(SysctlKey::SHMMAX, "perhaps");
         spec.root = Some(RootSpec::new("root"));
         spec.mounts = Mounts::new().add(Bind::new("a", "/b\0")).add(Proc::new("proc"));
         spec.resources.limits = Limits::new().pids_max(0);
@@ -237,6 +252,8 @@ mod tests {
             "hostname: needs a uts namespace: without one the machine itself would be renamed",
             "hostname: has 66 bytes; the kernel takes 1 to 64",
             "hostname: has a NUL byte",
+            "sysctls: kernel.shmmax: \"perhaps\" is not a number from 0 to 18446744073709551615",
+            "sysctls: kernel.shmmax: the container makes no ipc namespace: it would be set on the whole machine",
             "root.base.directory \"root\" is not absolute",
             "root: needs a mount namespace: without one it would be the root of the whole machine",
             "mounts[0].source \"a\" is not absolute",

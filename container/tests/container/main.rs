@@ -33,6 +33,7 @@ mod roles;
 mod seccomp;
 mod secret;
 mod starts;
+mod sysctls;
 mod system_calls;
 mod terminal;
 mod tracer;

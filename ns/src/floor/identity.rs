@@ -25,5 +25,17 @@ pub fn become_user(uid: u32, gid: u32, groups: Groups) -> Result<(), Errno> {
         sys::setgroups(&[])?;
     }
     sys::setresgid(gid)?;
-    sys::setresuid(uid)
+    sys::setresuid([uid; 3])
+}
+
+/// Has root of the user namespace as the effective user, and for files; who it really is stays. A process that could be
+/// looked into, its own files in /proc among that, can be after it.
+///
+/// # Errors
+/// `EPERM` without `CAP_SETUID` over the user namespace; `EINVAL` where it has no root.
+pub fn act_as_root() -> Result<(), Errno> {
+    const SAME: u32 = u32::MAX;
+    let was_dumpable = sys::is_dumpable();
+    sys::setresuid([SAME, 0, SAME])?;
+    if was_dumpable { sys::make_dumpable() } else { Ok(()) }
 }

@@ -258,10 +258,25 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
     unsafe { syscall(nr::WRITE, [fd as usize, bytes.as_ptr().expose_provenance(), bytes.len(), 0, 0, 0]) }
 }
 
-/// setresuid(2), of this thread alone.
-pub fn setresuid(uid: u32) -> Result<(), Errno> {
+/// setresuid(2), of this thread alone: real, effective, saved; the largest number is no change.
+pub fn setresuid([real, effective, saved]: [u32; 3]) -> Result<(), Errno> {
     // SAFETY: no pointer.
-    unsafe { syscall(nr::SETRESUID, [uid as usize, uid as usize, uid as usize, 0, 0, 0]) }.map(drop)
+    unsafe { syscall(nr::SETRESUID, [real as usize, effective as usize, saved as usize, 0, 0, 0]) }.map(drop)
+}
+
+/// prctl(2) of PR_GET_DUMPABLE: whether others may look into this process.
+pub fn is_dumpable() -> bool {
+    const PR_GET_DUMPABLE: usize = 3;
+    // SAFETY: no pointer.
+    let told = unsafe { syscall(nr::PRCTL, [PR_GET_DUMPABLE, 0, 0, 0, 0, 0]) };
+    told == Ok(1)
+}
+
+/// prctl(2) of PR_SET_DUMPABLE: others may look into this process.
+pub fn make_dumpable() -> Result<(), Errno> {
+    const PR_SET_DUMPABLE: usize = 4;
+    // SAFETY: no pointer.
+    unsafe { syscall(nr::PRCTL, [PR_SET_DUMPABLE, 1, 0, 0, 0, 0]) }.map(drop)
 }
 
 /// setresgid(2), of this thread alone.

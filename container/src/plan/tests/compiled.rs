@@ -3,7 +3,7 @@
 
 use skep_caps_sec::{Cap, CapSet, Policy, Resource, Rlimit};
 use skep_cgroup::{Limits, MIB, Quota};
-use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces};
+use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces, SysctlKey};
 use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, RootSpec};
 
 use crate::builder::Builder;
@@ -98,6 +98,8 @@ fn every_wish_becomes_a_step() {
         .hostname("web \"1\"")
         .mounts(Mounts::new().add(Bind::new("/srv/a b", "/mnt")).add(Proc::new("/proc")).add(Devpts::new("/dev/pts")))
         .terminal_on([Stream::Stderr])
+        .sysctl(SysctlKey::SHMMAX, 65_536)
+        .sysctl(SysctlKey::IP_FORWARD, 1)
         .command("sh", ["-c", ":"])
         .env("PATH", "/usr/bin::/bin")
         .user(33, 34)
