@@ -91,6 +91,26 @@ fn a_descriptor_is_given_and_answered_in_one() {
     });
 }
 
+/// The limit is the program's to set: it must not end the supervision of the others.
+#[test]
+fn a_target_that_takes_no_descriptor_is_told_and_supervised_on() {
+    needs!(syscall("pidfd_open"));
+    isolated(|| {
+        let mut supervisor = Supervisor::new();
+        let (tell, told) = mpsc::channel();
+        supervisor.on(["umask"], move |_| {
+            tell.send(()).unwrap();
+            Answer::Descriptor(File::open("/dev/null").unwrap().into())
+        });
+        let mut sh = Command::new("sh");
+        sh.args(["-c", "ulimit -n 3; umask 0; umask 0"]).stdin(Stdio::null());
+        let (mut child, supervision) = supervisor.start(&mut sh, &asking(&["umask"]).compile().unwrap()).unwrap();
+        assert!(child.wait().unwrap().success());
+        let answered = supervision.join().unwrap().unwrap();
+        assert!(answered > 1 && answered == told.iter().count() as u64, "{answered}");
+    });
+}
+
 #[test]
 fn paths_memory_and_descriptors_of_the_target_are_seen() {
     needs!(syscall("pidfd_open"));

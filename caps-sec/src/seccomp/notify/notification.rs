@@ -185,7 +185,7 @@ impl<'a> Notification<'a> {
     /// Linux 5.9.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_ADDFD")]
     pub fn add_descriptor(&self, fd: impl AsFd) -> Result<u32, Error> {
-        self.add(fd.as_fd().as_raw_fd(), None, 0)
+        self.add(fd.as_fd().as_raw_fd(), None)
     }
 
     /// The same under this number, in the place of what is there.
@@ -195,38 +195,46 @@ impl<'a> Notification<'a> {
     /// # Kernel
     /// Linux 5.9.
     pub fn add_descriptor_at(&self, fd: impl AsFd, number: u32) -> Result<(), Error> {
-        self.add(fd.as_fd().as_raw_fd(), Some(number), 0).map(drop)
+        self.add(fd.as_fd().as_raw_fd(), Some(number)).map(drop)
     }
 
     /// Gives the process a copy of a descriptor, close-on-exec, and answers its number, in one step: nothing is left in it
     /// if it is killed between. `false` if the call no longer waited.
     ///
+    /// A process that may have no more descriptors, by a limit that it can set itself, is answered the error that open(2)
+    /// would have (`EMFILE`): that is its own affair, and no failure of whoever supervises it.
+    ///
     /// # Errors
-    /// `Exhausted` if the process may have no more descriptors: the call is then answered `ENOSYS`.
+    /// None that the kernel documents.
     /// # Kernel
     /// Linux 5.14; before, [`add_descriptor`](Self::add_descriptor) and [`value`](Self::value) are taken.
     #[doc(alias = "SECCOMP_ADDFD_FLAG_SEND")]
     pub fn value_descriptor(mut self, fd: impl AsFd) -> Result<bool, Error> {
         let number = fd.as_fd().as_raw_fd();
-        match self.add(number, None, sys::AND_ANSWER) {
+        let given = match self.give(number, None, sys::AND_ANSWER) {
             Ok(_) => {
                 self.answered = true;
-                Ok(true)
+                return Ok(true);
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.answered = true;
-                Ok(false)
-            }
-            Err(error) if error.errno() == Some(sys::EINVAL) => match self.add(number, None, 0) {
-                Ok(number) => self.value(number.into()),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(error),
-            },
+            Err(error) if error.raw_os_error() == Some(sys::EINVAL) => self.give(number, None, 0),
             Err(error) => Err(error),
+        };
+        match given {
+            Ok(number) => self.value(number.into()),
+            // The send says whether it still waits.
+            Err(error) => {
+                let errno = error.raw_os_error().and_then(|errno| u16::try_from(errno).ok());
+                self.error(errno.map_or(Errno::NOSYS, Errno::new))
+            }
         }
     }
 
-    fn add(&self, source: i32, target: Option<u32>, flags: u32) -> Result<u32, Error> {
+    fn add(&self, source: i32, target: Option<u32>) -> Result<u32, Error> {
+        let failed = |error| Error::io("give a descriptor to", Object::Pid(self.pid), &error);
+        self.give(source, target, 0).map_err(failed)
+    }
+
+    fn give(&self, source: i32, target: Option<u32>, flags: u32) -> io::Result<u32> {
         let add = sys::AddFd {
             id: self.id,
             flags: flags | if target.is_some() { sys::AT_NUMBER } else { 0 },
@@ -234,11 +242,10 @@ impl<'a> Notification<'a> {
             target: target.unwrap_or_default(),
             target_flags: sys::CLOEXEC,
         };
-        let failed = |error| Error::io("give a descriptor to", Object::Pid(self.pid), &error);
         loop {
             match sys::add_fd(self.listener.as_fd(), &add) {
                 Err(error) if error.raw_os_error() == Some(sys::EINTR) => {}
-                done => return done.map_err(failed),
+                done => return done,
             }
         }
     }
