@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 
-use super::{Answer, Arch, Policy, Supervisor, Verdict};
+use super::sys::{ASK_NO_MORE, SET_DEATH_SIGNAL};
+use super::{Answer, Arch, Policy, Supervisor, Verdict, arg};
 use crate::error::{Error, ErrorKind, Object};
 
 /// The system calls that a program made.
@@ -35,7 +36,10 @@ impl Recording {
     /// Linux 5.8.
     pub fn of(command: &mut Command) -> Result<Self, Error> {
         const OBJECT: Object = Object::Named("the system calls of a program");
-        let filter = Policy::new(Verdict::Notify).for_arches(Arch::NATIVE.family().iter().copied()).compile()?;
+        // The launcher's own last call is not asked about: so the program does not wait for ever if we are killed meanwhile.
+        let launcher = [arg(0).low().eq(SET_DEATH_SIGNAL), arg(1).eq(0), arg(2).eq(ASK_NO_MORE)];
+        let policy = Policy::new(Verdict::Notify).allow_if(["prctl"], launcher);
+        let filter = policy.for_arches(Arch::NATIVE.family().iter().copied()).compile()?;
         let (tell, told) = mpsc::channel();
         let mut seen = BTreeSet::new();
         let mut supervisor = Supervisor::new();

@@ -151,6 +151,35 @@ pub(super) fn add_fd(fd: BorrowedFd<'_>, what: &AddFd) -> io::Result<u32> {
     u32::try_from(number).map_err(|_| io::Error::from_raw_os_error(EINVAL))
 }
 
+pub(super) const SIGKILL: i32 = libc::SIGKILL;
+
+/// `PR_SET_PDEATHSIG`
+pub(super) const SET_DEATH_SIGNAL: u64 = 1;
+/// What the launcher gives prctl(2) as its third argument, which the kernel does not look at: by it a filter can tell the
+/// launcher's call from a program's.
+pub(super) const ASK_NO_MORE: u64 = 0x736b_6570_6c61_756e;
+
+/// Has the calling process get this signal when the thread ends that has started it; 0 for none.
+pub(super) fn set_death_signal(signal: i32) -> io::Result<()> {
+    // SAFETY: no pointer.
+    answer(unsafe { libc::syscall(libc::SYS_prctl, SET_DEATH_SIGNAL, i64::from(signal), ASK_NO_MORE, 0_i64, 0_i64) })
+        .map(drop)
+}
+
+/// The signal that the calling process gets then.
+pub(super) fn death_signal() -> io::Result<i32> {
+    let mut signal: libc::c_int = 0;
+    // SAFETY: the kernel writes an int, a live local.
+    answer(unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal) }.into())?;
+    Ok(signal)
+}
+
+/// Makes `place` a copy of `fd`, close-on-exec: of what it was, this process keeps nothing.
+pub(super) fn put_over(fd: BorrowedFd<'_>, place: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: no pointer; the number stays that of an open descriptor, for whoever owns it.
+    answer(unsafe { libc::dup3(fd.as_raw_fd(), place.as_raw_fd(), libc::O_CLOEXEC) }.into()).map(drop)
+}
+
 /// Has the command load a filter, after the promise that it takes, right before it becomes its program.
 pub(super) fn load_before_exec(command: &mut Command, prepared: super::Prepared) {
     let load = move || {

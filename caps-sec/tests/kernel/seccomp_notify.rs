@@ -375,3 +375,124 @@ fn where_no_descriptor_can_be_taken_no_program_is_left_waiting() {
         }
     });
 }
+
+#[test]
+fn a_child_that_nobody_expects_does_not_start() {
+    isolated(|| {
+        let (prepared, expected) = Loading::new().prepare(&asking(&["getppid"]).compile().unwrap()).unwrap();
+        drop(expected);
+        let mut program = Command::new("true");
+        // SAFETY: between fork and exec it makes system calls, and allocates nothing.
+        unsafe { program.pre_exec(move || prepared.apply()) };
+        assert_eq!(program.spawn().unwrap_err().raw_os_error(), Some(libc::EPIPE));
+    });
+}
+
+/// Forks; the child does `body` and ends. Its number.
+fn forked(body: impl FnOnce()) -> i32 {
+    // SAFETY: the process has no other thread that holds a lock; the child ends in `body` or by the call behind it.
+    match unsafe { libc::fork() } {
+        0 => {
+            body();
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(0) }
+        }
+        pid => pid,
+    }
+}
+
+fn kill(pid: i32) {
+    // SAFETY: no pointer; a child of this test that has not been waited for.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+}
+
+fn reap(pid: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: the kernel writes an int, a live local.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    status
+}
+
+/// What writes to the pipe ends: all of them, or this waits for ever.
+fn all_of(mut reader: std::io::PipeReader) -> Vec<u8> {
+    let mut said = Vec::new();
+    reader.read_to_end(&mut said).unwrap();
+    said
+}
+
+/// The parent is killed while its child waits: before the filter is loaded, or after, in its launcher's calls that are asked
+/// about, which nobody ever answers.
+#[test]
+fn a_child_whose_parent_is_killed_before_it_executes_does_not_wait_for_ever() {
+    needs!(syscall("pidfd_open"));
+    isolated(|| {
+        let by_nobody = Policy::new(Verdict::Notify).allow(["prctl"]);
+        // One that refuses prctl could not take back that it dies with its parent.
+        for (policy, takes) in [(asking(&["getppid"]).deny(["prctl"]), false), (by_nobody, true)] {
+            let filter = policy.compile().unwrap();
+            let (alive, living) = std::io::pipe().unwrap();
+            let (ready, tell) = std::io::pipe().unwrap();
+            let parent = forked(|| {
+                let tell = tell.try_clone().unwrap();
+                let (prepared, expected) = Loading::new().prepare(&filter).unwrap();
+                let promised = move || {
+                    rustix::thread::set_no_new_privs(true)?;
+                    prepared.apply()
+                };
+                let supervisor = thread::spawn(move || {
+                    // Here the child waits: for us to take its listener, or for an answer.
+                    let mut here = [rustix::event::PollFd::new(&expected, rustix::event::PollFlags::IN)];
+                    rustix::event::poll(&mut here, None).unwrap();
+                    let _listener = takes.then(|| expected.listener().unwrap());
+                    { &tell }.write_all(b"!").unwrap();
+                    loop {
+                        thread::park();
+                    }
+                });
+                let mut program = Command::new("true");
+                // SAFETY: between fork and exec the closure makes system calls, and allocates nothing.
+                unsafe { program.pre_exec(promised) };
+                let _never = program.spawn();
+                drop(supervisor);
+            });
+            drop((tell, living));
+            let mut word = [0];
+            { &ready }.read_exact(&mut word).unwrap();
+            kill(parent);
+            reap(parent);
+            assert_eq!(all_of(alive), b"", "its end is the end of every process of it");
+        }
+    });
+}
+
+/// A process that has the listener is killed while two calls wait, one that it has received, and one that it has not.
+#[test]
+fn a_supervisor_that_is_killed_in_the_middle_leaves_calls_that_are_not_there() {
+    isolated(|| {
+        for _ in 0..rounds(20) {
+            let (listener, thread) = filtered(&asking(&["getpgid"]), || {
+                let call = || thread::spawn(|| plain("getpgid"));
+                let (one, other) = (call(), call());
+                [one.join().unwrap(), other.join().unwrap(), plain("getpgid")]
+            });
+            let (ready, tell) = std::io::pipe().unwrap();
+            let held = listener.as_fd().try_clone_to_owned().unwrap();
+            let supervisor = forked(|| {
+                let asked = listener.receive().unwrap();
+                { &tell }.write_all(b"!").unwrap();
+                // SAFETY: it waits for the signal that kills it.
+                unsafe { libc::pause() };
+                drop(asked);
+            });
+            let mut word = [0];
+            { &ready }.read_exact(&mut word).unwrap();
+            // The other call waits too: a call that can be received makes the listener readable.
+            rustix::event::poll(&mut [rustix::event::PollFd::new(&held, rustix::event::PollFlags::IN)], None).unwrap();
+            drop((held, listener));
+            assert!(!thread.is_finished());
+            kill(supervisor);
+            assert_eq!(reap(supervisor), libc::SIGKILL);
+            assert_eq!(thread.join().unwrap(), [-i64::from(libc::ENOSYS); 3]);
+        }
+    });
+}

@@ -3,17 +3,23 @@
 //!
 //! ```text
 //!  child                                   parent, a thread that is not in spawn()
+//!  dies with its parent
 //!  its pid, the listener's number  ──────►
 //!  waits                           ◄────── goes on: it can take what has that number (pidfd_getfd)
 //!  loads the filter                        takes the listener
 //!  waits                           ◄────── goes on: it has it
+//!  closes its listener, may outlive its parent
 //!  executes, asked about from here on
 //! ```
 //! The listener is not sent: that would take a call which the filter may ask about, and there is nobody yet to answer. For
 //! the same reason the parent tries beforehand: a child under a filter that nobody answers can neither go on nor be told.
+//! And as long as the child has its own listener, a call of it that is asked about waits though its parent be dead: so it
+//! dies with it (`PR_SET_PDEATHSIG`) until it has closed that, if the filter lets it take this back.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::process;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +30,8 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 
 use super::Listener;
 use crate::error::{Error, ErrorKind, Object};
-use crate::seccomp::{Filter, Loading};
+use crate::seccomp::sys::{self, ASK_NO_MORE, SET_DEATH_SIGNAL};
+use crate::seccomp::{Call, Filter, Loading, Verdict};
 
 /// A filter with a listener, to be loaded by a child between fork and exec.
 #[derive(Debug)]
@@ -32,12 +39,16 @@ pub struct Prepared {
     loading: Loading,
     filter: Filter,
     socket: OwnedFd,
+    /// The parent's end, of which the child inherits a copy: as long as it has that, it does not see the parent's end.
+    theirs: Arc<OwnedFd>,
+    parent: u32,
+    guarded: bool,
 }
 
-/// The parent's side of a [`Prepared`] filter: what gets the listener.
+/// The parent's side of a [`Prepared`] filter: what gets the listener. Dropped, it lets go of a child that waits for it.
 #[derive(Debug)]
 pub struct Expected {
-    socket: OwnedFd,
+    socket: Arc<OwnedFd>,
 }
 
 /// How long is waited between two looks for the listener.
@@ -59,7 +70,10 @@ impl Loading {
         }
         let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
         let (socket, ours) = pair.map_err(|errno| Error::os(OP, OBJECT, errno.raw_os_error()))?;
-        Ok((Prepared { loading: self, filter: filter.clone(), socket }, Expected { socket: ours }))
+        let (theirs, parent) = (Arc::new(ours), process::id());
+        let expected = Expected { socket: Arc::clone(&theirs) };
+        let guarded = can_be_guarded(filter);
+        Ok((Prepared { loading: self, filter: filter.clone(), socket, theirs, parent, guarded }, expected))
     }
 }
 
@@ -68,21 +82,37 @@ impl Prepared {
     /// `CommandExt::pre_exec`, as its last action.
     ///
     /// # Errors
-    /// The kernel's; `EPIPE` if nobody expects the listener. A filter that refuses read(2) cannot be loaded so.
+    /// The kernel's; `EPIPE` if nobody expects the listener, or its process has ended. A filter that refuses read(2) cannot
+    /// be loaded so. Until it executes, the child dies with the thread that has started it, unless the filter asks about
+    /// prctl(2), or refuses it.
     /// # Privileges
     /// As [`enter_seccomp`](crate::enter_seccomp).
     pub fn apply(&self) -> io::Result<()> {
+        if process::id() != self.parent {
+            sys::put_over(self.socket.as_fd(), self.theirs.as_fd())?;
+        }
+        // One that has such a signal already keeps it.
+        let guarded = self.guarded && sys::death_signal()? == 0;
+        if guarded {
+            sys::set_death_signal(sys::SIGKILL)?;
+        }
         // The kernel gives the least number that is free: the one that this copy has, once it is closed.
         let copy = dup(&self.socket)?;
-        let [a, b, c, d] = std::process::id().to_ne_bytes();
+        let [a, b, c, d] = process::id().to_ne_bytes();
         let [e, f, g, h] = copy.as_raw_fd().to_ne_bytes();
         rustix::net::send(&self.socket, &[a, b, c, d, e, f, g, h], SendFlags::NOSIGNAL)?;
+        // A parent that had ended before the signal was set is seen here.
         self.wait()?;
         drop(copy);
         let listener = OwnedFd::from(self.loading.apply_with_listener(&self.filter)?);
-        // It is left open for whoever takes it; the exec closes it. A close here could be asked about.
-        let _number = listener.into_raw_fd();
-        self.wait()
+        if !guarded {
+            // It is left open for whoever takes it; the exec closes it. A close could be refused.
+            let _number = listener.into_raw_fd();
+            return self.wait();
+        }
+        self.wait()?;
+        drop(listener);
+        sys::set_death_signal(0)
     }
 
     /// Waits for the parent's word.
@@ -104,7 +134,16 @@ impl Prepared {
     }
 }
 
-/// Ends the waiting of [`Expected::listener`].
+/// Whether the child can die with its parent until it executes: the filter lets it take that back, and close its listener.
+fn can_be_guarded(filter: &Filter) -> bool {
+    let decide = |call: Option<Call>| call.map_or(Verdict::KillProcess, |call| filter.decide(&call));
+    let closes = decide(Call::named("close"));
+    let [option, signal, mark] = [SET_DEATH_SIGNAL, 0, ASK_NO_MORE];
+    let takes_back = Call::named("prctl").map(|call| call.arg(0, option).arg(1, signal).arg(2, mark));
+    decide(takes_back).lets_through() && (closes.lets_through() || closes == Verdict::Notify)
+}
+
+/// Ends the waiting of [`Expected::listener`], and that of the child.
 pub(super) fn cancel(socket: &OwnedFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
 }
@@ -122,12 +161,7 @@ impl Expected {
     /// Linux 5.6 (`pidfd_getfd`).
     #[doc(alias = "pidfd_getfd")]
     pub fn listener(self) -> Result<Listener, Error> {
-        let taken = self.taken();
-        if taken.is_err() {
-            // Closing would not do: the child has a copy of this end too.
-            cancel(&self.socket);
-        }
-        taken
+        self.taken()
     }
 
     fn taken(&self) -> Result<Listener, Error> {
@@ -189,6 +223,13 @@ fn is_listener(fd: &OwnedFd) -> bool {
 fn ended(pidfd: &OwnedFd) -> bool {
     let mut here = [PollFd::new(pidfd, PollFlags::IN)];
     poll(&mut here, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0)
+}
+
+/// Closing would not do: there are copies of this end. What has been sent is received nevertheless.
+impl Drop for Expected {
+    fn drop(&mut self) {
+        cancel(&self.socket);
+    }
 }
 
 impl AsFd for Expected {
