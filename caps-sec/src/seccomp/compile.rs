@@ -21,6 +21,7 @@ use super::bpf::{
     AND, ANSWER, ARCH_AT, Assembler, Instruction, JUMP_EQUAL, JUMP_LEAST, JUMP_MORE, LOAD, Label, NUMBER_AT,
 };
 use super::condition::LOW;
+use super::multiplexed::also_by;
 use super::{Arch, Compare, Condition, Errno, Filter, Policy, Verdict};
 use crate::error::{Error, Object};
 
@@ -161,20 +162,41 @@ impl Policy {
         if self.default.refuses() { NOSYS } else { self.default }
     }
 
-    /// What becomes of the calls that rules name.
+    /// What becomes of `clone3` where a rule is about `clone`.
+    const fn of_hidden(&self) -> Verdict {
+        if self.default.lets_through() { NOSYS } else { self.of_unknown() }
+    }
+
+    /// What becomes of the calls that rules name, and of those that do the same.
     pub(super) fn fates(&self, arch: Arch) -> HashMap<&str, Fate<'_>> {
         let mut fates = HashMap::new();
         for rule in self.rules.iter().filter(|rule| rule.is_for(arch)) {
             for name in &rule.calls {
                 let fate = fates.entry(name.as_str()).or_insert_with(|| Fate::Depends(Vec::new(), self.default));
                 fate.add(&rule.when, rule.verdict, name);
+                if let Some((by, when)) = also_by(rule, name, arch) {
+                    let fate = fates.entry(by).or_insert_with(|| Fate::Depends(Vec::new(), self.default));
+                    fate.add(when, rule.verdict, by);
+                }
             }
+        }
+        // Its flags are out of sight: what is denied of the one is not to be had by the other.
+        if fates.get("clone").is_some_and(Fate::may_stop) && !fates.contains_key("clone3") {
+            fates.insert("clone3", Fate::Is(self.of_hidden()));
         }
         fates
     }
 }
 
 impl<'a> Fate<'a> {
+    /// Whether the kernel may not be let make the call.
+    fn may_stop(&self) -> bool {
+        match self {
+            Self::Is(verdict) => !verdict.lets_through(),
+            Self::Depends(clauses, _) => clauses.iter().any(|(_, verdict, _)| !verdict.lets_through()),
+        }
+    }
+
     /// One more rule, which counts where none before it holds.
     fn add(&mut self, when: &'a [Condition], verdict: Verdict, name: &'a str) {
         let Self::Depends(clauses, _) = self else { return };

@@ -20,6 +20,7 @@ mod listing;
 mod loading;
 mod lxc;
 mod mode;
+mod multiplexed;
 mod near;
 mod notify;
 mod outcome;

@@ -15,11 +15,14 @@ use super::{Arch, Condition, Errno, Rule, Verdict};
 /// Which system calls a process may make.
 ///
 /// Of the rules that name a call, the first whose conditions all hold decides; if there is none, [`default`](Self::default)
-/// does. Beyond that, three things are always so, since programs and their safety depend on them:
+/// does. Beyond that, four things are always so, since programs and their safety depend on them:
 /// - A policy that denies by default answers `ENOSYS` to calls that are not [known](super::Arch::newest_kernel): programs
 ///   take that for an older kernel, and do without.
 /// - It answers `ENOSYS` to `clone3` too, unless a rule names it: its flags are out of a filter's sight, and the C
-///   libraries fall back to `clone`, whose flags are not.
+///   libraries fall back to `clone`, whose flags are not. So does one that allows by default, if a rule denies `clone`.
+/// - What a rule denies, or asks about, is not to be had by the calls of old that make many others by their first argument,
+///   `socketcall` and `ipc` of i386, s390x, POWER and MIPS: the rule counts for that number of them, whatever its
+///   conditions, since they are about what a filter cannot see there. A rule that names them before, decides before.
 /// - Calls by the numbers of an architecture that it is not [for](Self::for_arches) are not made: those of x32 answer
 ///   `ENOSYS` on x86_64, and 32-bit programs are killed.
 ///

@@ -139,9 +139,11 @@ impl Policy {
     /// the C libraries use `clone`, of which the flags are seen. Never allowed are, among others, io_uring, keyrings,
     /// kexec, swap, userfaultfd, sockets of the families ALG and VSOCK.
     ///
-    /// Two things differ from Docker: 32-bit programs are killed, unless the policy is made
-    /// [for](Self::for_arches) their architecture too; and a socket's family is compared as the kernel takes it,
-    /// by its lower 32 bits.
+    /// Differences from Docker: 32-bit programs are killed, unless the policy is made [for](Self::for_arches) their
+    /// architecture too; a socket's family is compared as the kernel takes it, by its lower 32 bits; and of calls that
+    /// Docker's list of 2026 does not know, `uprobe` is allowed like `uretprobe`, `open_tree_attr` like `open_tree`, and
+    /// the others answer `ENOSYS`. As with Docker, 32-bit programs of i386 are allowed `socketcall`, which their C
+    /// libraries take for all sockets: its families cannot be seen, ALG and VSOCK neither. Deny it where that counts.
     ///
     /// ```
     /// use skep_caps_sec::{CapSet, Errno, Policy, Verdict};

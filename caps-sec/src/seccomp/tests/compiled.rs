@@ -42,8 +42,23 @@ fn conditions() -> impl Strategy<Value = Condition> {
 
 /// Names: some that depend on the architecture, and neighbours.
 fn names() -> impl Strategy<Value = String> {
-    let few =
-        &["read", "write", "open", "close", "ioctl", "clone", "clone3", "socket", "prctl", "mseal", "file_setattr"];
+    let few = &[
+        "read",
+        "write",
+        "open",
+        "close",
+        "ioctl",
+        "clone",
+        "clone3",
+        "socket",
+        "prctl",
+        "mseal",
+        "file_setattr",
+        "socketcall",
+        "ipc",
+        "semget",
+        "bind",
+    ];
     let all: Vec<&str> = Arch::ALL.iter().flat_map(|arch| arch.calls().iter().map(|(_, name)| *name)).collect();
     prop_oneof![4 => prop::sample::select(few), 1 => prop::sample::select(all)].prop_map(str::to_owned)
 }
@@ -181,6 +196,54 @@ fn what_is_newer_than_the_table_is_unknown_or_as_everything_else() {
     assert_eq!(Policy::new(Verdict::KillProcess).compile().unwrap().decide(&newer), NOSYS);
     assert_eq!(Policy::allow_all().compile().unwrap().decide(&newer), Verdict::Allow);
     assert_eq!(Policy::new(Verdict::Log).compile().unwrap().decide(&newer), Verdict::Log);
+}
+
+#[test]
+fn what_is_denied_is_not_to_be_had_by_a_call_that_makes_it() {
+    let rule = |name: &str| Rule::new(Verdict::Errno(Errno::ACCES), [name]);
+    let policies = [
+        Policy::allow_all().rule(rule("socket")).rule(rule("msgget")),
+        // What it depends on is in memory there.
+        Policy::allow_all().rule(rule("socket").when([arg(0).eq(38)])).rule(rule("msgget").when([arg(1).eq(7)])),
+    ];
+    for policy in policies {
+        for arch in [Arch::I386, Arch::S390x, Arch::Ppc64le, Arch::Mips] {
+            let filter = policy.compile_for(arch).unwrap();
+            let decide = |name, number| filter.decide(&call(arch, name).arg(0, number));
+            let denied = Verdict::Errno(Errno::ACCES);
+            assert_eq!(
+                [1, 1 << 32 | 1, 2, 8].map(|number| decide("socketcall", number)),
+                [denied, denied, Verdict::Allow, Verdict::Allow]
+            );
+            assert_eq!(
+                [13, 1 << 16 | 13, 14, 21].map(|number| decide("ipc", number)),
+                [denied, denied, Verdict::Allow, Verdict::Allow]
+            );
+        }
+        // There is no such call.
+        assert_eq!(
+            policy.compile_for(Arch::Aarch64).unwrap().decide(&Call::new(102).on(Arch::Aarch64.audit_number())),
+            Verdict::Allow
+        );
+    }
+    let said_before = Policy::allow_all().allow(["socketcall"]).rule(rule("socket"));
+    assert_eq!(
+        said_before.compile_for(Arch::I386).unwrap().decide(&call(Arch::I386, "socketcall").arg(0, 1)),
+        Verdict::Allow
+    );
+    // Nobody is asked to allow what the name does not say.
+    let allowing = Policy::deny_with(Errno::PERM).allow(["socket"]);
+    assert_eq!(allowing.compile_for(Arch::I386).unwrap().decide(&call(Arch::I386, "socketcall").arg(0, 1)), PERM);
+}
+
+#[test]
+fn a_namespace_that_clone_must_not_make_is_not_made_by_clone3() {
+    let decide = |policy: Policy| policy.compile().unwrap().decide(&Call::named("clone3").unwrap());
+    let of_namespaces = arg(0).masked(0x7e02_0000).ne(0);
+    assert_eq!(decide(Policy::allow_all().deny_if(["clone"], [of_namespaces])), NOSYS);
+    assert_eq!(decide(Policy::allow_all().deny(["clone"])), NOSYS);
+    assert_eq!(decide(Policy::allow_all().deny_if(["clone"], [of_namespaces]).allow(["clone3"])), Verdict::Allow);
+    assert_eq!(decide(Policy::allow_all().rule(Rule::new(Verdict::Log, ["clone"]))), Verdict::Allow);
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod standard;
 mod tables;
 mod words;
 
-use super::{Arch, Call, Condition, Errno, Policy, Verdict};
+use super::{Arch, Call, Condition, Errno, Policy, Rule, Verdict};
 
 const NOSYS: Verdict = Verdict::Errno(Errno::NOSYS);
 const PERM: Verdict = Verdict::Errno(Errno::PERM);
@@ -38,13 +38,39 @@ fn direct(policy: &Policy, arch: Arch, call: &Call) -> Verdict {
         NOSYS
     };
     let Some(name) = arch.name_of(call.number) else { return unknown };
-    let mut named =
-        policy.rules.iter().filter(|rule| rule.is_for(arch) && rule.calls.iter().any(|known| known == name)).peekable();
-    if name == "clone3" && named.peek().is_none() {
-        return unknown;
+    let mut rules = policy.rules.iter().filter(|rule| rule.is_for(arch));
+    let names = |rule: &Rule, name: &str| rule.calls.iter().any(|known| known == name);
+    if name == "clone3" && !rules.clone().any(|rule| names(rule, name)) {
+        // Rules behind one without a condition say nothing.
+        let mut of_clone = rules.filter(|rule| names(rule, "clone"));
+        let mut ended = false;
+        let stops = of_clone.any(|rule| {
+            let counts = !ended;
+            ended |= rule.when.is_empty();
+            counts && !matches!(rule.verdict, Verdict::Allow | Verdict::Log)
+        });
+        return if stops && matches!(policy.default, Verdict::Allow | Verdict::Log) { NOSYS } else { unknown };
     }
-    let decides = named.find(|rule| rule.when.iter().all(|condition| holds(condition, name, call)));
+    let decides = rules.find(|rule| {
+        let by_name = names(rule, name) && rule.when.iter().all(|condition| holds(condition, name, call));
+        let by_number = rule.verdict != Verdict::Allow && made(name, call).is_some_and(|made| names(rule, made));
+        by_name || by_number
+    });
     decides.map_or(policy.default, |rule| rule.verdict)
+}
+
+/// What some calls of old make by their first argument.
+fn made(name: &str, call: &Call) -> Option<&'static str> {
+    let of_sockets = "- socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom \
+                      shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg";
+    let of_ipc = "- semop semget semctl semtimedop - - - - - - msgsnd msgrcv msgget msgctl - - - - - - shmat shmdt shmget \
+                  shmctl";
+    let (list, number) = match name {
+        "socketcall" => (of_sockets, call.args[0] & 0xffff_ffff),
+        "ipc" => (of_ipc, call.args[0] & 0xffff),
+        _ => return None,
+    };
+    list.split(' ').nth(number.try_into().unwrap()).filter(|made| *made != "-")
 }
 
 fn holds(condition: &Condition, name: &str, call: &Call) -> bool {
