@@ -33,6 +33,7 @@ mod rule;
 mod standard;
 mod sys;
 mod table;
+mod trace;
 mod verdict;
 
 #[cfg(test)]

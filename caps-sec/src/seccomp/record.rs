@@ -3,13 +3,15 @@
 //!
 //! Every call of it, and of all that it starts, is asked about, written down, and let go on: by a supervised filter, which
 //! takes no tracer, so that programs that trace, or look for one, do as always. It is some ten times slower than without.
+//! Where that is refused (a process has one listener at most, and some machines let nobody take a descriptor), it is traced.
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 
-use super::sys::{ASK_NO_MORE, SET_DEATH_SIGNAL};
-use super::{Answer, Arch, Policy, Supervisor, Verdict, arg};
+use super::sys::{ASK_NO_MORE, ENOSYS, EPERM, SET_DEATH_SIGNAL};
+use super::trace::trace;
+use super::{Answer, Arch, Call, Policy, Supervisor, Verdict, arg};
 use crate::error::{Error, ErrorKind, Object};
 
 /// The system calls that a program made.
@@ -21,20 +23,45 @@ pub struct Recording {
     calls: BTreeSet<(Arch, &'static str)>,
     unknown: BTreeSet<(u32, u32)>,
     status: Option<ExitStatus>,
+    traced: bool,
 }
 
 impl Recording {
     /// Runs a program to its end, and that of all that it has started, and writes down what they call.
     ///
-    /// The program gets `no_new_privs`: one that is setuid has no more rights than the caller.
+    /// The program gets `no_new_privs`: one that is setuid has no more rights than the caller. Where it cannot be supervised
+    /// it is [traced](Self::is_traced): then it cannot trace others, goes on where it stops itself, and is killed if the
+    /// caller ends before it. The command can be started again afterwards, and recorded again.
     ///
     /// # Errors
-    /// As [`Supervisor::start`]: `NotFound` for a program that there is not.
+    /// As [`Supervisor::start`]: `NotFound` for a program that there is not. What is said is why it could not be supervised,
+    /// if it could not be traced either.
     /// # Privileges
     /// None, for a program that stays the caller's user; see [`Expected::listener`](super::Expected::listener).
     /// # Kernel
-    /// Linux 5.8.
+    /// Linux 5.8; traced, 5.3. See ptrace(2).
+    #[doc(alias = "ptrace")]
     pub fn of(command: &mut Command) -> Result<Self, Error> {
+        let refused = match Self::supervised(command) {
+            Err(error) if error.kind() != ErrorKind::NotFound => error,
+            done => return done,
+        };
+        // It has not begun: what refused is in its way before its exec.
+        match trace(command) {
+            Ok(seen) => {
+                let calls = seen.calls.into_iter().map(|(audit, number)| Call::described(audit, number, [0; 6]));
+                Ok(Self { traced: true, ..Self::with(calls, seen.status) })
+            }
+            Err(error) if matches!(error.errno(), Some(EPERM | ENOSYS)) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                Err(refused.with_hint(format!("nor can it be traced: {cause}")))
+            }
+            // What the program itself is in want of.
+            Err(error) => Err(error),
+        }
+    }
+
+    fn supervised(command: &mut Command) -> Result<Self, Error> {
         const OBJECT: Object = Object::Named("the system calls of a program");
         // The launcher's own last call is not asked about: so the program does not wait for ever if we are killed meanwhile.
         let launcher = [arg(0).low().eq(SET_DEATH_SIGNAL), arg(1).eq(0), arg(2).eq(ASK_NO_MORE)];
@@ -60,14 +87,18 @@ impl Recording {
                 return Err(Error::because("record", OBJECT, ErrorKind::WrongState, why));
             }
         }
-        let mut recording = Self { status: Some(status), ..Self::default() };
-        for call in told {
+        Ok(Self::with(told, Some(status)))
+    }
+
+    fn with(calls: impl IntoIterator<Item = Call>, status: Option<ExitStatus>) -> Self {
+        let mut recording = Self { status, ..Self::default() };
+        for call in calls {
             match (call.arch(), call.name()) {
                 (Some(arch), Some(name)) => drop(recording.calls.insert((arch, name))),
                 _ => drop(recording.unknown.insert((call.audit_number, call.number()))),
             }
         }
-        Ok(recording)
+        recording
     }
 
     /// The calls, each once, by architecture and name.
@@ -87,12 +118,19 @@ impl Recording {
         self.status
     }
 
+    /// Whether the program was traced, since it could not be supervised; one of them, of merged recordings. A program can see
+    /// that, and do otherwise.
+    #[must_use]
+    pub const fn is_traced(&self) -> bool {
+        self.traced
+    }
+
     /// This and another recording in one.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.calls.extend(other.calls);
         self.unknown.extend(other.unknown);
-        Self { status: other.status.or(self.status), ..self }
+        Self { status: other.status.or(self.status), traced: self.traced || other.traced, ..self }
     }
 
     /// The least policy that allows what was recorded: those calls, on the architectures they were made on.

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The door of seccomp: seccomp(2) with its flags, and the ioctls of a listener.
+//! The door of seccomp: seccomp(2) with its flags, the ioctls of a listener, and what a launcher needs of prctl(2).
 #![allow(unsafe_code, reason = "the door: nothing else of seccomp is unsafe")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::Weak;
 
 use nix::libc;
 
-pub(super) use libc::{EACCES, EBUSY, EINPROGRESS, EINTR, EINVAL, ENOENT};
+pub(super) mod ptrace;
+
+pub(super) use libc::{EACCES, EBUSY, EINPROGRESS, EINTR, EINVAL, ENOENT, ENOSYS, EPERM};
 
 /// `struct sock_fprog`, uapi/linux/filter.h.
 #[repr(C)]
@@ -180,14 +183,30 @@ pub(super) fn put_over(fd: BorrowedFd<'_>, place: BorrowedFd<'_>) -> io::Result<
     answer(unsafe { libc::dup3(fd.as_raw_fd(), place.as_raw_fd(), libc::O_CLOEXEC) }.into()).map(drop)
 }
 
-/// Has the command load a filter, after the promise that it takes, right before it becomes its program.
-pub(super) fn load_before_exec(command: &mut Command, prepared: super::Prepared) {
-    let load = move || {
-        crate::floor::thread::no_new_privs().map_err(|failure| io::Error::from_raw_os_error(failure.errno.0.into()))?;
-        prepared.apply()
+/// Closes by the one call that it takes; std makes another before, where it is built to look for mistakes.
+pub(super) fn close(fd: OwnedFd) {
+    // SAFETY: it is open, and nobody else's any more.
+    let _done = unsafe { libc::close(fd.into_raw_fd()) };
+}
+
+/// Has the command do this, after the promise that it takes, right before it becomes its program: as long as what it is
+/// done with is there. Afterwards the command starts its program as before.
+pub(super) fn before_exec<T: Send + Sync + 'static>(
+    command: &mut Command,
+    with: Weak<T>,
+    perform: fn(&T) -> io::Result<()>,
+) {
+    let perform = move || match with.upgrade() {
+        Some(with) => {
+            crate::floor::thread::no_new_privs()
+                .map_err(|failure| io::Error::from_raw_os_error(failure.errno.0.into()))?;
+            perform(&with)
+        }
+        None => Ok(()),
     };
-    // SAFETY: between fork and exec the closure makes system calls, allocates nothing, and takes no lock.
-    unsafe { command.pre_exec(load) };
+    // SAFETY: between fork and exec the closure makes system calls, allocates and frees nothing (the parent's count keeps
+    // what the child's copy has), and takes no lock.
+    unsafe { command.pre_exec(perform) };
 }
 
 fn answer(value: libc::c_long) -> io::Result<i64> {

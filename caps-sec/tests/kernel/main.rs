@@ -21,6 +21,7 @@ mod proc_not_proc;
 mod reading;
 mod seccomp;
 mod seccomp_notify;
+mod seccomp_trace;
 mod sets;
 mod setuid;
 mod support;

@@ -343,7 +343,7 @@ fn what_is_recorded_of_a_program_is_enough_for_it_and_little_more() {
     });
 }
 
-fn run_under(policy: &Policy, mut command: Command) -> std::process::ExitStatus {
+pub(crate) fn run_under(policy: &Policy, mut command: Command) -> std::process::ExitStatus {
     let steps = Privileges::new().no_new_privs().seccomp(policy.clone()).steps(None);
     // SAFETY: between fork and exec the closure makes system calls, and allocates nothing.
     unsafe { command.pre_exec(move || steps.enter_thread()) };
@@ -359,19 +359,23 @@ fn recording_a_program_that_there_is_not_says_so() {
     });
 }
 
+/// On a thread where these calls are refused.
+pub(crate) fn denied<T: Send>(calls: &str, body: impl FnOnce() -> T + Send) -> T {
+    let there = || {
+        needs::deny(&calls.parse().unwrap()).unwrap();
+        body()
+    };
+    thread::scope(|scope| scope.spawn(there).join().unwrap())
+}
+
 /// A child that is under its filter without a supervisor can neither go on nor be told.
 #[test]
 fn where_no_descriptor_can_be_taken_no_program_is_left_waiting() {
     isolated(|| {
-        for denied in ["pidfd_open", "pidfd_getfd"] {
-            let said = thread::scope(|scope| {
-                let recorded = scope.spawn(|| {
-                    needs::deny(&denied.parse().unwrap()).unwrap();
-                    Recording::of(&mut Command::new("true")).unwrap_err()
-                });
-                recorded.join().unwrap()
-            });
-            assert!(said.to_string().starts_with("cannot take the child's seccomp listener"), "{denied}: {said}");
+        for call in ["pidfd_open", "pidfd_getfd"] {
+            let filter = asking(&["getppid"]).compile().unwrap();
+            let said = denied(call, || Supervisor::new().start(&mut Command::new("true"), &filter).unwrap_err());
+            assert!(said.to_string().starts_with("cannot take the child's seccomp listener"), "{call}: {said}");
         }
     });
 }

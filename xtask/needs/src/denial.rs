@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Every call that may be denied: those with a fallback to exercise, and those a fallback is made of.
-const CALLS: [(&str, libc::c_long); 40] = [
+const CALLS: [(&str, libc::c_long); 41] = [
     ("bpf", libc::SYS_bpf),
     ("capset", libc::SYS_capset),
     ("clone3", libc::SYS_clone3),
@@ -36,6 +36,7 @@ const CALLS: [(&str, libc::c_long); 40] = [
     ("pivot_root", libc::SYS_pivot_root),
     ("process_madvise", libc::SYS_process_madvise),
     ("prctl", libc::SYS_prctl),
+    ("ptrace", libc::SYS_ptrace),
     ("renameat2", libc::SYS_renameat2),
     ("seccomp", libc::SYS_seccomp),
     ("setns", libc::SYS_setns),

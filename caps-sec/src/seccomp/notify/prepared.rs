@@ -111,7 +111,7 @@ impl Prepared {
             return self.wait();
         }
         self.wait()?;
-        drop(listener);
+        sys::close(listener);
         sys::set_death_signal(0)
     }
 

@@ -3,10 +3,11 @@
 
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::{fmt, io};
 
-use super::{Listener, Notification, prepared};
+use super::{Listener, Notification, Prepared, prepared};
 use crate::error::{Error, Object};
 use crate::seccomp::{Errno, Filter, Loading, sys};
 
@@ -108,7 +109,8 @@ impl Supervisor<'static> {
     /// Starts a program under the filter, with `no_new_privs`, and supervises it in a thread; that ends when nobody is left
     /// under the filter, with the number of calls that it answered.
     ///
-    /// The program's own execve(2), and read(2) before it, are under the filter already.
+    /// The program's own execve(2), and read(2) before it, are under the filter already. The command can be started again
+    /// afterwards, in this way or as it was.
     ///
     /// # Errors
     /// As [`Command::spawn`], and as [`Loading::prepare`].
@@ -120,7 +122,8 @@ impl Supervisor<'static> {
         let failed = |error| Error::io("start a program under", Object::Named("a supervised filter"), &error);
         let (prepared, expected) = Loading::new().prepare(filter)?;
         let cancel = prepared.canceller().map_err(failed)?;
-        sys::load_before_exec(command, prepared);
+        let prepared = Arc::new(prepared);
+        sys::before_exec(command, Arc::downgrade(&prepared), Prepared::apply);
         // Before the spawn: that returns only when the program is there, which takes answers.
         let body = move || self.supervise(&expected.listener()?);
         let supervision = thread::Builder::new().name("supervisor".to_owned()).spawn(body).map_err(failed)?;
