@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the benches need of the kernel and of C: touched memory, and the raw starts.
+//! What the benches need of the kernel and of C: touched memory, the raw starts, and a library of others.
 #![allow(unsafe_code, reason = "memory of a given size, and functions in C")]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+pub mod libseccomp;
 
 unsafe extern "C" {
     fn raw_vfork(path: *const c_char) -> c_int;
