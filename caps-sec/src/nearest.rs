@@ -1,25 +1,43 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The nearest names: what a word that is not known may have been meant for.
 
-/// The names among `known` that are nearest to `word`, at most three, in a sentence's tail: ", did you mean a, b or c?".
-/// Empty where none is near.
-#[allow(single_use_lifetimes, reason = "an anonymous one cannot stand here yet")]
-pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// At most three of `names`, the most similar first, each once; none that is far off.
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    // Longer words than any name has are not compared: it takes the product of both.
+    if word.len() > 64 {
+        return Vec::new();
+    }
     let word = word.to_ascii_lowercase();
     // A third of a short word may be wrong, and never more than three letters.
     let far = (word.chars().count() / 3).clamp(1, 3);
-    let mut near: Vec<(usize, &str)> = known
-        .into_iter()
-        .filter_map(|name| {
-            let away = distance(&word, name);
-            let within = word.len() > 2 && name.contains(&word);
-            (away <= far || within).then_some((away, name))
-        })
-        .collect();
+    let mut near: Vec<(usize, bool, bool, &str)> = Vec::new();
+    for name in names {
+        let lower = name.to_ascii_lowercase();
+        let within = word.len() > 2 && lower.contains(&word);
+        if near.iter().any(|(.., known)| *known == name) || (lower.len().abs_diff(word.len()) > far && !within) {
+            continue;
+        }
+        let away = distance(&word, &lower);
+        if away <= far || within {
+            // Of two that are as far off, the likelier slip: something too much or too little, and not at the beginning.
+            let is_other = !within && !word.contains(&lower);
+            near.push((away, is_other, !lower.starts_with(word.get(..1).unwrap_or_default()), name));
+        }
+    }
     near.sort_unstable();
     near.truncate(3);
-    let names: Vec<&str> = near.into_iter().map(|(_, name)| name).collect();
-    match names.as_slice() {
+    near.into_iter().map(|(.., name)| name).collect()
+}
+
+/// The nearest in a sentence's tail: ", did you mean a, b or c?". Empty where none is near.
+#[allow(single_use_lifetimes, reason = "an anonymous one cannot stand here yet")]
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    question(&nearest(word, known))
+}
+
+/// These names in a sentence's tail.
+pub(crate) fn question(names: &[&str]) -> String {
+    match names {
         [] => String::new(),
         [one] => format!(", did you mean {one}?"),
         [most @ .., last] => format!(", did you mean {} or {last}?", most.join(", ")),
@@ -65,5 +83,12 @@ mod tests {
         assert_eq!(did_you_mean("kil", known), ", did you mean kill?");
         assert_eq!(did_you_mean("zebra", known), "");
         assert_eq!(did_you_mean("", known), "");
+        assert_eq!(nearest("SCMP_ACT_ALOW", ["SCMP_ACT_ALLOW"]), ["SCMP_ACT_ALLOW"]);
+        assert_eq!(nearest("opnat", ["read", "openat", "open", "openat"]), ["openat"]);
+    }
+
+    #[test]
+    fn of_names_as_far_off_the_likelier_slips_come_first() {
+        assert_eq!(nearest("unmount", ["fsmount", "umount", "umount2", "mount"]), ["umount", "mount", "umount2"]);
     }
 }

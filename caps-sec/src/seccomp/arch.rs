@@ -8,8 +8,8 @@
 
 use std::fmt;
 
-use super::near::nearest;
 use super::table::{self, Table};
+use crate::nearest::nearest;
 
 /// An architecture that filters can be compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 //!
 //! Man: systemd.exec(5), "System Call Filtering".
 
-use super::near;
+use crate::nearest::nearest;
 
 /// A named group of system calls: `@basic-io`, `@mount`. [`CallGroup::ALL`] lists them.
 ///
@@ -33,7 +33,7 @@ impl CallGroup {
     /// The names that are most like this one, which is none.
     #[must_use]
     pub fn nearest(name: &str) -> Vec<&'static str> {
-        near::nearest(name, Self::ALL.iter().map(|group| group.name))
+        nearest(name, Self::ALL.iter().map(|group| group.name))
     }
 
     /// Its name, with its `@`.

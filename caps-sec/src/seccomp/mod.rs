@@ -21,7 +21,6 @@ mod loading;
 mod lxc;
 mod mode;
 mod multiplexed;
-mod near;
 mod notify;
 mod outcome;
 mod policy;

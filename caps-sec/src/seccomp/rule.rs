@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::{Arch, Condition, Verdict, near};
+use super::{Arch, Condition, Verdict};
+use crate::nearest::question;
 
 /// A verdict on system calls, by their names, where all conditions hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -90,7 +91,7 @@ impl Rule {
 
 /// What is wrong with a name that no architecture has.
 pub(super) fn no_call(name: &str) -> String {
-    let near = near::sentence(&Arch::nearest(name));
+    let near = question(&Arch::nearest(name));
     format!("{name:?} is no system call up to Linux {}{near}", Arch::newest_kernel())
 }
 

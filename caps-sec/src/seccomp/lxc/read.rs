@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use super::{ACTIONS, COMPARISONS, FORCE, LxcPolicy};
-use crate::seccomp::{Arch, Condition, Errno, Policy, Rule, Verdict, arg, near};
+use crate::nearest::did_you_mean;
+use crate::seccomp::{Arch, Condition, Errno, Policy, Rule, Verdict, arg};
 
 /// A word and where it begins, from 1 on.
 type Word<'a> = (usize, &'a str);
@@ -113,7 +114,7 @@ impl Reader {
             (_, "all") => self.only = None,
             (Some(arch), _) => self.only = Some(arch),
             (None, _) => {
-                let near = near::sentence(&near::nearest(name, Arch::ALL.iter().map(|arch| arch.lxc()).chain(["all"])));
+                let near = did_you_mean(name, Arch::ALL.iter().map(|arch| arch.lxc()).chain(["all"]));
                 self.problem(line, column, &format!("{block} is no architecture{near}"));
             }
         }

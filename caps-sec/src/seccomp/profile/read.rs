@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::words::{ACTIONS, COMPARISONS};
-use crate::seccomp::near;
+use crate::nearest::{nearest, question};
 
 /// A profile. What may be `null` or absent is an option; Go writes `null` for an empty list.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -101,10 +101,10 @@ impl de::Visitor<'_> for Word<'_> {
         if self.words.contains(&word) {
             return Ok(word.to_owned());
         }
-        let near = near::nearest(word, self.words.iter().copied());
+        let near = nearest(word, self.words.iter().copied());
         let rest = match near.as_slice() {
             [] => format!("; they are {}", self.words.join(", ")),
-            near => near::sentence(near),
+            near => question(near),
         };
         Err(E::custom(format_args!("{word:?} is no {}{rest}", self.what)))
     }

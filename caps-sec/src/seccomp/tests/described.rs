@@ -47,7 +47,7 @@ fn every_problem_is_told_at_once_with_its_place() {
         "rules[4].calls[0]: \"write\" is decided before, always: allow (rules[0].calls[2])",
         "rules[5].calls[0]: \"write\" is decided before, always: allow (rules[0].calls[2])",
         "rules[7].calls[0]: \"bind\" is decided before, under the same conditions: deny with EPERM (rules[6].calls[0])",
-        "rules[8].calls[1]: \"opnat\" is no system call up to Linux 7.2; the nearest: openat",
+        "rules[8].calls[1]: \"opnat\" is no system call up to Linux 7.2, did you mean openat?",
     ];
     assert_eq!(policy.problems(), expected);
     let error = policy.compile().unwrap_err();

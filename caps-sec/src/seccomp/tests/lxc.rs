@@ -77,7 +77,7 @@ fn what_is_wrong_is_told_all_at_once_with_line_and_column() {
     assert_eq!(
         problems(text),
         "line 2, column 10: \"log\" is no action: they are kill, allow, trap, notify, errno\n\
-         line 3, column 1: [x86_46] is no architecture; the nearest: x86_64\n\
+         line 3, column 1: [x86_46] is no architecture, did you mean x86_64?\n\
          line 4, column 12: behind errno there is an error number, 1 to 4095\n\
          line 5, column 15: behind errno there is an error number, 1 to 4095\n\
          line 6, column 6: \"log\" is no action: they are kill, allow, trap, notify, errno\n\

@@ -109,7 +109,7 @@ fn what_is_wrong_is_told_with_line_and_column() {
     );
     assert_eq!(
         problem("{\n \"defaultAction\": \"SCMP_ACT_ALOW\"}"),
-        "line 2, column 33: \"SCMP_ACT_ALOW\" is no action; the nearest: SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_KILL"
+        "line 2, column 33: \"SCMP_ACT_ALOW\" is no action, did you mean SCMP_ACT_ALLOW or SCMP_ACT_LOG?"
     );
     let args = |args: &str| {
         format!(
