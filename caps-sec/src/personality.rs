@@ -8,6 +8,7 @@ use std::fmt;
 use crate::error::{Error, ErrorKind, Object};
 use crate::floor::{sys, thread};
 use crate::nearest::did_you_mean;
+use crate::words::flag_words;
 
 bitflags::bitflags! {
     /// The execution domain of a thread, inherited by what it starts. Empty is Linux as it is.
@@ -106,18 +107,7 @@ impl Personality {
 impl fmt::Display for Personality {
     /// "linux", or "linux32, addr_no_randomize".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("linux");
-        }
-        let mut comma = "";
-        for (name, _) in self.iter_names() {
-            write!(f, "{comma}{}", name.to_ascii_lowercase())?;
-            comma = ", ";
-        }
-        match self.bits() & !Self::all().bits() {
-            0 => Ok(()),
-            unknown => write!(f, "{comma}{unknown:#x}"),
-        }
+        flag_words(f, *self, "linux")
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::thread::capabilities_secure_bits;
 
 use crate::error::{Error, Object};
 use crate::floor;
+use crate::words::flag_words;
 
 bitflags::bitflags! {
     /// Switches that take the special treatment of user 0 away; each has a lock, which cannot be undone.
@@ -101,18 +102,7 @@ impl Securebits {
 impl fmt::Display for Securebits {
     /// "noroot, noroot_locked", or "none".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("none");
-        }
-        let mut comma = "";
-        for (name, _) in self.iter_names() {
-            write!(f, "{comma}{}", name.to_ascii_lowercase())?;
-            comma = ", ";
-        }
-        match self.bits() & !Self::all().bits() {
-            0 => Ok(()),
-            unknown => write!(f, "{comma}{unknown:#x}"),
-        }
+        flag_words(f, *self, "none")
     }
 }
 

@@ -1,5 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Words of the kernel: enumerations that are displayed and read by its names.
+//! Words of the kernel: enumerations that are displayed and read by its names, and flags that are displayed so.
+
+use std::fmt;
+
+use bitflags::Flags;
+
+/// Flags by their names in small letters, and what has no name as a number: "noroot, 0x8000"; `none` if there are none.
+pub(crate) fn flag_words<F: Flags<Bits = u32>>(f: &mut fmt::Formatter<'_>, flags: F, none: &str) -> fmt::Result {
+    if flags.bits() == 0 {
+        return f.write_str(none);
+    }
+    let mut comma = "";
+    for (name, _) in flags.iter_names() {
+        write!(f, "{comma}{}", name.to_ascii_lowercase())?;
+        comma = ", ";
+    }
+    match flags.bits() & !F::all().bits() {
+        0 => Ok(()),
+        unknown => write!(f, "{comma}{unknown:#x}"),
+    }
+}
 
 /// The display and the reading of an enumeration by two spellings: a short one and the kernel's. Both are read, in any case;
 /// with the feature `serde` it is the short one.

@@ -44,6 +44,16 @@ const OPTIMIZE: c_int = 8;
 /// `__NR_SCMP_ERROR`: no call of this name.
 const NONE: c_int = -1;
 
+/// The function at this address.
+///
+/// # Safety
+/// `F` is the type of a pointer to that function.
+unsafe fn typed<F: Copy>(found: *mut c_void) -> F {
+    const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+    // SAFETY: they are of one size, and the caller says that it is one.
+    unsafe { std::mem::transmute_copy(&found) }
+}
+
 impl Library {
     /// The library, if it is installed.
     #[must_use]
@@ -55,25 +65,22 @@ impl Library {
             let found = unsafe { libc::dlsym(library, name.as_ptr()) };
             (!library.is_null() && !found.is_null()).then_some(found)
         };
-        // SAFETY: the types are those of seccomp.h, of all versions 2 with this attribute.
-        unsafe {
-            use std::mem::transmute as typed;
-            Some(Self {
-                init: typed::<Context, unsafe extern "C" fn(u32) -> Context>(find(c"seccomp_init")?),
-                arch_add: typed::<Context, unsafe extern "C" fn(Context, u32) -> c_int>(find(c"seccomp_arch_add")?),
-                attr_set: typed::<Context, unsafe extern "C" fn(Context, c_int, u32) -> c_int>(find(
-                    c"seccomp_attr_set",
-                )?),
-                number_of: typed::<Context, unsafe extern "C" fn(*const c_char) -> c_int>(find(
-                    c"seccomp_syscall_resolve_name",
-                )?),
-                rule_add: typed::<Context, unsafe extern "C" fn(Context, u32, c_int, c_uint, *const Test) -> c_int>(
-                    find(c"seccomp_rule_add_array")?,
-                ),
-                export: typed::<Context, unsafe extern "C" fn(Context, c_int) -> c_int>(find(c"seccomp_export_bpf")?),
-                release: typed::<Context, unsafe extern "C" fn(Context)>(find(c"seccomp_release")?),
-            })
-        }
+        Some(Self {
+            // SAFETY: the type is that of seccomp.h, of all versions 2.
+            init: unsafe { typed(find(c"seccomp_init")?) },
+            // SAFETY: as above.
+            arch_add: unsafe { typed(find(c"seccomp_arch_add")?) },
+            // SAFETY: as above.
+            attr_set: unsafe { typed(find(c"seccomp_attr_set")?) },
+            // SAFETY: as above.
+            number_of: unsafe { typed(find(c"seccomp_syscall_resolve_name")?) },
+            // SAFETY: as above.
+            rule_add: unsafe { typed(find(c"seccomp_rule_add_array")?) },
+            // SAFETY: as above.
+            export: unsafe { typed(find(c"seccomp_export_bpf")?) },
+            // SAFETY: as above.
+            release: unsafe { typed(find(c"seccomp_release")?) },
+        })
     }
 
     /// The filter of these rules, for this machine's architecture and others (`SCMP_ARCH_*`), as a list or as a tree. Rules

@@ -38,9 +38,23 @@ impl Errno {
     pub const IO: Self = Self(5);
 }
 
-/// System call numbers of x86_64.
-#[cfg(target_arch = "x86_64")]
+/// System call numbers.
 pub mod nr {
+    #![allow(missing_docs, reason = "the kernel's names")]
+    pub use super::of_arch::*;
+
+    // Since Linux 5.0 a new call has one number everywhere.
+    pub const OPENAT2: usize = 437;
+    pub const LANDLOCK_CREATE_RULESET: usize = 444;
+    pub const LANDLOCK_ADD_RULE: usize = 445;
+    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
+    pub const LSM_SET_SELF_ATTR: usize = 460;
+    pub const LSM_LIST_MODULES: usize = 461;
+}
+
+/// Those of x86_64.
+#[cfg(target_arch = "x86_64")]
+mod of_arch {
     #![allow(missing_docs, reason = "the kernel's names")]
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
@@ -62,17 +76,11 @@ pub mod nr {
     pub const SCHED_GETATTR: usize = 315;
     pub const SECCOMP: usize = 317;
     pub const STATX: usize = 332;
-    pub const OPENAT2: usize = 437;
-    pub const LANDLOCK_CREATE_RULESET: usize = 444;
-    pub const LANDLOCK_ADD_RULE: usize = 445;
-    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
-    pub const LSM_SET_SELF_ATTR: usize = 460;
-    pub const LSM_LIST_MODULES: usize = 461;
 }
 
-/// System call numbers of aarch64, the kernel's generic table.
+/// Those of aarch64, the kernel's generic table.
 #[cfg(target_arch = "aarch64")]
-pub mod nr {
+mod of_arch {
     #![allow(missing_docs, reason = "the kernel's names")]
     pub const IOPRIO_SET: usize = 30;
     pub const IOPRIO_GET: usize = 31;
@@ -94,12 +102,6 @@ pub mod nr {
     pub const SCHED_GETATTR: usize = 275;
     pub const SECCOMP: usize = 277;
     pub const STATX: usize = 291;
-    pub const OPENAT2: usize = 437;
-    pub const LANDLOCK_CREATE_RULESET: usize = 444;
-    pub const LANDLOCK_ADD_RULE: usize = 445;
-    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
-    pub const LSM_SET_SELF_ATTR: usize = 460;
-    pub const LSM_LIST_MODULES: usize = 461;
 }
 
 /// An operation of prctl(2) that takes numbers alone, no pointers. Only this module makes them.

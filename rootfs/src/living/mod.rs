@@ -31,7 +31,7 @@ use work::{Done, Failure, Part, Task, Work};
 ///
 /// ```no_run
 /// use skep_rootfs::{Bind, MountNamespace};
-/// # fn pidfd_of(_: u32) -> std::io::Result<std::os::fd::OwnedFd> { unimplemented!() }
+/// # fn pidfd_of(_: u32) -> std::io::Result<std::os::fd::OwnedFd> { Err(std::io::ErrorKind::NotFound.into()) }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let there = MountNamespace::of_process(pidfd_of(4711)?)?;

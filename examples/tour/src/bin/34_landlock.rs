@@ -2,7 +2,7 @@
 //! landlock: runs a program that reads the system and writes one directory, and says what of that this kernel enforced. No
 //! right is needed for it.
 //!
-//! `34_landlock /tmp/work -- sh -c 'touch /tmp/work/good; touch /tmp/bad'`
+//! `34_landlock ./here -- sh -c 'touch here/good; touch elsewhere'`
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
