@@ -229,7 +229,7 @@ impl Arch {
     }
 
     /// Whether Docker's profiles call it so: by Go's name, ours, or libseccomp's.
-    #[cfg(any(feature = "serde", test))]
+    #[cfg(feature = "serde")]
     pub(super) fn is_called(self, name: &str) -> bool {
         self.facts().names.iter().any(|known| known.eq_ignore_ascii_case(name))
     }

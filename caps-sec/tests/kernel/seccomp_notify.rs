@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! User notification: calls are received, looked at and answered; under load, and when either side is killed.
+//! User notification: calls are received, looked at and answered; under load, and when the target is killed.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use needs::{isolated, needs, rounds};
 use skep_caps_sec::{
-    Answer, Arch, Errno, ErrorKind, Listener, Loading, Policy, Privileges, Recording, Rule, SeccompFeatures,
-    Supervisor, Verdict, enter_no_new_privs,
+    Answer, Arch, Errno, ErrorKind, Listener, Loading, Policy, Rule, SeccompFeatures, Supervisor, Verdict,
+    enter_no_new_privs,
 };
 
 /// Asks about these calls, and allows all others.
-fn asking(calls: &[&str]) -> Policy {
+pub(crate) fn asking(calls: &[&str]) -> Policy {
     Policy::allow_all().rule(Rule::new(Verdict::Notify, calls.iter().copied()))
 }
 
 /// A call without arguments, by its number.
-fn plain(name: &str) -> i64 {
+pub(crate) fn plain(name: &str) -> i64 {
     let number = Arch::NATIVE.number_of(name).unwrap();
     // SAFETY: the calls of these tests change nothing.
     let answer = unsafe { libc::syscall(number.into(), 0_u64, 0_u64, 0_u64) };
@@ -31,7 +30,7 @@ fn plain(name: &str) -> i64 {
 }
 
 /// A thread that loads the filter and does `body`, and its listener.
-fn filtered<T: Send + 'static>(
+pub(crate) fn filtered<T: Send + 'static>(
     policy: &Policy,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> (Listener, thread::JoinHandle<T>) {
@@ -226,41 +225,6 @@ fn where_the_supervisor_is_gone_calls_are_not_there() {
 }
 
 #[test]
-fn a_program_that_does_not_exist_ends_its_supervision() {
-    needs!(syscall("pidfd_open"));
-    isolated(|| {
-        let filter = asking(&["getppid"]).compile().unwrap();
-        let error = Supervisor::new().start(&mut Command::new("/no/such/program"), &filter).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.to_string().as_str()),
-            (ErrorKind::NotFound, "cannot start a program under a supervised filter")
-        );
-    });
-}
-
-#[test]
-fn even_when_every_call_is_asked_about_a_program_starts() {
-    needs!(syscall("pidfd_open"));
-    isolated(|| {
-        let filter = Policy::new(Verdict::Notify).compile().unwrap();
-        let count = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&count);
-        let mut supervisor = Supervisor::new();
-        supervisor.otherwise(move |_| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            Answer::Proceed
-        });
-        let mut echo = Command::new("echo");
-        echo.arg("hello").stdin(Stdio::null()).stdout(Stdio::piped());
-        let (child, supervision) = supervisor.start(&mut echo, &filter).unwrap();
-        assert_eq!(child.wait_with_output().unwrap().stdout, b"hello\n");
-        let answered = supervision.join().unwrap().unwrap();
-        assert_eq!(answered, count.load(Ordering::Relaxed));
-        assert!(answered > 10, "{answered}");
-    });
-}
-
-#[test]
 fn a_second_listener_and_one_without_the_promise_are_refused() {
     isolated(|| {
         let filter = asking(&["getppid"]).compile().unwrap();
@@ -315,192 +279,5 @@ fn the_kernel_says_what_it_can_do() {
         assert_eq!(can.verdicts.len(), 8, "{can}");
         assert!(can.listener && can.loading.all_threads && can.loading.log && can.loading.speculation, "{can}");
         assert!(can.to_string().starts_with("verdicts: allow, allow and log, ask the tracer"), "{can}");
-    });
-}
-
-#[test]
-fn what_is_recorded_of_a_program_is_enough_for_it_and_little_more() {
-    needs!(syscall("pidfd_open"));
-    isolated(|| {
-        let ls = || {
-            let mut ls = Command::new("ls");
-            ls.args(["-l", "/usr"]).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stdout(Stdio::null());
-            ls
-        };
-        let recording = Recording::of(&mut ls()).unwrap();
-        assert!(recording.status().unwrap().success());
-        let calls: Vec<&str> = recording.calls().map(|(_, name)| name).collect();
-        assert!(calls.contains(&"execve") && calls.contains(&"getdents64"), "{calls:?}");
-        assert!(calls.len() < 80 && !calls.contains(&"mount"), "{calls:?}");
-        assert_eq!(recording.unknown().count(), 0);
-        let policy = recording.policy(Verdict::KillProcess);
-        assert!(run_under(&policy, ls()).success());
-        // Without one of them it does not get far.
-        let less = policy.replace(Rule::new(Verdict::KillProcess, ["getdents64"]));
-        assert!(!run_under(&less, ls()).success());
-        let more = recording.clone().merge(Recording::of(Command::new("true").stdin(Stdio::null())).unwrap());
-        assert_eq!(more.calls().count(), recording.calls().count());
-    });
-}
-
-pub(crate) fn run_under(policy: &Policy, mut command: Command) -> std::process::ExitStatus {
-    let steps = Privileges::new().no_new_privs().seccomp(policy.clone()).steps(None);
-    // SAFETY: between fork and exec the closure makes system calls, and allocates nothing.
-    unsafe { command.pre_exec(move || steps.enter_thread()) };
-    command.status().unwrap()
-}
-
-#[test]
-fn recording_a_program_that_there_is_not_says_so() {
-    needs!(syscall("pidfd_open"));
-    isolated(|| {
-        let error = Recording::of(&mut Command::new("/no/such/program")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
-    });
-}
-
-/// On a thread where these calls are refused.
-pub(crate) fn denied<T: Send>(calls: &str, body: impl FnOnce() -> T + Send) -> T {
-    let there = || {
-        needs::deny(&calls.parse().unwrap()).unwrap();
-        body()
-    };
-    thread::scope(|scope| scope.spawn(there).join().unwrap())
-}
-
-/// A child that is under its filter without a supervisor can neither go on nor be told.
-#[test]
-fn where_no_descriptor_can_be_taken_no_program_is_left_waiting() {
-    isolated(|| {
-        for call in ["pidfd_open", "pidfd_getfd"] {
-            let filter = asking(&["getppid"]).compile().unwrap();
-            let said = denied(call, || Supervisor::new().start(&mut Command::new("true"), &filter).unwrap_err());
-            assert!(said.to_string().starts_with("cannot take the child's seccomp listener"), "{call}: {said}");
-        }
-    });
-}
-
-#[test]
-fn a_child_that_nobody_expects_does_not_start() {
-    isolated(|| {
-        let (prepared, expected) = Loading::new().prepare(&asking(&["getppid"]).compile().unwrap()).unwrap();
-        drop(expected);
-        let mut program = Command::new("true");
-        // SAFETY: between fork and exec it makes system calls, and allocates nothing.
-        unsafe { program.pre_exec(move || prepared.apply()) };
-        assert_eq!(program.spawn().unwrap_err().raw_os_error(), Some(libc::EPIPE));
-    });
-}
-
-/// Forks; the child does `body` and ends. Its number.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the other threads of the process only wait, and glibc's heap is whole in a child"
-)]
-fn forked(body: impl FnOnce()) -> i32 {
-    // SAFETY: the process has no other thread that holds a lock; the child ends in `body` or by the call behind it.
-    match unsafe { libc::fork() } {
-        0 => {
-            body();
-            // SAFETY: ends the process.
-            unsafe { libc::_exit(0) }
-        }
-        pid => pid,
-    }
-}
-
-fn kill(pid: i32) {
-    // SAFETY: no pointer; a child of this test that has not been waited for.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
-}
-
-fn reap(pid: i32) -> i32 {
-    let mut status = 0;
-    // SAFETY: the kernel writes an int, a live local.
-    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-    status
-}
-
-/// What writes to the pipe ends: all of them, or this waits for ever.
-fn all_of(mut reader: std::io::PipeReader) -> Vec<u8> {
-    let mut said = Vec::new();
-    reader.read_to_end(&mut said).unwrap();
-    said
-}
-
-/// The parent is killed while its child waits: before the filter is loaded, or after, in its launcher's calls that are asked
-/// about, which nobody ever answers.
-#[test]
-fn a_child_whose_parent_is_killed_before_it_executes_does_not_wait_for_ever() {
-    needs!(syscall("pidfd_open"));
-    isolated(|| {
-        let by_nobody = Policy::new(Verdict::Notify).allow(["prctl"]);
-        // One that refuses prctl could not take back that it dies with its parent.
-        for (policy, takes) in [(asking(&["getppid"]).deny(["prctl"]), false), (by_nobody, true)] {
-            let filter = policy.compile().unwrap();
-            let (alive, living) = std::io::pipe().unwrap();
-            let (ready, tell) = std::io::pipe().unwrap();
-            let parent = forked(|| {
-                let tell = tell.try_clone().unwrap();
-                let (prepared, expected) = Loading::new().prepare(&filter).unwrap();
-                let promised = move || {
-                    rustix::thread::set_no_new_privs(true)?;
-                    prepared.apply()
-                };
-                let supervisor = thread::spawn(move || {
-                    // Here the child waits: for us to take its listener, or for an answer.
-                    let mut here = [rustix::event::PollFd::new(&expected, rustix::event::PollFlags::IN)];
-                    rustix::event::poll(&mut here, None).unwrap();
-                    let _held = if takes { Ok(expected.listener().unwrap()) } else { Err(expected) };
-                    { &tell }.write_all(b"!").unwrap();
-                    loop {
-                        thread::park();
-                    }
-                });
-                let mut program = Command::new("true");
-                // SAFETY: between fork and exec the closure makes system calls, and allocates nothing.
-                unsafe { program.pre_exec(promised) };
-                let _never = program.spawn();
-                drop(supervisor);
-            });
-            drop((tell, living));
-            let mut word = [0];
-            { &ready }.read_exact(&mut word).unwrap();
-            kill(parent);
-            reap(parent);
-            assert_eq!(all_of(alive), b"", "its end is the end of every process of it");
-        }
-    });
-}
-
-/// A process that has the listener is killed while two calls wait, one that it has received, and one that it has not.
-#[test]
-fn a_supervisor_that_is_killed_in_the_middle_leaves_calls_that_are_not_there() {
-    isolated(|| {
-        for _ in 0..rounds(20) {
-            let (listener, thread) = filtered(&asking(&["getpgid"]), || {
-                let call = || thread::spawn(|| plain("getpgid"));
-                let (one, other) = (call(), call());
-                [one.join().unwrap(), other.join().unwrap(), plain("getpgid")]
-            });
-            let (ready, tell) = std::io::pipe().unwrap();
-            let held = listener.as_fd().try_clone_to_owned().unwrap();
-            let supervisor = forked(|| {
-                let asked = listener.receive().unwrap();
-                { &tell }.write_all(b"!").unwrap();
-                // SAFETY: it waits for the signal that kills it.
-                unsafe { libc::pause() };
-                drop(asked);
-            });
-            let mut word = [0];
-            { &ready }.read_exact(&mut word).unwrap();
-            // The other call waits too: a call that can be received makes the listener readable.
-            rustix::event::poll(&mut [rustix::event::PollFd::new(&held, rustix::event::PollFlags::IN)], None).unwrap();
-            drop((held, listener));
-            assert!(!thread.is_finished());
-            kill(supervisor);
-            assert_eq!(reap(supervisor), libc::SIGKILL);
-            assert_eq!(thread.join().unwrap(), [-i64::from(libc::ENOSYS); 3]);
-        }
     });
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Recordings by tracing, where a program cannot be supervised.
+//! Recordings of programs: supervised, and traced where that is refused.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::thread;
 
 use needs::{isolated, needs};
-use skep_caps_sec::{Arch, Error, ErrorKind, Loading, Policy, Recording, Rule, Verdict, enter_no_new_privs};
-
-use super::seccomp_notify::{denied, run_under};
+use skep_caps_sec::{
+    Arch, Error, ErrorKind, Loading, Policy, Privileges, Recording, Rule, Verdict, enter_no_new_privs,
+};
 
 /// What takes no part in it: the launcher's own calls, which are under the filter of a supervised program.
 const LAUNCHER: [&str; 2] = ["close", "read"];
@@ -31,6 +32,51 @@ fn shell(script: &str) -> Command {
 
 fn traced(mut command: Command) -> Result<Recording, Error> {
     denied("pidfd_open", move || Recording::of(&mut command))
+}
+
+/// On a thread where these calls are refused.
+pub(crate) fn denied<T: Send>(calls: &str, body: impl FnOnce() -> T + Send) -> T {
+    let there = || {
+        needs::deny(&calls.parse().unwrap()).unwrap();
+        body()
+    };
+    thread::scope(|scope| scope.spawn(there).join().unwrap())
+}
+
+#[test]
+fn what_is_recorded_of_a_program_is_enough_for_it_and_little_more() {
+    needs!(syscall("pidfd_open"));
+    isolated(|| {
+        let recording = Recording::of(&mut ls()).unwrap();
+        assert!(recording.status().unwrap().success());
+        let calls: Vec<&str> = recording.calls().map(|(_, name)| name).collect();
+        assert!(calls.contains(&"execve") && calls.contains(&"getdents64"), "{calls:?}");
+        assert!(calls.len() < 80 && !calls.contains(&"mount"), "{calls:?}");
+        assert_eq!(recording.unknown().count(), 0);
+        let policy = recording.policy(Verdict::KillProcess);
+        assert!(run_under(&policy, ls()).success());
+        // Without one of them it does not get far.
+        let less = policy.replace(Rule::new(Verdict::KillProcess, ["getdents64"]));
+        assert!(!run_under(&less, ls()).success());
+        let more = recording.clone().merge(Recording::of(Command::new("true").stdin(Stdio::null())).unwrap());
+        assert_eq!(more.calls().count(), recording.calls().count());
+    });
+}
+
+fn run_under(policy: &Policy, mut command: Command) -> std::process::ExitStatus {
+    let steps = Privileges::new().no_new_privs().seccomp(policy.clone()).steps(None);
+    // SAFETY: between fork and exec the closure makes system calls, and allocates nothing.
+    unsafe { command.pre_exec(move || steps.enter_thread()) };
+    command.status().unwrap()
+}
+
+#[test]
+fn recording_a_program_that_there_is_not_says_so() {
+    needs!(syscall("pidfd_open"));
+    isolated(|| {
+        let error = Recording::of(&mut Command::new("/no/such/program")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
 }
 
 #[test]
@@ -81,7 +127,6 @@ fn what_a_traced_program_starts_is_traced_and_gets_its_signals() {
         assert_eq!(recording.status().unwrap().code(), Some(3));
         assert!(names(&recording).contains("rmdir"), "{recording:?}");
         // By a signal; and one that stops itself, which nobody would have go on.
-        use std::os::unix::process::ExitStatusExt;
         assert_eq!(traced(shell("kill -KILL $$")).unwrap().status().unwrap().signal(), Some(libc::SIGKILL));
         assert_eq!(traced(shell("kill -STOP $$; exit 5")).unwrap().status().unwrap().code(), Some(5));
     });
