@@ -151,6 +151,59 @@ fn whoever_looks_sees_one_firewall_or_the_other_and_never_some_of_both() {
 }
 
 #[test]
+fn who_applies_and_who_removes_do_not_hinder_each_other() {
+    needs!(root, nf_tables);
+    isolated(|| {
+        let net = namespace();
+        let open = || NfTables::of(net.namespace()).unwrap();
+        let one = whole();
+        thread::scope(|scope| {
+            for at in 0..3 {
+                let (tables, one) = (open(), &one);
+                scope.spawn(move || {
+                    for _ in 0..rounds(150) {
+                        if at == 0 {
+                            tables.remove("hive").unwrap();
+                        } else {
+                            tables.apply(one).unwrap();
+                            let found = tables.read("hive").unwrap();
+                            assert!(found.is_none_or(|found| found.differences.is_empty()));
+                        }
+                    }
+                });
+            }
+        });
+        open().apply(&one).unwrap();
+        assert_eq!(open().read("hive").unwrap().unwrap().firewall, one);
+        assert!(open().remove("hive").unwrap());
+    });
+}
+
+#[test]
+fn what_a_kernel_has_is_told_while_others_change_it() {
+    needs!(root, nf_tables);
+    isolated(|| {
+        let net = namespace();
+        let open = || NfTables::of(net.namespace()).unwrap();
+        let alone = open().support().unwrap();
+        let end = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let tables = open();
+                while !end.load(Ordering::Relaxed) {
+                    tables.apply(&Firewall::new("hive")).unwrap();
+                }
+            });
+            let told: Vec<_> = (0..rounds(50)).map(|_| open().support().unwrap()).collect();
+            end.store(true, Ordering::Relaxed);
+            other.join().unwrap();
+            assert!(told.iter().all(|told| *told == alone), "{alone}{told:?}");
+        });
+        assert!(open().remove("hive").unwrap());
+    });
+}
+
+#[test]
 fn a_firewall_of_a_thousand_rules_is_one_transaction() {
     needs!(root, nf_tables);
     isolated(|| {

@@ -36,6 +36,9 @@ pub(super) fn message(ask: Ask, family: u8, flags: u16) -> Message {
     Message::new(u16::from(SUBSYSTEM) << 8 | ask as u16, flags, &[family, 0, 0, 0])
 }
 
+/// For a transaction that is the same whatever was changed before it.
+pub(super) const ANY_GENERATION: u32 = 0;
+
 /// The message that begins a transaction, which is refused if anything was changed since `generation`.
 pub(super) fn begin(generation: u32) -> Message {
     let mut begin = Message::new(16, 0, &[0, 0, 0, SUBSYSTEM]);

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::expression::Expression;
 use super::plan::{COUNTER, Place};
 use super::refused;
-use super::row::{ChainRow, Hook, RuleRow, TableRow};
+use super::row::{self, ChainRow, Hook, RuleRow, TableRow};
 use super::tables::NfTables;
 use super::{BRIDGE, INET};
 use crate::error::{Error, Object};
@@ -85,8 +85,7 @@ impl NfTables {
         let absent = TableRow { name: "skep-absent".to_owned(), ..table.clone() };
         let messages: [Message; 4] =
             [table.write(flags::CREATE), chain.write(), rule.write(flags::APPEND), absent.deletion()];
-        let refusal = self.generation().and_then(|generation| self.transaction(generation, &messages));
-        match refusal {
+        match self.transaction(row::ANY_GENERATION, &messages) {
             Err(refusal) if refusal.is(Errno::NOENT) && refusal.place == 3 => Ok(true),
             Err(refusal) if refusal.is(Errno::PERM) || refusal.is(Errno::NOMEM) => Err(refused(refusal)),
             Err(_) => Ok(false),
