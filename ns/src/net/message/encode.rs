@@ -34,12 +34,6 @@ impl Message {
         self.begin_to_end(attribute, attribute.number, |message| message.bytes.extend_from_slice(value))
     }
 
-    /// An attribute that is there, and says no more.
-    #[allow(dead_code, reason = "nf_tables is the next subject")]
-    pub(crate) fn flag(&mut self, attribute: Attribute) -> &mut Self {
-        self.bytes(attribute, &[])
-    }
-
     /// A text, with the NUL at its end.
     pub(crate) fn text(&mut self, attribute: Attribute, value: &str) -> &mut Self {
         self.begin_to_end(attribute, attribute.number, |message| {
@@ -60,12 +54,6 @@ impl Message {
 
     /// A number of 32 bits in the machine's order.
     pub(crate) fn u32(&mut self, attribute: Attribute, value: u32) -> &mut Self {
-        self.bytes(attribute, &value.to_ne_bytes())
-    }
-
-    /// A number of 64 bits in the machine's order.
-    #[allow(dead_code, reason = "nf_tables is the next subject")]
-    pub(crate) fn u64(&mut self, attribute: Attribute, value: u64) -> &mut Self {
         self.bytes(attribute, &value.to_ne_bytes())
     }
 

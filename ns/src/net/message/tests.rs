@@ -18,7 +18,7 @@ fn sent(message: &Message) -> Vec<u8> {
 fn what_is_written_is_read() {
     let mut message = Message::new(16, flags::CREATE, &[1, 2, 3, 4, 5]);
     message.text(FIRST, "eth0").nested(SECOND, |message| {
-        message.u32(INNER, 77).u64(FIRST, 9).flag(SECOND);
+        message.u32(INNER, 77).bytes(FIRST, &9_u64.to_ne_bytes()).bytes(SECOND, &[]);
     });
     let bytes = sent(&message);
     assert_eq!(bytes.len() % 4, 0);
