@@ -65,8 +65,9 @@ fn lists(what: &'static str, ip: &[&str], call: &dyn Fn() -> Result<(), skep::ns
     println!("{}", rounds.table(&format!("time: a list of {LINKS} links or {ROUTES} routes, here {what}"), "ip -j"));
 }
 
-/// A cable between two namespaces, with addresses of both ends, a route, and all of it up, and removed again:
-/// by both alike.
+/// Cables between two namespaces, with addresses of both ends, a route, and all of it up: by both alike. Each is another
+/// one, and stays: the kernel waits milliseconds for all processors when a link is removed, whoever asks for it, so what
+/// is made and removed is told beside it.
 fn cables() {
     let make = || {
         let net = Join::new().make([NamespaceKind::Net]).run(Net::here);
@@ -78,28 +79,54 @@ fn cables() {
     private_names();
     let named = skep::ns::Namespace::from_fd(two.namespace().try_clone_to_owned().expect("a copy")).expect("it");
     named.pin("/run/netns/skep-bench").expect("a pin");
-    let script =
-        "link add name a type veth peer name b netns skep-bench\naddr add 10.0.0.1/24 dev a\nlink set dev a up\n";
-    let other = "link set dev b up\naddr add 10.0.0.2/24 dev b\nroute add default via 10.0.0.1\n";
-    let by_ip = || {
-        one.run(|| batch(&["-batch", "-"], script)).expect("a thread")?;
-        batch(&["-n", "skep-bench", "-batch", "-"], other)?;
-        one.run(|| batch(&["-batch", "-"], "link del dev a\n")).expect("a thread")
+    let number = std::cell::Cell::new(0_u8);
+    let next = || number.replace(number.get() + 1);
+    let by_ip = |at: u8| {
+        let here = format!(
+            "link add name a{at} type veth peer name b{at} netns skep-bench\naddr add 10.0.{at}.1/24 dev a{at}\n\
+             link set dev a{at} up\n"
+        );
+        let there = format!(
+            "link set dev b{at} up\naddr add 10.0.{at}.2/24 dev b{at}\nroute add 172.16.{at}.0/24 via 10.0.{at}.1\n"
+        );
+        one.run(|| batch(&["-batch", "-"], &here)).expect("a thread")?;
+        batch(&["-n", "skep-bench", "-batch", "-"], &there)
     };
-    let by_us = || {
-        let told = |error: skep::ns::Error| error.to_string();
-        one.create_veth(&NewLink::veth("a", NewLink::peer("b").up()).up(), &two).map_err(told)?;
-        one.add_address("a", &address([10, 0, 0, 1])).map_err(told)?;
-        two.add_address("b", &address([10, 0, 0, 2])).map_err(told)?;
-        two.add_route(&Route::default_by([10, 0, 0, 1])).map_err(told)?;
-        one.remove_link("a").map_err(told)
+    let by_us = |at: u8| {
+        let (here, there) = (format!("a{at}"), format!("b{at}"));
+        let made = (|| {
+            one.create_veth(&NewLink::veth(here.as_str(), NewLink::peer(there.as_str()).up()).up(), &two)?;
+            one.add_address(here.as_str(), &address([10, 0, at, 1]))?;
+            two.add_address(there.as_str(), &address([10, 0, at, 2]))?;
+            let network = Cidr::new([172, 16, at, 0], 24).expect("a network");
+            two.add_route(&Route::to(network).gateway([10, 0, at, 1]))
+        })();
+        made.map_err(|error: skep::ns::Error| error.to_string())
     };
     let contestants = vec![
-        Contestant { name: "ip -batch", run: Box::new(by_ip) },
-        Contestant { name: "skep_ns::net", run: Box::new(by_us) },
+        Contestant { name: "ip -batch", run: Box::new(|| by_ip(next())) },
+        Contestant { name: "skep_ns::net", run: Box::new(|| by_us(next())) },
     ];
     let rounds = Rounds::run(contestants, ROUNDS);
-    println!("{}", rounds.table("time: a cable with addresses and a route, made and removed", "ip -batch"));
+    println!("{}", rounds.table("time: a cable with addresses and a route", "ip -batch"));
+    let contestants = vec![
+        Contestant {
+            name: "ip -batch",
+            run: Box::new(|| {
+                by_ip(255)?;
+                one.run(|| batch(&["-batch", "-"], "link del dev a255\n")).expect("a thread")
+            }),
+        },
+        Contestant {
+            name: "skep_ns::net",
+            run: Box::new(|| {
+                by_us(255)?;
+                one.remove_link("a255").map_err(|error| error.to_string())
+            }),
+        },
+    ];
+    let rounds = Rounds::run(contestants, ROUNDS);
+    println!("{}", rounds.table("time: the same, made and removed", "ip -batch"));
     skep::ns::unpin("/run/netns/skep-bench").expect("to be unpinned");
 }
 
