@@ -57,8 +57,9 @@ pub use address::{Address, AddressFlags};
 pub use cidr::Cidr;
 pub use handle::Net;
 pub use link::{
-    Bridge, BridgePort, Ipvlan, IpvlanIsolation, IpvlanMode, LentLink, Link, LinkChange, LinkFlags, LinkKind, LinkRef,
-    LinkStatistics, Macvlan, MacvlanMode, NewLink, OperState, PortVlan, Veth, Vlan, Vxlan,
+    Bridge, BridgeEntry, BridgeEntryKind, BridgePort, Ipvlan, IpvlanIsolation, IpvlanMode, LentLink, Link, LinkChange,
+    LinkFlags, LinkKind, LinkRef, LinkStatistics, Macvlan, MacvlanMode, NewLink, OperState, PortVlan, Veth, Vlan,
+    Vxlan,
 };
 pub use mac::MacAddress;
 pub use neighbour::{Neighbour, NeighbourState};

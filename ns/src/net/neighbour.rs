@@ -13,8 +13,8 @@ use crate::error::{Error, Object};
 use crate::sysctl::{SysctlKey, Sysctls};
 
 pub(super) const RTM_NEWNEIGH: u16 = 28;
-const RTM_DELNEIGH: u16 = 29;
-const RTM_GETNEIGH: u16 = 30;
+pub(super) const RTM_DELNEIGH: u16 = 29;
+pub(super) const RTM_GETNEIGH: u16 = 30;
 const NTF_PROXY: u8 = 8;
 
 attributes! { mod nda; NDA_DST = 1, NDA_LLADDR = 2 }

@@ -14,18 +14,19 @@ use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressAttribute;
 use netlink_packet_route::link::{LinkAttribute, LinkInfo};
+use netlink_packet_route::neighbour::NeighbourAttribute;
 use netlink_packet_route::route::RouteAttribute;
 use proptest::prelude::*;
 
 use super::address::address_of;
-use super::link::{link_of, tests as links};
+use super::link::{entry_of, link_of, tests as links};
 use super::message::{Message, Messages, Received};
 use super::neighbour::{RTM_NEWNEIGH, neighbour_of};
 use super::route::{RTM_NEWROUTE, route_of};
 use super::rule::{RTM_NEWRULE, rule_of};
 use super::{
-    Address, AddressFlags, Cidr, Hop, LinkFlags, LinkRef, MacAddress, Neighbour, NewLink, Route, RouteKind, Rule,
-    RuleAction, Scope, fuzzed,
+    Address, AddressFlags, BridgeEntry, BridgeEntryKind, Cidr, Hop, LinkFlags, LinkRef, MacAddress, Neighbour, NewLink,
+    Route, RouteKind, Rule, RuleAction, Scope, fuzzed,
 };
 
 /// What the other side understands of a message.
@@ -138,6 +139,22 @@ proptest! {
         let wanted = if proxy { Neighbour::proxy(address) } else { Neighbour::new(address, MacAddress::new(mac)) };
         let inner = understood(&wanted.message(RTM_NEWNEIGH, 0, 0));
         prop_assert_eq!(through(inner, neighbour_of), wanted);
+    }
+
+    #[test]
+    fn entries_of_bridges_are_understood(mac in any::<[u8; 6]>(), vlan in prop::option::of(1..4095_u16), port in any::<u32>(), sticky in any::<bool>(), kind in 0..3_usize) {
+        let kind = [BridgeEntryKind::Static, BridgeEntryKind::Learned, BridgeEntryKind::Own][kind];
+        let mut wanted = BridgeEntry::new(MacAddress::new(mac)).kind(kind);
+        (wanted.vlan, wanted.port, wanted.sticky) = (vlan, port, sticky);
+        let inner = understood(&wanted.message(RTM_NEWNEIGH, 0, port, 4));
+        let RouteNetlinkMessage::NewNeighbour(theirs) = &inner else { panic!("{inner:?}") };
+        prop_assert_eq!(theirs.header.ifindex, port);
+        prop_assert!(theirs.attributes.contains(&NeighbourAttribute::LinkLayerAddress(mac.to_vec())), "{:?}", theirs);
+        prop_assert_eq!(theirs.attributes.iter().any(|told| matches!(told, NeighbourAttribute::Vlan(id) if Some(*id) == vlan)), vlan.is_some());
+        // The kernel says whose it is; we do not.
+        let RouteNetlinkMessage::NewNeighbour(mut told) = inner else { unreachable!() };
+        told.attributes.push(NeighbourAttribute::Controller(77));
+        prop_assert_eq!(through(RouteNetlinkMessage::NewNeighbour(told), entry_of), (77, wanted));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod entries;
 mod kinds;
 mod links;
 mod packets;

@@ -7,20 +7,7 @@ use skep_ns::net::{
     PortVlan, Route, Vlan,
 };
 
-use crate::support::{address, cable, cidr, is_cut_off, namespace, reaches, settle};
-
-/// A bridge with two ports, and behind each a namespace with 10.0.3.N and fd00::N.
-fn switched(bridge: Bridge) -> (Net, Net, Net) {
-    let (host, one, two) = (namespace(), namespace(), namespace());
-    host.create_link(&NewLink::bridge("br0", bridge.forward_delay(0)).up()).unwrap();
-    for (at, guest) in [(1, &one), (2, &two)] {
-        let cable = NewLink::veth(format!("p{at}"), NewLink::peer("eth0").up()).master("br0").up();
-        host.create_veth(&cable, guest).unwrap();
-        guest.add_address("eth0", &address(&format!("10.0.3.{at}/24"))).unwrap();
-        guest.add_address("eth0", &address(&format!("fd00::{at}/64"))).unwrap();
-    }
-    (host, one, two)
-}
+use crate::support::{address, cable, cidr, is_cut_off, namespace, reaches, settle, switched};
 
 #[test]
 fn a_bridge_joins_its_ports_and_keeps_isolated_ones_apart() {

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use needs::{Messages, in_words};
-use skep_ns::net::{Address, Cidr, Net, NewLink};
+use skep_ns::net::{Address, Bridge, Cidr, MacAddress, Net, NewLink};
 use skep_ns::{Error, Join, NamespaceKind};
 
 const MESSAGES: Messages =
@@ -55,6 +55,24 @@ pub(crate) fn cable() -> (Net, Net) {
     let (one, other) = (namespace(), namespace());
     one.create_veth(&NewLink::veth("a", NewLink::peer("b").up()).up(), &other).unwrap();
     (one, other)
+}
+
+/// The hardware address of number `last`.
+pub(crate) fn mac(last: u8) -> MacAddress {
+    MacAddress::new([2, 0, 0, 0, 0, last])
+}
+
+/// A bridge with two ports, and behind each a namespace with 10.0.3.N, fd00::N and the hardware address of number N.
+pub(crate) fn switched(bridge: Bridge) -> (Net, Net, Net) {
+    let (host, one, two) = (namespace(), namespace(), namespace());
+    host.create_link(&NewLink::bridge("br0", bridge.forward_delay(0)).up()).unwrap();
+    for (at, guest) in [(1, &one), (2, &two)] {
+        let cable = NewLink::veth(format!("p{at}"), NewLink::peer("eth0").mac(mac(at)).up()).master("br0").up();
+        host.create_veth(&cable, guest).unwrap();
+        guest.add_address("eth0", &address(&format!("10.0.3.{at}/24"))).unwrap();
+        guest.add_address("eth0", &address(&format!("fd00::{at}/64"))).unwrap();
+    }
+    (host, one, two)
 }
 
 /// Whether a datagram from `from` is answered by `address` in `to`, each way over the links there are. An answer for another

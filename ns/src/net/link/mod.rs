@@ -7,6 +7,7 @@
 //! Man: ip-link(8), bridge(8), veth(4). Kernel: include/uapi/linux/if_link.h.
 
 mod attributes;
+mod entry;
 mod kind;
 mod lent;
 mod name;
@@ -21,6 +22,9 @@ mod write;
 
 use crate::net::MacAddress;
 
+#[cfg(test)]
+pub(crate) use entry::entry_of;
+pub use entry::{BridgeEntry, BridgeEntryKind};
 pub use kind::{Bridge, Ipvlan, IpvlanIsolation, IpvlanMode, LinkKind, Macvlan, MacvlanMode, Veth, Vlan, Vxlan};
 pub use lent::LentLink;
 pub use name::LinkRef;
