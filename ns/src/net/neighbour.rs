@@ -85,7 +85,7 @@ impl Neighbour {
         Self { address: address.into(), mac: Some(mac), link: 0, state, proxy: false }
     }
 
-    /// An address that is answered for; see [`Net::enable_proxy`].
+    /// An address that is answered for, on the link that it is added to; see [`Net::enable_proxy`].
     #[must_use]
     #[doc(alias = "NTF_PROXY")]
     pub fn proxy(address: impl Into<IpAddr>) -> Self {
@@ -211,6 +211,12 @@ impl Net {
     }
 
     /// Lets a link forward, and answer for addresses that were added as [`Neighbour::proxy`].
+    ///
+    /// Who asks is answered if there is a route to the address by another link, up to 0.8 s later
+    /// (`net.ipv4.neigh.LINK.proxy_delay`); where `rp_filter` is on, if there is a route back to who asks, too. No address
+    /// of one's own is needed on the links, but of version 4 there has to have been one in the namespace, be it 127.0.0.1
+    /// of a loopback link that was up: before, the kernel takes every address for one of all, and what it forwards it sends
+    /// to `ff:ff:ff:ff:ff:ff`. [`loopback_up`](Self::loopback_up) is enough.
     ///
     /// # Errors
     /// `NotFound` if there is no such link; else as [`set_sysctls`](Self::set_sysctls).

@@ -72,8 +72,9 @@ fn routes() -> impl Strategy<Value = Route> {
             |(destination, gateway, hops, (metric, source, table, mtu), on_link)| {
                 let mut route = Route::to(destination).table(table).scope(Scope::Global);
                 (route.metric, route.source, route.mtu) = (metric, source, mtu);
+                route.on_link = on_link;
                 if hops.is_empty() {
-                    (route.gateway, route.link, route.on_link) = (gateway, Some(LinkRef::Index(7)), on_link);
+                    (route.gateway, route.link) = (gateway, Some(LinkRef::Index(7)));
                 }
                 for (gateway, link, weight) in hops {
                     route = route.hop(Hop::gateway(gateway).link(link).weight(weight));

@@ -91,6 +91,26 @@ fn who_is_answered_for_is_reached_by_the_one_who_answers() {
     });
 }
 
+#[test]
+fn who_answers_for_others_needs_no_address_of_its_own_but_a_loopback_link_that_was_up() {
+    needs!(root);
+    isolated(|| {
+        // 10.0.0.1 and 10.0.0.9 take each other for neighbours. The one between them has no address but 127.0.0.1, and
+        // answers each for the other.
+        let (one, between) = cable();
+        let other = namespace();
+        between.create_veth(&NewLink::veth("c", NewLink::peer("eth0").up()).up(), &other).unwrap();
+        one.add_address("a", &address("10.0.0.1/24")).unwrap();
+        other.add_address("eth0", &address("10.0.0.9/24")).unwrap();
+        for (asked_on, behind, number) in [("b", "c", 9), ("c", "b", 1)] {
+            between.add_route(&Route::to(cidr(&format!("10.0.0.{number}/32"))).link(behind)).unwrap();
+            between.add_neighbour(asked_on, &Neighbour::proxy([10, 0, 0, number])).unwrap();
+            between.enable_proxy(asked_on).unwrap();
+        }
+        assert!(reaches(&one, &other, "10.0.0.9") && reaches(&other, &one, "10.0.0.1"));
+    });
+}
+
 /// Two namespaces, each with a link on the same cable, made by `link`.
 fn on_one_link(link: impl Fn(&str) -> NewLink) -> (Net, Net, Net) {
     let (host, one, two) = (namespace(), namespace(), namespace());

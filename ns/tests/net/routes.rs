@@ -110,6 +110,51 @@ fn many_routes_are_added_in_one_go_and_one_that_is_refused_is_named() {
 }
 
 #[test]
+fn every_route_that_is_told_can_be_removed_and_added_again() {
+    needs!(root);
+    isolated(|| {
+        let (net, _other) = cable();
+        for own in ["10.0.0.1/24", "fd00::1/64"] {
+            net.add_address("a", &address(own)).unwrap();
+        }
+        let kinds = [RouteKind::Blackhole, RouteKind::Unreachable, RouteKind::Prohibit, RouteKind::Throw];
+        let mut wanted: Vec<Route> = Vec::new();
+        for (kind, at) in kinds.into_iter().zip(1..) {
+            wanted.push(Route::to(cidr(&format!("10.{at}.0.0/16"))).kind(kind));
+            wanted.push(Route::to(cidr(&format!("fd0{at}::/32"))).kind(kind));
+        }
+        wanted.extend([
+            Route::default_by([10, 0, 0, 2]).metric(7).mtu(1400),
+            Route::default_by(ip_of("fd00::2")),
+            Route::to(cidr("10.8.0.0/16")).link("a").table(77),
+            Route::to(cidr("fd08::/32")).link("a").table(77),
+            Route::to(cidr("10.9.0.0/16")).gateway([192, 0, 2, 1]).link("a").on_link(),
+            Route::to(cidr("10.10.0.0/16")).hop(Hop::gateway([10, 0, 0, 2])).hop(Hop::gateway([10, 0, 0, 3]).weight(9)),
+            Route::to(cidr("10.11.0.0/16"))
+                .hop(Hop::gateway([192, 0, 2, 1]).link("a"))
+                .hop(Hop::gateway([192, 0, 2, 2]).link("a"))
+                .on_link(),
+            Route::to(cidr("fd10::/32")).hop(Hop::gateway(ip_of("fd00::2"))).hop(Hop::gateway(ip_of("fd00::3"))),
+        ]);
+        for route in &wanted {
+            net.add_route(route).unwrap();
+        }
+        let ours = || net.routes().unwrap().into_iter().filter(|told| told.protocol == 4).collect::<Vec<Route>>();
+        let told = ours();
+        assert_eq!(told.len(), wanted.len());
+        for route in &told {
+            assert_eq!(route.problems(), Vec::<String>::new(), "{route}");
+            net.remove_route(route).unwrap_or_else(|error| panic!("{route}: {error}"));
+        }
+        assert_eq!(ours(), []);
+        for route in &told {
+            net.add_route(route).unwrap_or_else(|error| panic!("{route}: {error}"));
+        }
+        assert_eq!(ours(), told);
+    });
+}
+
+#[test]
 fn bad_routes_are_refused_by_us_or_in_the_kernel_s_words() {
     needs!(root);
     isolated(|| {

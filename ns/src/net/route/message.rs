@@ -103,6 +103,8 @@ pub(in crate::net) fn route_of(received: &Received<'_>) -> Option<Route> {
     for (number, value) in attributes {
         match number {
             rta::RTA_DST => told.destination = Cidr::new(value.ip()?, *prefix)?,
+            // Of version 6, what is dropped is told with the loopback link, by which it does not leave.
+            rta::RTA_OIF if told.kind.leads_nowhere() => {}
             rta::RTA_OIF => told.link = value.u32().map(LinkRef::Index),
             rta::RTA_GATEWAY => told.gateway = value.ip(),
             rta::RTA_VIA => told.gateway = via(value),
@@ -113,7 +115,11 @@ pub(in crate::net) fn route_of(received: &Received<'_>) -> Option<Route> {
                 let mut metrics = value.nested();
                 told.mtu = metrics.find(|(number, _)| *number == rtax::RTAX_MTU).and_then(|(_, value)| value.u32());
             }
-            rta::RTA_MULTIPATH => told.hops = hops(value),
+            rta::RTA_MULTIPATH => {
+                let on_link;
+                (told.hops, on_link) = hops(value);
+                told.on_link |= on_link;
+            }
             _ => {}
         }
     }
@@ -124,11 +130,13 @@ fn via(value: Value<'_>) -> Option<IpAddr> {
     Value(value.0.get(2..)?).ip()
 }
 
-/// `struct rtnexthop`, one after the other, each with attributes.
-fn hops(value: Value<'_>) -> Vec<Hop> {
+/// `struct rtnexthop`, one after the other, each with attributes; and whether a gateway is taken to be on its link.
+fn hops(value: Value<'_>) -> (Vec<Hop>, bool) {
     let mut rest = value.0;
-    std::iter::from_fn(move || {
-        let [l0, l1, _, weight, i0, i1, i2, i3] = *rest.first_chunk()?;
+    let mut on_link = false;
+    let hops = std::iter::from_fn(|| {
+        let [l0, l1, flags, weight, i0, i1, i2, i3] = *rest.first_chunk()?;
+        on_link |= u32::from(flags) & RTNH_F_ONLINK != 0;
         let length = usize::from(u16::from_ne_bytes([l0, l1]));
         let attributes = Attributes(rest.get(8..length)?);
         rest = rest.get(length.saturating_add(3) & !3..).unwrap_or_default();
@@ -146,7 +154,8 @@ fn hops(value: Value<'_>) -> Vec<Hop> {
         }
         Some(hop)
     })
-    .collect()
+    .collect();
+    (hops, on_link)
 }
 
 pub(in crate::net) fn is_gone(received: &Received<'_>) -> bool {

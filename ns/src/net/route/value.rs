@@ -204,8 +204,7 @@ impl Route {
         if !self.hops.is_empty() && (self.gateway.is_some() || self.link.is_some()) {
             problems.push("hops: there is a gateway or link beside them".to_owned());
         }
-        let silent =
-            matches!(self.kind, RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Throw);
+        let silent = self.kind.leads_nowhere();
         let leads = self.gateway.is_some() || self.link.is_some() || !self.hops.is_empty();
         if silent && leads {
             problems.push("kind: what is dropped leaves by no gateway and no link".to_owned());

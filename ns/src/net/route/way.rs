@@ -51,6 +51,11 @@ impl RouteKind {
         KINDS.iter().find(|(kind, _)| *kind == self).map_or(other, |(_, number)| *number)
     }
 
+    /// Whether a packet leaves by no link.
+    pub(super) fn leads_nowhere(self) -> bool {
+        matches!(self, Self::Blackhole | Self::Unreachable | Self::Prohibit | Self::Throw)
+    }
+
     pub(super) fn of(number: u8) -> Self {
         KINDS.iter().find(|(_, known)| *known == number).map_or(Self::Other(number), |(kind, _)| *kind)
     }
