@@ -20,6 +20,7 @@ const fn setting() -> Setting {
         own_ipc: true,
         own_cgroup: false,
         groups_mapped: false,
+        owner: None,
     }
 }
 
