@@ -15,7 +15,7 @@ use super::mount::REC;
 use super::resolve::Links;
 use super::room::{Failure, Part, Room, What};
 use super::sys::{self, Errno, MountAttr, Stat};
-use super::text::Text;
+use super::text::Word;
 
 /// Attributes of a mount, in a word of ours: what is set in its low half, what is taken away in its high one.
 ///
@@ -195,12 +195,12 @@ pub fn configure(fs: &Fd, new: New<'_>) -> Result<(), Errno> {
     sys::fsconfig(fs, c"source", Some(new.source))?;
     for option in new.options.to_bytes().split(|byte| *byte == b',').filter(|option| !option.is_empty()) {
         let mut halves = option.splitn(2, |byte| *byte == b'=');
-        let key = Text::of(halves.next().unwrap_or_default())?;
+        let key = Word::of(halves.next().unwrap_or_default())?;
         match halves.next() {
             Some(value) if value.len() > VALUE_MAX => one_by_one(fs, key.as_c_str(), value)?,
             value => {
-                let value = value.map(Text::of).transpose()?;
-                sys::fsconfig(fs, key.as_c_str(), value.as_ref().map(Text::as_c_str))?;
+                let value = value.map(Word::of).transpose()?;
+                sys::fsconfig(fs, key.as_c_str(), value.as_ref().map(Word::as_c_str))?;
             }
         }
     }
@@ -215,7 +215,7 @@ fn one_by_one(fs: &Fd, key: &CStr, value: &[u8]) -> Result<(), Errno> {
         return Err(Errno::NOSYS);
     }
     for layer in value.split(|byte| *byte == b':') {
-        let layer = Text::of(layer)?;
+        let layer = Word::of(layer)?;
         sys::fsconfig(fs, c"lowerdir+", Some(layer.as_c_str())).map_err(|errno| match errno {
             Errno::INVAL => Errno::NOSYS,
             errno => errno,

@@ -50,7 +50,8 @@ pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32)
     // The directory itself: a link as its last name could be made to lead elsewhere.
     let fd = room.source(path, open::DIRECTORY | open::NOFOLLOW).map_err(source)?;
     let place = Place { fd, path };
-    let before = over(room, path).and_then(|fd| sys::mount_id(fd.number())).map_err(source)?;
+    // Asked before it is covered: from "/" one does not see what lies over it.
+    let before = if is_top(path) { Some(over(room, path).map_err(source)?) } else { None };
     let held = match base {
         Base::Directory => attach::bind(room, place.fd.number(), &place, Manner::WHOLE)?,
         Base::Tmpfs(options) => attach::file_system(room, New::of(c"tmpfs", options), attributes, &place)?,
@@ -58,7 +59,11 @@ pub(super) fn lay(room: &mut Room, path: &CStr, base: Base<'_>, attributes: u32)
     };
     let top = match held {
         Some(top) => top,
-        None => found(room, &place, before, base).map_err(|errno| Part::Attach.failed(errno))?,
+        None => {
+            let before = before.as_ref().unwrap_or(&place.fd);
+            let before = sys::mount_id(before.number()).map_err(source)?;
+            found(room, &place, before, base).map_err(|errno| Part::Attach.failed(errno))?
+        }
     };
     if let Base::Directory = base {
         attach::set_all(room, &top, attributes)?;
@@ -102,19 +107,13 @@ pub(super) fn is_top(path: &CStr) -> bool {
 /// something mounted over "/". The new root takes the place of "/", what is above stays above, and chroot(2) and ".." lead
 /// there.
 ///
-/// Entering one's own mount namespace leads to its top; from the right root that is no change at all.
+/// Entering one's own mount namespace leads to its top; from the right root that is no change at all, but to the working
+/// directory, which the new root will be.
 pub(super) fn demand_top(room: &mut Room) -> Result<(), Failure> {
     let top = |errno| Part::Top.failed(errno);
-    let identity = |fd: &Fd| Ok((sys::mount_id(fd.number())?, sys::fstat(fd.number())?.inode));
-    let open = |path: &CStr| sys::openat(sys::CWD, path, open::PATH | open::DIRECTORY, 0);
-    let here = open(c".");
-    let was = open(c"/").and_then(|root| identity(&root)).map_err(top)?;
+    let was = sys::mount_and_inode(sys::CWD, c"/").map_err(top)?;
     sys::enter_own_mounts().or_else(|_| room.enter_own_mounts()).map_err(top)?;
-    let is = open(c"/").and_then(|root| identity(&root)).map_err(top)?;
-    // A directory that we may not enter, or that was removed: there is no way back to it, but to the root.
-    if here.and_then(|here| sys::fchdir(here.number())).is_err() {
-        let _ = sys::chdir(c"/");
-    }
+    let is = sys::mount_and_inode(sys::CWD, c"/").map_err(top)?;
     if was == is { Ok(()) } else { Err(top(Errno::XDEV)) }
 }
 

@@ -71,6 +71,8 @@ pub struct Room {
     pub(super) is_new: bool,
     /// A read-only empty tmpfs that is mounted over a masked directory: others are copies of it.
     pub(super) empty: Option<Fd>,
+    /// This machine's null device, read-only, as it is mounted over a masked file.
+    pub(super) null: Option<Fd>,
     links: Option<Fd>,
     /// The file system in the making that the kernel refused last: it has noted why, for who reads it.
     pub refused: Option<Fd>,
@@ -109,6 +111,7 @@ impl Room {
             root: None,
             is_new: false,
             empty: None,
+            null: None,
             links: None,
             refused: None,
             below: None,

@@ -179,29 +179,12 @@ impl Step<'_> {
     pub fn perform(&self, room: &mut Room) -> Result<(), Failure> {
         // What was refused to an earlier step, which did without.
         room.refused = None;
-        if !self.makes() {
-            return self.do_it(room);
-        }
-        // What is made has the modes that are written here, whatever the caller's mask is.
-        let mask = sys::umask(0);
-        let done = self.do_it(room);
-        sys::umask(mask);
-        done
+        if self.makes() { unmasked(|| self.do_it(room)) } else { self.do_it(room) }
     }
 
-    /// Whether it may make files or directories.
+    /// Whether it makes files or directories, besides a target that is absent.
     const fn makes(&self) -> bool {
-        match *self {
-            Step::Mount { make, .. } | Step::Attach { make, .. } => make,
-            Step::Bind { flags, .. } => flags.make,
-            Step::Dev { .. } | Step::Mask { .. } | Step::Symlink { .. } => true,
-            Step::Overlay { .. } | Step::RootOverlay { .. } => true,
-            Step::ReceiveOnly | Step::Root { .. } | Step::RootTmpfs { .. } | Step::ReadOnly { .. } => false,
-            Step::ReadOnlyRoot | Step::Pivot | Step::ChrootAlone | Step::Memory { .. } | Step::LetGo | Step::Top => {
-                false
-            }
-            Step::Propagate { .. } | Step::Owner { .. } => false,
-        }
+        matches!(self, Step::Dev { .. } | Step::Overlay { .. } | Step::RootOverlay { .. })
     }
 
     fn do_it(&self, room: &mut Room) -> Result<(), Failure> {
@@ -215,11 +198,13 @@ impl Step<'_> {
             }
             Step::Overlay { target, layers, attributes, make, or_bind } => {
                 let place = directory(room, target, make)?;
-                overlay::mount(room, layers, attributes, or_bind, &place).map(drop)
+                let done = overlay::mount(room, layers, attributes, or_bind, &place);
+                on_a_directory(&place, done).map(drop)
             }
             Step::Mount { new, target, attributes, make, optional } => {
                 let place = directory(room, target, make)?;
-                match attach::file_system(room, new, attributes, &place) {
+                let done = attach::file_system(room, new, attributes, &place);
+                match on_a_directory(&place, done) {
                     Err(Failure { part, .. }) if optional && part == Part::Make as u16 => Ok(()),
                     done => done.map(drop),
                 }
@@ -238,10 +223,13 @@ impl Step<'_> {
             }
             Step::Dev { target, options, attributes, make, bind } => {
                 let place = directory(room, target, make)?;
-                let below = sys::fstat(place.fd.number()).map_err(|errno| Part::Target.failed(errno))?;
-                let top = match attach::file_system(room, New::of(c"tmpfs", options), attributes, &place)? {
+                let done = attach::file_system(room, New::of(c"tmpfs", options), attributes, &place);
+                let top = match on_a_directory(&place, done)? {
                     Some(top) => top,
-                    None => attach::again(room, &place, |found| found.device != below.device)?,
+                    None => {
+                        let below = sys::fstat(place.fd.number()).map_err(|errno| Part::Target.failed(errno))?;
+                        attach::again(room, &place, |found| found.device != below.device)?
+                    }
                 };
                 room.as_owner(|room| dev::fill(room, &top, bind))
             }
@@ -265,12 +253,31 @@ impl Step<'_> {
     }
 }
 
-/// The directory at `target` in the root.
+/// Does something that makes files: they have the modes that are written here, whatever the caller's mask is.
+fn unmasked<T>(work: impl FnOnce() -> T) -> T {
+    let mask = sys::umask(0);
+    let done = work();
+    sys::umask(mask);
+    done
+}
+
+/// The place at `target` in the root, for what only a directory can have on it.
 #[inline(never)]
 fn directory<'a>(room: &mut Room, target: &'a CStr, make: bool) -> Result<Place<'a>, Failure> {
     let fd = find(room, target, make.then_some(Make::Directory))?;
-    let fd = resolve::directory(fd).map_err(|errno| Part::Target.failed(errno))?;
     Ok(Place { fd, path: target })
+}
+
+/// What has come of mounting it there. The kernel mounts it on nothing but a directory; its calls say different things of
+/// that, EINVAL as to much else among them, so one looks at what it was.
+#[inline(never)]
+fn on_a_directory<T>(place: &Place<'_>, done: Result<T, Failure>) -> Result<T, Failure> {
+    match done {
+        Err(_) if !sys::fstat(place.fd.number()).is_ok_and(|stat| stat.is_directory()) => {
+            Err(Part::Target.failed(Errno::NOTDIR))
+        }
+        done => done,
+    }
 }
 
 /// What is at `target` in the root, if something is.
@@ -286,11 +293,14 @@ fn existing<'a>(room: &mut Room, target: &'a CStr) -> Result<Option<Place<'a>>, 
 fn find(room: &mut Room, target: &CStr, make: Option<Make>) -> Result<Fd, Failure> {
     let root = room.root().map_err(|errno| Part::Target.failed(errno))?;
     let (links, ask) = (Links::for_target(target), room.way());
-    match make {
-        None => ask(root, target, links).map_err(|errno| Part::Target.failed(errno)),
-        Some(make) => room.as_owner_or_ourselves(|_| {
-            resolve::place_or_make(ask, root, target, links, make).map_err(|errno| Part::Create.failed(errno))
+    match (ask(root, target, links), make) {
+        (Err(Errno::NOENT), Some(make)) => unmasked(|| {
+            room.as_owner_or_ourselves(|_| {
+                resolve::place_or_make(ask, root, target, links, make).map_err(|errno| Part::Create.failed(errno))
+            })
         }),
+        (found, None) => found.map_err(|errno| Part::Target.failed(errno)),
+        (found, Some(_)) => found.map_err(|errno| Part::Create.failed(errno)),
     }
 }
 
@@ -331,31 +341,50 @@ fn bind(
         Err(Errno::NOENT) if optional => return Ok(()),
         opened => opened.map_err(|errno| Part::Source.failed(errno))?,
     };
-    let (fd, is_directory) = place_for(room, source.number(), target, make)?;
-    let (attributes, below) = if is_directory { attributes } else { (attributes.0 | attributes.1, 0) };
+    let fd = place_for(room, source.number(), target, make)?;
     // Below a file there is nothing: its own mount is all.
+    let (attributes, below) = match attributes {
+        (0, 0) => (0, 0),
+        attributes if is_directory(source.number()).map_err(|errno| Part::Source.failed(errno))? => attributes,
+        (attributes, below) => (attributes | below, 0),
+    };
     let manner = Manner { attributes, below, recursive };
-    attach::bind(room, source.number(), &Place { fd, path: target }, manner).map(drop)
+    let place = Place { fd, path: target };
+    let done = attach::bind(room, source.number(), &place, manner).map(drop);
+    of_one_kind(source.number(), &place.fd, done)
 }
 
 /// Attaches a tree that was made before.
 fn attach_tree(room: &mut Room, tree: i32, target: &CStr, make: bool) -> Result<(), Failure> {
-    let (place, _) = place_for(room, tree, target, make)?;
-    attach::attach(tree, &place)
+    let place = place_for(room, tree, target, make)?;
+    let done = attach::attach(tree, &place);
+    of_one_kind(tree, &place, done)
 }
 
-/// The place at `target` for what `source` is open on, a directory or a file as that is; answers whether it is one.
+/// The place at `target` for what `source` is open on; made, if that is asked for, as a directory or a file as that is.
 #[inline(never)]
-fn place_for(room: &mut Room, source: i32, target: &CStr, make: bool) -> Result<(Fd, bool), Failure> {
-    let stat = sys::fstat(source).map_err(|errno| Part::Source.failed(errno))?;
-    let kind = if stat.is_directory() { Make::Directory } else { Make::File };
-    let fd = find(room, target, make.then_some(kind))?;
-    let below = sys::fstat(fd.number()).map_err(|errno| Part::Target.failed(errno))?;
-    if stat.is_directory() != below.is_directory() {
-        // What mount(2) says; the newer calls say EINVAL, as to much else.
-        return Err(Part::Attach.failed(Errno::NOTDIR));
+fn place_for(room: &mut Room, source: i32, target: &CStr, make: bool) -> Result<Fd, Failure> {
+    if !make {
+        return find(room, target, None);
     }
-    Ok((fd, stat.is_directory()))
+    let is_directory = is_directory(source).map_err(|errno| Part::Source.failed(errno))?;
+    find(room, target, Some(if is_directory { Make::Directory } else { Make::File }))
+}
+
+fn is_directory(fd: i32) -> Result<bool, Errno> {
+    sys::fstat(fd).map(|stat| stat.is_directory())
+}
+
+/// What has come of attaching one at the other. The kernel attaches a directory to nothing but a directory, and a file to a
+/// file; else it is ENOTDIR to mount(2), and EINVAL, as much else, to the newer calls.
+#[inline(never)]
+fn of_one_kind(source: i32, place: &Fd, done: Result<(), Failure>) -> Result<(), Failure> {
+    match done {
+        Err(Failure { errno: Errno::INVAL, .. }) if is_directory(source) != is_directory(place.number()) => {
+            Err(Part::Attach.failed(Errno::NOTDIR))
+        }
+        done => done,
+    }
 }
 
 /// Binds a place over itself, read-only with all below it.

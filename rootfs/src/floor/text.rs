@@ -5,17 +5,20 @@ use core::ffi::CStr;
 
 use super::sys::Errno;
 
-/// `PATH_MAX`, and a page, which is what mount(2) takes of options.
-const SIZE: usize = 4096;
+/// A path, or options: less than 4096 bytes, `PATH_MAX`, and a page, which is what mount(2) takes.
+pub(crate) type Text = Bytes<4096>;
 
-/// A text of less than 4096 bytes that ends in NUL.
+/// A key or a value: 255 bytes at most, which is what fsconfig(2) takes.
+pub(crate) type Word = Bytes<256>;
+
+/// A text of less than `SIZE` bytes that ends in NUL.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct Bytes<const SIZE: usize> {
     bytes: [u8; SIZE],
     len: usize,
 }
 
-impl Text {
+impl<const SIZE: usize> Bytes<SIZE> {
     /// An empty text.
     #[must_use]
     pub const fn new() -> Self {

@@ -41,6 +41,9 @@ impl Steps {
     /// See [`Bind::idmap`](crate::Bind::idmap) and [`Disk`](crate::Disk).
     pub fn make_trees(&self) -> Result<Trees, Error> {
         self.demand_numbers()?;
+        if !self.need_preparing() {
+            return Ok(Trees { steps: self.clone(), trees: Vec::new() });
+        }
         let trees = self.needs.iter().map(|need| match need {
             Need::Bind(bind) => detached::mapped(bind),
             Need::Disk(disk) => detached::disk(disk).map(Some),

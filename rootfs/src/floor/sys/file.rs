@@ -26,6 +26,7 @@ pub mod open {
 /// Restrictions of openat2(2).
 pub mod resolve {
     #![allow(missing_docs, reason = "the kernel's names")]
+    pub const NO_XDEV: u64 = 0x01;
     pub const NO_MAGICLINKS: u64 = 0x02;
     pub const NO_SYMLINKS: u64 = 0x04;
     pub const IN_ROOT: u64 = 0x10;

@@ -29,7 +29,7 @@ pub use mount::{
 };
 pub(super) use place::umask;
 pub use place::{chdir, chroot, effective_user, fchdir, unshare_mounts};
-pub use stat::{Stat, fstat, fstatfs, mount_id};
+pub use stat::{Stat, fstat, fstatfs, mount_and_inode, mount_id};
 
 /// The kernel's error number, positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

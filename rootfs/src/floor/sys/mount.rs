@@ -110,18 +110,17 @@ pub fn enter_mounts(namespace: &Fd) -> Result<(), Errno> {
     unsafe { syscall(nr::SETNS, [namespace.number() as usize, CLONE_NEWNS, 0, 0, 0, 0]) }.map(drop)
 }
 
-/// The same into this process's own, by a pidfd of it: Linux 5.8. For a process's first thread alone, since it is that
-/// one's namespace.
+/// The same into this thread's own, by a pidfd of it: Linux 5.8 for a process's first thread, 6.9 for others.
 pub fn enter_own_mounts() -> Result<(), Errno> {
+    /// Of this thread, and not of its process.
+    const PIDFD_THREAD: usize = 0x80;
     // SAFETY: no pointer.
     let process = unsafe { syscall(nr::GETPID, [0; 6]) }?;
     // SAFETY: no pointer.
     let thread = unsafe { syscall(nr::GETTID, [0; 6]) }?;
-    if process != thread {
-        return Err(Errno::NOSYS);
-    }
+    let flags = if process == thread { 0 } else { PIDFD_THREAD };
     // SAFETY: no pointer.
-    let pidfd = unsafe { syscall(nr::PIDFD_OPEN, [process, 0, 0, 0, 0, 0]) }?;
+    let pidfd = unsafe { syscall(nr::PIDFD_OPEN, [thread, flags, 0, 0, 0, 0]) }?;
     enter_mounts(&Fd::new(pidfd as i32))
 }
 

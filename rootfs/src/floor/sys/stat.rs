@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is known of what is open.
 
+use core::ffi::CStr;
+
 use super::{AT_EMPTY_PATH, Errno, nr, syscall, text};
 
 /// What fstat(2) answers, the fields that the floor asks for.
@@ -111,14 +113,21 @@ pub fn fstatfs(fd: i32) -> Result<(u64, u64), Errno> {
 
 /// statx(2), asked for the number of the mount that `fd` is open on, as /proc/self/mountinfo has it. Linux 5.8.
 pub fn mount_id(fd: i32) -> Result<u64, Errno> {
+    mount_and_inode(fd, c"").map(|(mount, _)| mount)
+}
+
+/// The same, and the file's number in its file system, of what is at `path` from there, or of `fd` itself.
+pub fn mount_and_inode(fd: i32, path: &CStr) -> Result<(u64, u64), Errno> {
+    const STATX_INO: usize = 0x100;
     const STATX_MNT_ID: usize = 0x1000;
-    // `struct statx`, uapi/linux/stat.h: the answered mask is the first half of word 0, the mount's number word 18.
+    // `struct statx`, uapi/linux/stat.h: the answered mask is the first half of word 0, the file's number
+    // word 4, the mount's word 18.
     let mut answer = [0_u64; 32];
     let at = (&raw mut answer).expose_provenance();
     // SAFETY: the kernel reads a live string that ends in NUL, and writes one struct statx: 256 bytes, as many as there are.
-    unsafe { syscall(nr::STATX, [fd as usize, text(c""), AT_EMPTY_PATH, STATX_MNT_ID, at, 0]) }?;
-    let (mask, id) = (answer[0], answer[18]);
-    if mask as usize & STATX_MNT_ID == 0 { Err(Errno::NOSYS) } else { Ok(id) }
+    unsafe { syscall(nr::STATX, [fd as usize, text(path), AT_EMPTY_PATH, STATX_MNT_ID | STATX_INO, at, 0]) }?;
+    let (mask, inode, mount) = (answer[0], answer[4], answer[18]);
+    if mask as usize & STATX_MNT_ID == 0 { Err(Errno::NOSYS) } else { Ok((mount, inode)) }
 }
 
 #[cfg(test)]
@@ -135,5 +144,6 @@ mod tests {
         assert_eq!(core::mem::offset_of!(KernelStat, gid), core::mem::offset_of!(libc::stat, st_gid));
         assert_eq!(size_of::<libc::statx>(), 256);
         assert_eq!(core::mem::offset_of!(libc::statx, stx_mnt_id), 18 * 8);
+        assert_eq!(core::mem::offset_of!(libc::statx, stx_ino), 4 * 8);
     }
 }
