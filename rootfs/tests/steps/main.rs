@@ -14,6 +14,7 @@ mod fallbacks;
 mod forged;
 mod hostile;
 mod idmapped;
+mod initramfs;
 mod kinds;
 mod memory;
 mod messages;
