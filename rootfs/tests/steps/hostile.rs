@@ -9,9 +9,10 @@ use std::thread;
 
 use needs::{isolated, isolated_for, needs};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::mount::{MountFlags, mount};
 use skep_rootfs::{Bind, Dev, Mounts, Proc, Root, Sysfs, Tmpfs};
 
-use crate::support::Tree;
+use crate::support::{Tree, landed_in};
 
 /// proc-not-proc, dev-symlink: CVE-2019-19921, CVE-2023-27561, CVE-2025-54867, CVE-2026-41579.
 #[test]
@@ -30,6 +31,10 @@ fn a_root_whose_proc_sys_or_dev_is_a_link_is_refused() {
             ] {
                 let tree = Tree::new();
                 tree.link(name, to);
+                if to == "../canary" {
+                    let landed = landed_in(&tree.beside("canary"), || naive_tmpfs(&tree.join(name)).unwrap());
+                    assert_eq!(landed.len(), 1, "who believes {name} is led out");
+                }
                 let error = tree.live(&mounts, |_| ()).unwrap_err();
                 assert_eq!(error.errno(), Some(40), "{name} -> {to}: {error:?}");
                 assert_eq!(
@@ -40,6 +45,16 @@ fn a_root_whose_proc_sys_or_dev_is_a_link_is_refused() {
             }
         }
     });
+}
+
+/// Mounts by a path, believed as it is.
+fn naive_tmpfs(path: &Path) -> rustix::io::Result<()> {
+    mount("tmpfs", path, "tmpfs", MountFlags::empty(), None)
+}
+
+/// Binds by paths, believed as they are.
+fn naive_bind(source: &Path, target: &Path) -> rustix::io::Result<()> {
+    mount(source, target, "", MountFlags::BIND, None)
 }
 
 /// What is mounted by a link of the tree's over what programs believe: the end of CVE-2019-16884 and 2025-52881.
@@ -151,6 +166,11 @@ fn a_mask_is_not_made_of_the_root_s_own_null() {
         let tree = Tree::new();
         symlink("../../canary/file", tree.join("dev/null")).unwrap();
         fs::write(tree.join("key"), "secret").unwrap();
+        landed_in(&tree.join("key"), || {
+            naive_bind(&tree.join("dev/null"), &tree.join("key")).unwrap();
+            let seen = fs::read_to_string(tree.join("key")).unwrap();
+            assert_eq!(seen, "untouched", "who masks by the root's own null shows, and has written, what it leads to");
+        });
         tree.live(&Mounts::new().mask(["/key"]), |view| {
             assert_eq!(fs::read("/key").unwrap(), b"");
             assert!(fs::write("/key", "gone").is_ok());
@@ -183,9 +203,15 @@ fn with_exchanges(tree: &Tree, one: &str, other: &str, body: impl FnOnce()) {
                 renameat_with(CWD, tree.join(one), CWD, tree.join(other), RenameFlags::EXCHANGE).unwrap();
             }
         });
-        body();
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
         stop.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
+}
+
+/// Until one who believes paths was led out, which shows that a round can be lost; none of them is a wait.
+fn is_led_out(tree: &Tree, work: impl Fn() + Sync) -> bool {
+    (0..10_000).any(|_| !landed_in(&tree.beside("canary"), &work).is_empty())
 }
 
 /// mount-race: CVE-2021-30465, CVE-2024-45310.
@@ -200,20 +226,47 @@ fn a_target_that_is_exchanged_for_a_link_meanwhile_never_leads_out() {
             .add(Tmpfs::new("/data/deep/made").create_target())
             .add(Bind::new(tree.beside("hosts"), "/data/hosts").create_target())
             .add(Tmpfs::new("/data"));
-        let (mut done, mut refused) = (0, 0);
         with_exchanges(&tree, "data", "link", || {
-            // Until both have been met, or nothing was raced; and then as often as the run asks for.
-            for round in 0..4000 {
-                if round >= needs::rounds(400) && done > 0 && refused > 0 {
-                    break;
-                }
-                match tree.live(&mounts, |_| ()) {
-                    Ok(()) => done += 1,
-                    Err(_) => refused += 1,
-                }
-                tree.assert_canary_is_untouched();
-            }
+            raced(&tree, &mounts);
+            assert!(is_led_out(&tree, || _ = naive_tmpfs(&tree.join("data"))), "nothing was raced");
         });
-        assert!(done > 0 && refused > 0, "{done} done, {refused} refused");
     });
+}
+
+/// console-symlink: CVE-2025-52565. What a terminal is bound to is exchanged for a link.
+#[test]
+fn a_console_that_is_exchanged_for_a_link_meanwhile_never_leads_out() {
+    needs!(root);
+    isolated_for(std::time::Duration::from_secs(300), || {
+        let tree = Tree::new();
+        fs::write(tree.join("dev/console"), "").unwrap();
+        symlink("../../canary/file", tree.join("dev/link")).unwrap();
+        fs::write(tree.beside("terminal"), "").unwrap();
+        let bind = Bind::new(tree.beside("terminal"), "/dev/console");
+        with_exchanges(&tree, "dev/console", "dev/link", || {
+            raced(&tree, &Mounts::new().add(bind));
+            let naive = || _ = naive_bind(&tree.beside("terminal"), &tree.join("dev/console"));
+            assert!(is_led_out(&tree, naive), "nothing was raced");
+        });
+    });
+}
+
+/// Mounts, while names are exchanged, until it was both done and refused; and then as often as the run asks for.
+fn raced(tree: &Tree, mounts: &Mounts) {
+    let (mut done, mut refused) = (0, 0);
+    for round in 0..4000 {
+        if round >= needs::rounds(400) && done > 0 && refused > 0 {
+            break;
+        }
+        // What had landed outside would be gone with the old root.
+        match tree.live(mounts, |view| view.mounts().len()) {
+            Ok(count) => {
+                done += 1;
+                assert_eq!(count, 1 + mounts.mounts.len(), "all of them are in the root");
+            }
+            Err(_) => refused += 1,
+        }
+        tree.assert_canary_is_untouched();
+    }
+    assert!(done > 0 && refused > 0, "{done} done, {refused} refused");
 }

@@ -8,6 +8,7 @@ use std::thread;
 
 use needs::Scratch;
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::mount::{MountPropagationFlags, mount_change};
 use skep_rootfs::{Error, Mounts, Prepared, RootSpec, Setting, Steps};
 
 /// A call that nothing here makes: denied, it changes nothing.
@@ -72,6 +73,20 @@ pub(crate) fn live<T: Send>(steps: &Steps, life: impl FnOnce(&View) -> T + Send)
             let view = View::new();
             steps.enter_mounts()?;
             Ok(life(&view))
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// What is mounted at or below `path` after `work`, in a mount namespace that is gone with it: where whoever believes paths
+/// has landed.
+pub(crate) fn landed_in(path: &Path, work: impl FnOnce() + Send) -> Vec<String> {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            skep_rootfs::floor::sys::unshare_mounts().unwrap();
+            mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+            work();
+            mounted_below(path)
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
