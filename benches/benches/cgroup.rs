@@ -7,26 +7,13 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use needs::CountingHeap;
 use skep_benches::cgroup::{ALONE, all};
-use skep_benches::paired::Rounds;
+use skep_benches::keep;
 
 #[global_allocator]
 static HEAP: CountingHeap = CountingHeap;
 
 fn cgroup(criterion: &mut Criterion) {
-    all(ALONE, &mut |title, rounds| keep(criterion, title, rounds));
-}
-
-/// Hands criterion the times of each.
-fn keep(criterion: &mut Criterion, title: &str, rounds: &Rounds) {
-    let mut group = criterion.benchmark_group(format!("cgroup/{title}"));
-    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
-    for name in rounds.names() {
-        let mut next = rounds.times(name).iter().cycle();
-        group.bench_function(*name, |bencher| {
-            bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-        });
-    }
-    group.finish();
+    all(ALONE, &mut |title, rounds| keep!(criterion, format!("cgroup/{title}"), rounds));
 }
 
 criterion_group!(benches, cgroup);

@@ -13,6 +13,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use skep::rootfs::{MountInfo, MountTree};
+use skep_benches::keep;
 use skep_benches::paired::{Contestant, Rounds};
 
 const ROUNDS: usize = 300;
@@ -44,42 +45,25 @@ fn thousand() {
 fn measure(criterion: &mut Criterion) {
     let mut buffer = Vec::with_capacity(1 << 20);
     let contestants = vec![
-        contestant(BASE, move || {
+        Contestant::new(BASE, move || {
             buffer.clear();
             File::open("/proc/thread-self/mountinfo")?.read_to_end(&mut buffer).map(drop)
         }),
-        contestant("MountInfo::of_this_thread", || MountInfo::of_this_thread().map(drop)),
-        contestant("the same, and its tree", || {
+        Contestant::new("MountInfo::of_this_thread", || MountInfo::of_this_thread().map(drop)),
+        Contestant::new("the same, and its tree", || {
             let mounts = MountInfo::of_this_thread().map_err(|error| error.to_string())?;
             let found = MountTree::new(&mounts).at("/mnt/layer-0500".as_ref()).map(|mount| mount.id);
             found.map(drop).ok_or_else(|| "it is not there".to_owned())
         }),
-        contestant("MountInfo::by_statmount", || MountInfo::by_statmount().map(drop)),
-        contestant("procfs", || {
+        Contestant::new("MountInfo::by_statmount", || MountInfo::by_statmount().map(drop)),
+        Contestant::new("procfs", || {
             let file = File::open("/proc/thread-self/mountinfo").map_err(procfs::ProcError::from)?;
             <procfs::process::MountInfos as procfs::FromRead>::from_read(file).map(drop)
         }),
     ];
-    let names: Vec<&'static str> = contestants.iter().map(|contestant| contestant.name).collect();
     let rounds = Rounds::run(contestants, ROUNDS);
     println!("{}", rounds.table(&format!("the table of {MOUNTS} mounts"), BASE));
-    let mut group = criterion.benchmark_group("mountinfo");
-    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
-    for name in names {
-        let times = rounds.times(name);
-        if times.is_empty() {
-            continue;
-        }
-        let mut next = times.iter().cycle();
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-        });
-    }
-    group.finish();
-}
-
-fn contestant<'a, E: ToString>(name: &'static str, mut run: impl FnMut() -> Result<(), E> + 'a) -> Contestant<'a> {
-    Contestant { name, run: Box::new(move || run().map_err(|error| error.to_string())) }
+    keep!(criterion, "mountinfo", rounds);
 }
 
 criterion_group!(benches, tables);

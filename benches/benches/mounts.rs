@@ -13,7 +13,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -21,6 +20,7 @@ use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, makedev, mknodat, openat2};
 use skep::rootfs::floor::resolve::{self, Links};
 use skep::rootfs::{Bind, Mounts, RootSpec, Setting, Steps};
+use skep_benches::keep;
 use skep_benches::paired::{Contestant, Rounds};
 
 const ROUNDS: usize = 200;
@@ -42,18 +42,18 @@ fn mounts(criterion: &mut Criterion) {
     let steps = Steps::new(Some(&RootSpec::new(&root)), &described, Setting::default());
     let rounds = Rounds::run(
         vec![
-            contestant(BARE, || on_a_thread(|| bare(&root, &described).map_err(|error| error.to_string()))),
-            contestant("Steps::enter_mounts", || {
+            Contestant::new(BARE, || on_a_thread(|| bare(&root, &described).map_err(|error| error.to_string()))),
+            Contestant::new("Steps::enter_mounts", || {
                 on_a_thread(|| steps.enter_mounts().map_err(|error| error.to_string()))
             }),
         ],
         ROUNDS,
     );
     println!("{}", rounds.table("a root with Docker's mounts", BARE));
-    report(criterion, "mounts", &rounds);
+    keep!(criterion, "mounts", rounds);
     let rounds = lookups(&root);
     println!("{}", rounds.table(&format!("a path of {NAMES} names, {LOOKUPS} times"), BELIEVED));
-    report(criterion, "lookups", &rounds);
+    keep!(criterion, "lookups", rounds);
     fs::remove_dir_all(&root).expect("nothing is mounted in it here");
 }
 
@@ -156,42 +156,26 @@ fn lookups(root: &Path) -> Rounds {
         for _ in 0..LOOKUPS {
             ask(open.as_raw_fd(), &name, Links::Follow).map_err(|errno| format!("{errno:?}"))?;
         }
-        Ok(())
+        Ok::<(), String>(())
     };
     let contestants = vec![
-        contestant(BELIEVED, || {
+        Contestant::new(BELIEVED, || {
             for _ in 0..LOOKUPS {
                 rustix::fs::openat(CWD, &whole, flags, Mode::empty()).map_err(|errno| errno.to_string())?;
             }
-            Ok(())
+            Ok::<(), String>(())
         }),
-        contestant("openat2, the bare call", || {
+        Contestant::new("openat2, the bare call", || {
             let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
             for _ in 0..LOOKUPS {
                 openat2(&open, &name, flags, Mode::empty(), how).map_err(|errno| errno.to_string())?;
             }
             Ok(())
         }),
-        contestant("a place by openat2", || by(resolve::place)),
-        contestant("a place by the walk", || by(resolve::walk)),
+        Contestant::new("a place by openat2", || by(resolve::place)),
+        Contestant::new("a place by the walk", || by(resolve::walk)),
     ];
     Rounds::run(contestants, ROUNDS)
-}
-
-fn report(criterion: &mut Criterion, title: &str, rounds: &Rounds) {
-    let mut group = criterion.benchmark_group(title);
-    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
-    for name in rounds.names() {
-        let mut next = rounds.times(name).iter().cycle();
-        group.bench_function(*name, |bencher| {
-            bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-        });
-    }
-    group.finish();
-}
-
-fn contestant<'a>(name: &'static str, run: impl FnMut() -> Result<(), String> + 'a) -> Contestant<'a> {
-    Contestant { name, run: Box::new(run) }
 }
 
 criterion_group!(benches, mounts);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use skep::ns::NamespaceKind::{self, Cgroup, Ipc, Mount, Net, Pid, Uts};
 use skep::ns::{Child, IdMap, Join, Namespaces, Spawn, Stdio};
+use skep_benches::keep;
 use skep_benches::paired::{Contestant, Rounds};
 use skep_benches::{TRIVIAL, sys};
 
@@ -40,24 +41,9 @@ fn namespaces(criterion: &mut Criterion) {
 
 /// Runs all contestants in turn, prints their table, and hands criterion the times of each.
 fn measure(criterion: &mut Criterion, shape: &str, size: usize, base: &str, contestants: Vec<Contestant<'_>>) {
-    let names: Vec<&'static str> = contestants.iter().map(|contestant| contestant.name).collect();
     let rounds = Rounds::run(contestants, ROUNDS);
     println!("{}", rounds.table(&format!("start and wait, {shape}, from a caller of {size} MiB"), base));
-    let mut group = criterion.benchmark_group(format!("namespaces/{shape}"));
-    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
-    for name in names {
-        let mut next = rounds.times(name).iter().cycle();
-        if next.clone().next().is_some() {
-            group.bench_function(BenchmarkId::new(name, format!("{size} MiB")), |bencher| {
-                bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-            });
-        }
-    }
-    group.finish();
-}
-
-fn contestant<'a, E: ToString>(name: &'static str, mut run: impl FnMut() -> Result<(), E> + 'a) -> Contestant<'a> {
-    Contestant { name, run: Box::new(move || run().map_err(|error| error.to_string())) }
+    keep!(criterion, format!("namespaces/{shape}"), rounds, |name| BenchmarkId::new(name, format!("{size} MiB")));
 }
 
 fn made<'a>() -> Vec<Contestant<'a>> {
@@ -67,11 +53,11 @@ fn made<'a>() -> Vec<Contestant<'a>> {
     let (a, b) = (path.clone(), path);
     let spawn = |set: Namespaces| Spawn::new(TRIVIAL).env_clear().namespaces(set).status().map(drop);
     vec![
-        contestant(LEAST, move || sys::clone3_copy(&a, flags)),
-        contestant("clone3 vfork, C", move || sys::clone3_vfork(&b, flags)),
-        contestant("Spawn", move || spawn(set())),
-        contestant("Spawn, and a user namespace", move || spawn(set().user(IdMap::current_as_root()))),
-        contestant("unshare", || command(&["unshare", "-muinCpf", TRIVIAL])),
+        Contestant::new(LEAST, move || sys::clone3_copy(&a, flags)),
+        Contestant::new("clone3 vfork, C", move || sys::clone3_vfork(&b, flags)),
+        Contestant::new("Spawn", move || spawn(set())),
+        Contestant::new("Spawn, and a user namespace", move || spawn(set().user(IdMap::current_as_root()))),
+        Contestant::new("unshare", || command(&["unshare", "-muinCpf", TRIVIAL])),
     ]
 }
 
@@ -80,13 +66,13 @@ fn joined(other: &Child) -> Vec<Contestant<'_>> {
     let target = other.pid().to_string();
     let there = pidfd().map(|pidfd| Join::new().process(pidfd, JOINED));
     vec![
-        contestant(NSENTER, move || command(&["nsenter", "-t", &target, "-m", "-u", "-i", "-n", TRIVIAL])),
-        contestant("Spawn::join_process", move || {
+        Contestant::new(NSENTER, move || command(&["nsenter", "-t", &target, "-m", "-u", "-i", "-n", TRIVIAL])),
+        Contestant::new("Spawn::join_process", move || {
             let pidfd = pidfd().map_err(|error| error.to_string())?;
             let status = Spawn::new(TRIVIAL).env_clear().join_process(pidfd, JOINED).status();
             status.map(drop).map_err(|error| error.to_string())
         }),
-        contestant("Spawn in Join::run", move || {
+        Contestant::new("Spawn in Join::run", move || {
             let there = there.as_ref().map_err(ToString::to_string)?;
             let status = there.run(|| Spawn::new(TRIVIAL).env_clear().status()).map_err(|error| error.to_string())?;
             status.map_err(|_| "it panicked".to_owned())?.map(drop).map_err(|error| error.to_string())

@@ -14,6 +14,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use skep_benches::keep;
 use skep_benches::paired::{Contestant, Rounds};
 
 const ROUNDS: usize = 60;
@@ -53,21 +54,10 @@ fn runs(criterion: &mut Criterion) {
         oci("runc (docker's shape)", "runc", &bundle),
         oci("crun (docker's shape)", "crun", &bundle),
     ];
-    let names: Vec<&'static str> = contestants.iter().map(|contestant| contestant.name).collect();
     let rounds = Rounds::run(contestants, ROUNDS);
     println!("{}", rounds.table("run /bin/true: wall time", BASE));
     println!("{}", rounds.cpu_table("run /bin/true: processor time", BASE));
-    let mut group = criterion.benchmark_group("run");
-    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
-    for name in names {
-        let mut next = rounds.times(name).iter().cycle();
-        if next.clone().next().is_some() {
-            group.bench_function(name, |bencher| {
-                bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-            });
-        }
-    }
-    group.finish();
+    keep!(criterion, "run", rounds);
     for program in ["runc", "crun"] {
         let root = bundle.join(program).join("root");
         let _absent = umount2(&root, MntFlags::MNT_DETACH);

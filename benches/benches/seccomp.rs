@@ -43,13 +43,15 @@ fn main() {
     let (list, tree) = (of_library.clone()(false), of_library(true));
     let base = if list.is_some() { LIST } else { THEIRS };
     let mut compiling = vec![
-        contestant(THEIRS, || theirs(&one).map(drop)),
-        contestant("skep", || one.compile().map(drop).map_err(|error| error.to_string())),
-        contestant("skep, all that the machine runs", || three.compile().map(drop).map_err(|error| error.to_string())),
-        contestant("skep, that from Docker's JSON", || docker().map(drop)),
+        Contestant::new(THEIRS, || theirs(&one).map(drop)),
+        Contestant::new("skep", || one.compile().map(drop).map_err(|error| error.to_string())),
+        Contestant::new("skep, all that the machine runs", || {
+            three.compile().map(drop).map_err(|error| error.to_string())
+        }),
+        Contestant::new("skep, that from Docker's JSON", || docker().map(drop)),
     ];
     for (name, compile) in [(LIST, &list), (TREE, &tree)] {
-        compiling.extend(compile.as_ref().map(|compile| contestant(name, || compile().map(drop))));
+        compiling.extend(compile.as_ref().map(|compile| Contestant::new(name, || compile().map(drop))));
     }
     println!("{}", Rounds::run(compiling, ROUNDS).table("compiling the standard policy", base));
 
@@ -73,8 +75,8 @@ fn main() {
         ("umount, which is refused", || often(|| nix::mount::umount("/no/such").is_ok())),
     ];
     for (what, call) in calls {
-        let mut calling = vec![contestant("no filter", move || under(|| Ok(()), call))];
-        calling.extend(filters.iter().map(|(name, filter)| contestant(name, || under(|| load(filter), call))));
+        let mut calling = vec![Contestant::new("no filter", move || under(|| Ok(()), call))];
+        calling.extend(filters.iter().map(|(name, filter)| Contestant::new(name, || under(|| load(filter), call))));
         println!("{}", Rounds::run(calling, 40).table(&format!("a thread, and {CALLS} calls: {what}"), "no filter"));
     }
 }
@@ -115,10 +117,6 @@ fn bytes_of(program: &BpfProgram) -> Filter {
         })
         .collect();
     Filter::from_bytes(Arch::NATIVE, &bytes).expect("a filter")
-}
-
-fn contestant<'a>(name: &'static str, run: impl FnMut() -> Result<(), String> + 'a) -> Contestant<'a> {
-    Contestant { name, run: Box::new(run) }
 }
 
 fn load(filter: &Filter) -> Result<(), String> {

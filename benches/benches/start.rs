@@ -9,6 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use skep::Container;
 use skep::ns::{NamespaceKind, Namespaces, Spawn};
+use skep_benches::keep;
 use skep_benches::paired::{Contestant, Rounds};
 use skep_benches::{TRIVIAL, sys};
 
@@ -30,38 +31,21 @@ fn starts(criterion: &mut Criterion) {
 
 /// Runs all contestants in turn, prints their table, and hands criterion the times of each.
 fn measure(criterion: &mut Criterion, shape: &str, size: usize, contestants: Vec<Contestant<'_>>) {
-    let names: Vec<&'static str> = contestants.iter().map(|contestant| contestant.name).collect();
     let rounds = Rounds::run(contestants, ROUNDS);
     println!("{}", rounds.table(&format!("start and wait, {shape}, from a caller of {size} MiB"), BASE));
-    let mut group = criterion.benchmark_group(format!("start/{shape}"));
-    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(20));
-    for name in names {
-        let times = rounds.times(name);
-        if times.is_empty() {
-            continue;
-        }
-        let mut next = times.iter().cycle();
-        group.bench_function(BenchmarkId::new(name, format!("{size} MiB")), |bencher| {
-            bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-        });
-    }
-    group.finish();
-}
-
-fn contestant<'a, E: ToString>(name: &'static str, mut run: impl FnMut() -> Result<(), E> + 'a) -> Contestant<'a> {
-    Contestant { name, run: Box::new(move || run().map_err(|error| error.to_string())) }
+    keep!(criterion, format!("start/{shape}"), rounds, |name| BenchmarkId::new(name, format!("{size} MiB")));
 }
 
 fn bare<'a>() -> Vec<Contestant<'a>> {
     let path = CString::new(TRIVIAL).expect("no NUL in a path");
     let (a, b, c) = (path.clone(), path.clone(), path);
     vec![
-        contestant(BASE, move || sys::clone3_vfork(&a, 0)),
-        contestant("clone3 copy, C", move || sys::clone3_copy(&b, 0)),
-        contestant("vfork, C", move || sys::vfork(&c)),
-        contestant("std Command", || std::process::Command::new(TRIVIAL).env_clear().status().map(drop)),
-        contestant("skep_ns::Spawn", || Spawn::new(TRIVIAL).env_clear().status().map(drop)),
-        contestant("skep::Container", || container(Namespaces::new())),
+        Contestant::new(BASE, move || sys::clone3_vfork(&a, 0)),
+        Contestant::new("clone3 copy, C", move || sys::clone3_copy(&b, 0)),
+        Contestant::new("vfork, C", move || sys::vfork(&c)),
+        Contestant::new("std Command", || std::process::Command::new(TRIVIAL).env_clear().status().map(drop)),
+        Contestant::new("skep_ns::Spawn", || Spawn::new(TRIVIAL).env_clear().status().map(drop)),
+        Contestant::new("skep::Container", || container(Namespaces::new())),
     ]
 }
 
@@ -72,9 +56,9 @@ fn namespaced<'a>() -> Vec<Contestant<'a>> {
     let path = CString::new(TRIVIAL).expect("no NUL in a path");
     let (a, b) = (path.clone(), path);
     vec![
-        contestant(BASE, move || sys::clone3_vfork(&a, flags)),
-        contestant("clone3 copy, C", move || sys::clone3_copy(&b, flags)),
-        contestant("skep::Container", move || container(set())),
+        Contestant::new(BASE, move || sys::clone3_vfork(&a, flags)),
+        Contestant::new("clone3 copy, C", move || sys::clone3_copy(&b, flags)),
+        Contestant::new("skep::Container", move || container(set())),
     ]
 }
 

@@ -92,12 +92,12 @@ fn statistics(peers: Peers, each: &mut dyn FnMut(&str, &Rounds), layout: &Layout
     let held: Vec<OwnedFd> = paths.iter().map(|path| open(path).expect("it was open a moment ago")).collect();
     let (mut buffer, mut other) = (vec![0; 8192], vec![0; 8192]);
     let mut contestants = vec![
-        contestant(BASE, move || held.iter().try_for_each(|file| pread(file, &mut *buffer, 0).map(drop))),
-        contestant("StatReader::read", || reader.read().map(drop)),
-        contestant("the same opened, raw", || {
+        Contestant::new(BASE, move || held.iter().try_for_each(|file| pread(file, &mut *buffer, 0).map(drop))),
+        Contestant::new("StatReader::read", || reader.read().map(drop)),
+        Contestant::new("the same opened, raw", || {
             paths.iter().try_for_each(|path| read(open(path)?, &mut *other).map(drop))
         }),
-        contestant("Cgroup::stat", || group.stat().map(drop)),
+        Contestant::new("Cgroup::stat", || group.stat().map(drop)),
     ];
     contestants.extend((peers.statistics)(&path));
     let title = format!("all statistics of one group: {} files", paths.len());
@@ -143,7 +143,7 @@ fn life(peers: Peers, each: &mut dyn FnMut(&str, &Rounds), layout: &Layout, pid:
         leave(group.directories(), pid).map_err(|error| error.to_string())?;
         group.remove().map_err(|error| error.to_string())
     };
-    let mut contestants = vec![contestant(BASE, raw), contestant("Cgroup", ours)];
+    let mut contestants = vec![Contestant::new(BASE, raw), Contestant::new("Cgroup", ours)];
     contestants.extend((peers.life)(&path, pid));
     measure(each, &format!("the life of a group in {} hierarchies", directories.len()), BASE, contestants, ROUNDS);
 }
@@ -186,8 +186,11 @@ fn thousand(each: &mut dyn FnMut(&str, &Rounds), layout: &Layout) {
         }
         Ok::<_, Errno>(())
     };
-    let contestants =
-        vec![contestant(BASE, flat), contestant(LEVELS, deep), contestant("Cgroup::procs", || group.procs().map(drop))];
+    let contestants = vec![
+        Contestant::new(BASE, flat),
+        Contestant::new(LEVELS, deep),
+        Contestant::new("Cgroup::procs", || group.procs().map(drop)),
+    ];
     measure(each, &format!("who is in {GROUPS} groups"), BASE, contestants, ROUNDS / 10);
     group.remove().expect("they are empty");
 }
@@ -234,11 +237,6 @@ fn put(path: &CString, text: &str) -> Result<(), Errno> {
 fn descriptors() -> Vec<PathBuf> {
     let entries = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
-}
-
-/// A contestant whose errors are sentences.
-pub fn contestant<'a, E: ToString>(name: &'static str, mut run: impl FnMut() -> Result<(), E> + 'a) -> Contestant<'a> {
-    Contestant { name, run: Box::new(move || run().map_err(|error| error.to_string())) }
 }
 
 /// Runs all contestants in turn, and prints their table.

@@ -14,6 +14,13 @@ pub struct Contestant<'a> {
     pub run: Box<dyn FnMut() -> Result<(), String> + 'a>,
 }
 
+impl<'a> Contestant<'a> {
+    /// One of this name, who does the job by `run`.
+    pub fn new<E: ToString>(name: &'static str, mut run: impl FnMut() -> Result<(), E> + 'a) -> Self {
+        Self { name, run: Box::new(move || run().map_err(|error| error.to_string())) }
+    }
+}
+
 impl std::fmt::Debug for Contestant<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
@@ -158,4 +165,25 @@ mod tests {
         assert_eq!(rounds.times("a").len(), 2);
         assert!(rounds.table("title", "a").contains("not run: no such thing here"));
     }
+}
+
+/// Hands criterion the times of everyone who has run: `keep!(criterion, "group", rounds)`, and with what they are of, if a
+/// group has several.
+#[macro_export]
+macro_rules! keep {
+    ($criterion:expr, $group:expr, $rounds:expr) => {
+        $crate::keep!($criterion, $group, $rounds, |name: &str| name.to_owned())
+    };
+    ($criterion:expr, $group:expr, $rounds:expr, $of:expr) => {{
+        let mut group = $criterion.benchmark_group($group);
+        group.sample_size(10).warm_up_time(std::time::Duration::from_millis(1));
+        group.measurement_time(std::time::Duration::from_millis(20));
+        for name in $rounds.names() {
+            let mut next = $rounds.times(name).iter().cycle();
+            group.bench_function($of(*name), |bencher| {
+                bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
+            });
+        }
+        group.finish();
+    }};
 }

@@ -16,7 +16,7 @@ use libcgroups::common::{AnyCgroupManager, CgroupConfig, CgroupManager, Controll
 use needs::CountingHeap;
 use nix::unistd::Pid;
 use oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, LinuxResourcesBuilder};
-use skep_benches::cgroup::{MEMORY, PIDS, Peers, all, contestant, leave};
+use skep_benches::cgroup::{MEMORY, PIDS, Peers, all, leave};
 use skep_benches::paired::Contestant;
 
 #[global_allocator]
@@ -33,13 +33,15 @@ fn statistics(path: &str) -> Vec<Contestant<'static>> {
     let manager = manager(path);
     let (one, two) = (path.to_owned(), path.to_owned());
     vec![
-        contestant("cgroups-rs, kept", move || read(&kept)),
-        contestant("cgroups-rs", move || read(&Cgroup::load(hierarchies::auto(), below(&one)))),
-        contestant("libcgroups, kept", move || match &manager {
+        Contestant::new("cgroups-rs, kept", move || read(&kept)),
+        Contestant::new("cgroups-rs", move || read(&Cgroup::load(hierarchies::auto(), below(&one)))),
+        Contestant::new("libcgroups, kept", move || match &manager {
             Ok(manager) => manager.stats().map(drop).map_err(|error| error.to_string()),
             Err(error) => Err(error.clone()),
         }),
-        contestant("libcgroups", move || self::manager(&two)?.stats().map(drop).map_err(|error| error.to_string())),
+        Contestant::new("libcgroups", move || {
+            self::manager(&two)?.stats().map(drop).map_err(|error| error.to_string())
+        }),
     ]
 }
 
@@ -61,8 +63,8 @@ fn read(group: &Cgroup) -> Done {
 fn life(path: &str, pid: u32) -> Vec<Contestant<'static>> {
     let (one, two) = (path.to_owned(), path.to_owned());
     vec![
-        contestant("cgroups-rs", move || life_of_cgroups_rs(&one, pid)),
-        contestant("libcgroups, all hierarchies", move || life_of_libcgroups(&two, pid)),
+        Contestant::new("cgroups-rs", move || life_of_cgroups_rs(&one, pid)),
+        Contestant::new("libcgroups, all hierarchies", move || life_of_libcgroups(&two, pid)),
     ]
 }
 
