@@ -114,11 +114,17 @@ pub(super) const AND_ANSWER: u32 = 2;
 pub(super) const CLOEXEC: u32 = libc::O_CLOEXEC.cast_unsigned();
 
 // The requests of a listener: direction, size, '!', number.
-const RECEIVE: libc::Ioctl = 0xc050_2100;
-const SEND: libc::Ioctl = 0xc018_2101;
-const IS_VALID: libc::Ioctl = 0x4008_2102;
-const IS_VALID_OF_OLD: libc::Ioctl = 0x8008_2102;
-const ADD_FD: libc::Ioctl = 0x4018_2103;
+const RECEIVE: libc::Ioctl = request(0xc050_2100);
+const SEND: libc::Ioctl = request(0xc018_2101);
+const IS_VALID: libc::Ioctl = request(0x4008_2102);
+const IS_VALID_OF_OLD: libc::Ioctl = request(0x8008_2102);
+const ADD_FD: libc::Ioctl = request(0x4018_2103);
+
+/// A request in the C library's type: 64 bits with glibc, an `int` with musl, of which the kernel takes the lower 32.
+#[allow(clippy::cast_possible_wrap, clippy::cast_lossless, reason = "one or the other, by the C library")]
+const fn request(number: u32) -> libc::Ioctl {
+    number as libc::Ioctl
+}
 
 /// `SECCOMP_IOCTL_NOTIF_RECV`
 pub(super) fn receive(fd: BorrowedFd<'_>) -> io::Result<Received> {
