@@ -29,7 +29,8 @@ pub struct Recording {
 impl Recording {
     /// Runs a program to its end, and that of all that it has started, and writes down what they call.
     ///
-    /// The program gets `no_new_privs`: one that is setuid has no more rights than the caller. Where it cannot be supervised
+    /// The program gets `no_new_privs`: one that is setuid has no more rights than the caller; and it can have no seccomp
+    /// listener of its own, of which there is one at most. Where it cannot be supervised
     /// it is [traced](Self::is_traced): then it cannot trace others, goes on where it stops itself, and is killed if the
     /// caller ends before it. The command can be started again afterwards, and recorded again.
     ///

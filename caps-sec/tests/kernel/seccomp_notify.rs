@@ -48,7 +48,7 @@ pub(crate) fn filtered<T: Send + 'static>(
 fn every_way_to_answer_is_what_the_call_answers() {
     needs!(syscall("seccomp"));
     isolated(|| {
-        let (listener, thread) = filtered(&asking(&["getppid"]), || [(); 5].map(|()| plain("getppid")));
+        let (listener, thread) = filtered(&asking(&["getppid"]), || [(); 6].map(|()| plain("getppid")));
         let us = i64::from(std::os::unix::process::parent_id());
         let receive = || listener.receive().unwrap().unwrap();
         let one = receive();
@@ -59,6 +59,8 @@ fn every_way_to_answer_is_what_the_call_answers() {
         assert!(one.value(1 << 40).unwrap());
         assert!(receive().error(Errno::new(1999)).unwrap());
         assert!(receive().proceed().unwrap());
+        let nonsense = receive().error(Errno::new(0)).unwrap_err();
+        assert_eq!(nonsense.problems(), ["0 is no error number: they are from 1 to 4095"]);
         let file = File::open("/dev/null").unwrap();
         let given = receive();
         let number = given.add_descriptor(&file).unwrap();
@@ -68,7 +70,7 @@ fn every_way_to_answer_is_what_the_call_answers() {
         // One that nobody answers.
         drop(receive());
         assert!(listener.receive().unwrap().is_none(), "nobody is left");
-        assert_eq!(thread.join().unwrap(), [1 << 40, -1999, us, 7, -i64::from(libc::ENOSYS)]);
+        assert_eq!(thread.join().unwrap(), [1 << 40, -1999, us, -i64::from(libc::ENOSYS), 7, -i64::from(libc::ENOSYS)]);
     });
 }
 

@@ -9,6 +9,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
 use super::{Listener, Memory};
 use crate::error::{Error, ErrorKind, Object};
+use crate::seccomp::rule::problem_of_errno;
 use crate::seccomp::sys::{self, Received, Response};
 use crate::seccomp::{Call, Errno};
 
@@ -159,8 +160,11 @@ impl<'a> Notification<'a> {
     /// Answers an error. `false` if the call no longer waited.
     ///
     /// # Errors
-    /// None that the kernel documents.
+    /// `Invalid` for what is no error number, which the program would take for success: the call is answered `ENOSYS`.
     pub fn error(self, errno: Errno) -> Result<bool, Error> {
+        if let Some(problem) = problem_of_errno(errno.number()) {
+            return Err(Error::invalid("answer a system call of", Object::Pid(self.pid), vec![problem]));
+        }
         self.send(Response { error: -i32::from(errno.number()), ..Response::default() })
     }
 
