@@ -11,13 +11,17 @@ use core::ffi::CStr;
 
 use super::fd::Fd;
 use super::sys::{self, Errno, Stat, open, resolve};
-use super::text::{Text, components};
+use super::text::{Bytes, Text, Word, components};
 
 /// How often a path is asked for again when something was moved while the kernel resolved it.
 const TRIES: u32 = 64;
 
-/// How many links and ".." the walk follows; the kernel follows 40 links.
-const TURNS: u32 = 128;
+/// How many links are followed, as the kernel does (`MAXSYMLINKS`).
+const LINKS: u32 = 40;
+
+/// How often the walk begins again: for each link, and each ".." or several of them in a row. The kernel does not count the
+/// latter, of which a path and the texts of 40 links can have some thousands; but each costs it no more than the others.
+const TURNS: u32 = 1024;
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 
@@ -167,15 +171,33 @@ fn walked(
     if path.is_empty() {
         return Err(Errno::NOENT);
     }
-    let mut path = Text::of(path.to_bytes())?;
+    // As long as a path may be, for the kernel.
+    let mut path = Long::of(Text::of(path.to_bytes())?.bytes())?;
+    let mut followed = 0_u32;
     for _ in 0..TURNS {
-        let mut turn = Text::new();
-        if let Some(fd) = walk_down(root, path.bytes(), links, &mut turn, seen)? {
-            return Ok(fd);
+        let mut turn = Long::new();
+        match walk_down(root, path.bytes(), links, &mut turn, seen)? {
+            Way::Found(fd) => return Ok(fd),
+            Way::Link if followed >= LINKS => return Err(Errno::LOOP),
+            Way::Link => followed = followed.saturating_add(1),
+            Way::Up => {}
         }
         path = turn;
     }
     Err(Errno::LOOP)
+}
+
+/// A path with the text of a link in it.
+type Long = Bytes<8192>;
+
+/// Where a walk has ended.
+enum Way {
+    /// Where the path leads.
+    Found(Fd),
+    /// At a link.
+    Link,
+    /// At a "..".
+    Up,
 }
 
 /// Walks until a link or a "..": then `turn` is the path as it is with that taken out of it.
@@ -183,12 +205,12 @@ fn walk_down(
     root: i32,
     path: &[u8],
     links: Links,
-    turn: &mut Text,
+    turn: &mut Long,
     seen: &mut impl FnMut(&[u8], &[u8]) -> Result<(), Errno>,
-) -> Result<Option<Fd>, Errno> {
+) -> Result<Way, Errno> {
     let mut here = sys::openat(root, c".", open::PATH, 0)?;
     // What was walked, and within it where the last name begins.
-    let mut done = Text::new();
+    let mut done = Long::new();
     let mut parent = 0;
     let mut rest = path;
     while let Some((name, after)) = first_name(rest) {
@@ -199,26 +221,35 @@ fn walk_down(
             if name == b"." {
                 continue;
             }
-            turn.push(done.bytes().get(..parent).unwrap_or_default())?;
+            let mut above = done.bytes().get(..parent).unwrap_or_default();
+            // Those that follow lead to where we have come through.
+            while let Some((b"." | b"..", after)) = first_name(rest) {
+                if let Some((b"..", _)) = first_name(rest) {
+                    let end = above.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
+                    above = above.get(..end).unwrap_or_default();
+                }
+                rest = after;
+            }
+            turn.push(above)?;
             turn.push(rest)?;
-            return Ok(None);
+            return Ok(Way::Up);
         }
         seen(done.bytes(), name)?;
-        let next = sys::openat(here.number(), Text::of(name)?.as_c_str(), open::PATH | open::NOFOLLOW, 0)?;
+        let next = sys::openat(here.number(), Word::of(name)?.as_c_str(), open::PATH | open::NOFOLLOW, 0)?;
         if sys::fstat(next.number())?.is_symlink() {
             if links == Links::Refuse || sys::fstatfs(next.number())?.0 == PROC_SUPER_MAGIC {
                 return Err(Errno::LOOP);
             }
             target_of(&next, &done, turn)?;
             turn.push(rest)?;
-            return Ok(None);
+            return Ok(Way::Link);
         }
         parent = done.bytes().len();
         done.push(b"/")?;
         done.push(name)?;
         here = next;
     }
-    if path.ends_with(b"/") { directory(here) } else { Ok(here) }.map(Some)
+    if path.ends_with(b"/") { directory(here) } else { Ok(here) }.map(Way::Found)
 }
 
 /// The first name of a path, and what is behind it, with its slashes.
@@ -230,7 +261,7 @@ fn first_name(path: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Where a link leads that stands in the directory `done`.
-fn target_of(link: &Fd, done: &Text, turn: &mut Text) -> Result<(), Errno> {
+fn target_of(link: &Fd, done: &Long, turn: &mut Long) -> Result<(), Errno> {
     let mut buffer = [0; 4096];
     let len = sys::readlink(link.number(), &mut buffer)?;
     let target = buffer.get(..len).filter(|target| !target.is_empty()).ok_or(Errno::NOENT)?;

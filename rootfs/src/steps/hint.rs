@@ -22,6 +22,10 @@ impl Step<'_> {
             (Errno::EOVERFLOW, _) => {
                 "who performs the steps has no id in the user namespace: Setting::owner names one that has"
             }
+            (Errno::ENOSYS, _) if is(Part::Attributes) => {
+                "attributes of all that is mounted below need mount_setattr (Linux 5.12), or statx that knows mounts (5.8); \
+                 a filter may refuse both"
+            }
             (Errno::EINVAL, Step::Owner { .. }) => "the user namespace maps no such ids",
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
             (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. } | Step::RootOverlay { .. }) if is(Part::Source) => {

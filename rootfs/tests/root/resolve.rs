@@ -91,6 +91,50 @@ proptest! {
     }
 }
 
+#[test]
+fn the_walk_goes_as_far_as_the_kernel_and_no_farther() {
+    needs!(syscall("openat2"));
+    isolated_for(std::time::Duration::from_secs(120), || {
+        let dir = Scratch::new();
+        let top = dir.join("root");
+        fs::create_dir_all(top.join("a/b/c")).unwrap();
+        symlink("a", top.join("link-0")).unwrap();
+        for number in 1..45 {
+            symlink(format!("link-{}", number - 1), top.join(format!("link-{number}"))).unwrap();
+        }
+        symlink(format!("{}b", "./".repeat(2040)), top.join("a/long")).unwrap();
+        let root = fs::File::open(&top).unwrap();
+        let root = std::os::fd::AsRawFd::as_raw_fd(&root);
+        let up = |many| format!("a/b/c/{}a/b", "../".repeat(many));
+        let paths = [
+            "link-39".to_owned(),
+            "link-40".to_owned(),
+            "link-38/b/../../link-0".to_owned(),
+            "link-38/b/../../link-1".to_owned(),
+            up(2),
+            up(3),
+            up(1000),
+            format!("{}a", "a/../".repeat(600)),
+            format!("{}a", "a/./../".repeat(500)),
+            format!("{}a/long/c", "./".repeat(2000)),
+            format!("{}a", "./".repeat(2047)),
+            format!("{}aa", "./".repeat(2047)),
+            "a/b/c/../..".to_owned(),
+            "a/b/../../".to_owned(),
+            "a/b/.././..//..".to_owned(),
+            "..".to_owned(),
+            "a/b/c/../../nothing".to_owned(),
+            format!("a/{}", "n".repeat(255)),
+            format!("a/{}", "n".repeat(256)),
+        ];
+        for path in paths {
+            let text = CString::new(path.clone()).unwrap();
+            let found = identity(place(root, &text, Links::Follow));
+            assert_eq!(identity(walk(root, &text, Links::Follow)), found, "{path:?}");
+        }
+    });
+}
+
 /// A directory, and a root in it that has these entries.
 fn tree_of(entries: Vec<(String, Entry)>) -> (Scratch, PathBuf) {
     let dir = Scratch::new();
