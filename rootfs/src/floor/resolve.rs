@@ -82,11 +82,11 @@ pub enum Make {
 /// `ENOENT`, `ENOTDIR`, `EACCES`; `ELOOP` for a link where none may be, or too many.
 pub fn place(root: i32, path: &CStr, links: Links) -> Result<Fd, Errno> {
     // What is on the root's own mount is the tree's own, and nothing of the kernel's: mostly this is all.
-    if links == Links::Follow {
-        match sys::openat2(root, path, resolve::IN_ROOT | resolve::NO_MAGICLINKS | resolve::NO_XDEV) {
-            answer @ (Ok(_) | Err(Errno::NOENT)) => return answer,
-            Err(_) => {}
-        }
+    let on_one_mount = resolve::IN_ROOT | resolve::NO_MAGICLINKS | resolve::NO_XDEV;
+    if links == Links::Follow
+        && let answer @ (Ok(_) | Err(Errno::NOENT)) = sys::openat2(root, path, on_one_mount)
+    {
+        return answer;
     }
     let found = asked(root, path, links)?;
     // A tree cannot have us make, mount or write where only the kernel's things are: what is there is named, or not found.

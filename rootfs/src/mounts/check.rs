@@ -32,8 +32,8 @@ const COVERABLE: [&str; 10] = [
 
 impl Mounts {
     /// Everything that is wrong with it whatever the machine is, a sentence each: targets that are relative, or leave the
-    /// root, or are mounted already, or hide what was mounted before them (unless they [may](Self::may_hide)); what may not lie over a proc; more than 65,534 of
-    /// all; numbers that the kernel would refuse, or take for "no limit".
+    /// root, or are mounted already, or hide what was mounted before them (unless they [may](Self::may_hide)); links that lead back to themselves; what may
+    /// not lie over a proc; more than 65,534 of all; numbers that the kernel would refuse, or take for "no limit".
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -58,6 +58,7 @@ impl Mounts {
                 }
             }
         }
+        problems.extend(super::rings::problems(&self.mounts));
         for (list, paths) in [("read_only", &self.read_only), ("masked", &self.masked)] {
             let mut seen = HashMap::new();
             for (at, path) in paths.iter().enumerate() {

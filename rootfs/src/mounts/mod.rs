@@ -17,6 +17,7 @@ mod overlay;
 mod plain;
 mod proc;
 mod propagation;
+mod rings;
 mod standard;
 mod symlink;
 #[cfg(test)]
