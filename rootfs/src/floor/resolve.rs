@@ -283,9 +283,17 @@ pub type Ask = fn(i32, &CStr, Links) -> Result<Fd, Errno>;
 /// # Errors
 /// As [`place`]; `EROFS`, `EACCES`; `EINVAL` for "..".
 pub fn place_or_make(ask: Ask, root: i32, path: &CStr, links: Links, make: Make) -> Result<Fd, Errno> {
+    place_or_made(ask, root, path, links, make).map(|(place, _)| place)
+}
+
+/// The same, and whether the last of it was made: it may be there by now although it was absent before.
+///
+/// # Errors
+/// As [`place_or_make`].
+pub fn place_or_made(ask: Ask, root: i32, path: &CStr, links: Links, make: Make) -> Result<(Fd, bool), Errno> {
     match ask(root, path, links) {
         Err(Errno::NOENT) => {}
-        answer => return answer,
+        answer => return answer.map(|place| (place, false)),
     }
     let mut here = sys::openat(root, c".", open::PATH, 0)?;
     let mut so_far = Text::new();
@@ -315,7 +323,7 @@ pub fn place_or_make(ask: Ask, root: i32, path: &CStr, links: Links, make: Make)
         let make = if components(rest).next().is_some() { Make::Directory } else { make };
         here = made(&here, Text::of(name)?.as_c_str(), make)?;
     }
-    Ok(here)
+    Ok((here, !is_there))
 }
 
 /// A new directory or file `name` in the directory `here`; a directory that somebody else makes meanwhile will do.

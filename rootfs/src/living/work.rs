@@ -149,8 +149,11 @@ impl Work<'_> {
             Err(Errno::NOENT) if make => {
                 let kind = if is_directory { Make::Directory } else { Make::File };
                 let absent = first_absent(root, self.target, links).map_err(|errno| Part::Create.failed(errno))?;
-                let made = resolve::place_or_make(resolve::place, root, self.target, links, kind);
-                (made.map_err(|errno| Part::Create.failed(errno)), Some(absent))
+                // Somebody else may have made it meanwhile: then it is theirs, and stays.
+                match resolve::place_or_made(resolve::place, root, self.target, links, kind) {
+                    Ok((place, is_made)) => (Ok(place), is_made.then_some(absent)),
+                    Err(errno) => (Err(Part::Create.failed(errno)), Some(absent)),
+                }
             }
             found => (found.map_err(|errno| Part::Target.failed(errno)), None),
         };

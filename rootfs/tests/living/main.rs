@@ -8,6 +8,7 @@
     reason = "the helpers of tests may be as blunt as tests"
 )]
 
+mod guards;
 mod hostile;
 mod process;
 mod support;
