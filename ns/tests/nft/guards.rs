@@ -20,6 +20,7 @@ fn cases() -> Vec<(&'static str, bool, Vec<u8>)> {
         of(IP4, ip4(from, "255.255.255.255", 17, &udp(ports.0, ports.1, &dhcp(operation, chaddr))))
     };
     let hop_by_hop = |next: u8, content: &[u8]| [&[next, 0, 5, 2, 0, 0, 1, 0][..], content].concat();
+    let part = |next: u8, at: u8, content: &[u8]| [&[next, 0, 0, at, 0, 0, 0, 1][..], content].concat();
     vec![
         ("ARP of its own address", true, of(ARP, arp(1, own, "10.0.3.7", "10.0.3.8"))),
         ("an answer of ARP of its own address", true, of(ARP, arp(2, own, "10.0.3.7", "10.0.3.8"))),
@@ -72,6 +73,25 @@ fn cases() -> Vec<(&'static str, bool, Vec<u8>)> {
         ("a redirect", false, of(IP6, ip6(LOCAL_A, "ff02::1", 58, &icmp6(137, "::")))),
         ("what a server of DHCPv6 says", false, of(IP6, ip6(LOCAL_A, "ff02::1", 17, &udp(547, 546, b"")))),
         ("what a client of DHCPv6 asks", true, of(IP6, ip6(LOCAL_A, "ff02::1:2", 17, &udp(546, 547, b"")))),
+        ("the first part of IPv6", true, of(IP6, ip6("fd00:3::7", "fd00:3::8", 44, &part(17, 1, &udp(1, 2, b""))))),
+        ("the second part", true, of(IP6, ip6("fd00:3::7", "fd00:3::8", 44, &part(17, 8, b"12345678")))),
+        ("a second part of another", false, of(IP6, ip6("fd00:3::8", "fd00:3::1", 44, &part(17, 8, b"12345678")))),
+        (
+            "what a server of DHCPv6 says, in a first part",
+            false,
+            of(IP6, ip6(LOCAL_A, "ff02::1", 44, &part(17, 1, &udp(547, 546, b"")))),
+        ),
+        // What it is of is told by the second, which is read behind the options of the first.
+        (
+            "a first part without the header behind its options",
+            false,
+            of(IP6, ip6(LOCAL_A, "ff02::1", 44, &part(60, 1, &[17, 0, 1, 4, 0, 0, 0, 0]))),
+        ),
+        (
+            "a neighbour's words in a first part",
+            false,
+            of(IP6, ip6("fd00:3::7", "ff02::1", 44, &part(58, 1, &icmp6(136, "fd00:3::7")))),
+        ),
         ("PPPoE", false, of(0x8863, vec![0x11, 9, 0, 0, 0, 0])),
         ("802.2", false, of(38, vec![0x42; 38])),
         ("STP of another", false, [&[1, 0x80, 0xc2, 0, 0, 0][..], &other, &[0, 38], &[0x42; 38]].concat()),

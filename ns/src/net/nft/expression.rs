@@ -23,6 +23,8 @@ attributes! {
     NFTA_MASQ_FLAGS = 1, NFTA_MASQ_REG_PROTO_MIN = 2,
     NFTA_FIB_DREG = 1, NFTA_FIB_RESULT = 2, NFTA_FIB_FLAGS = 3,
     NFTA_COUNTER_BYTES = 1, NFTA_COUNTER_PACKETS = 2,
+    NFTA_EXTHDR_DREG = 1, NFTA_EXTHDR_TYPE = 2, NFTA_EXTHDR_OFFSET = 3, NFTA_EXTHDR_LEN = 4, NFTA_EXTHDR_FLAGS = 5,
+    NFTA_EXTHDR_OP = 6,
 }
 
 /// `NFT_REG_1`, where nearly everything goes.
@@ -109,6 +111,8 @@ impl Verdict {
 pub(crate) enum Expression {
     /// Loads `length` bytes of the packet.
     Payload { base: Base, offset: u32, length: u32 },
+    /// Loads what the fragment header of IPv6 says to come behind it, a byte; ends the rule where there is none.
+    Fragment,
     /// Keeps what has a one here.
     Mask(Vec<u8>),
     /// Goes on if what is loaded compares so.
@@ -138,6 +142,7 @@ impl Expression {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Payload { .. } => "payload",
+            Self::Fragment => "exthdr",
             Self::Mask(_) => "bitwise",
             Self::Compare(..) => "cmp",
             Self::Load(known) => known.key().0,
@@ -165,6 +170,12 @@ impl Expression {
                 be32(message, NFTA_PAYLOAD_BASE, *base as u32);
                 be32(message, NFTA_PAYLOAD_OFFSET, *offset);
                 be32(message, NFTA_PAYLOAD_LEN, *length);
+            }
+            Self::Fragment => {
+                be32(message, NFTA_EXTHDR_DREG, FIRST);
+                message.u8(NFTA_EXTHDR_TYPE, FRAGMENT);
+                be32(message, NFTA_EXTHDR_OFFSET, 0);
+                be32(message, NFTA_EXTHDR_LEN, 1);
             }
             Self::Mask(mask) => {
                 be32(message, NFTA_BITWISE_SREG, FIRST);
@@ -239,6 +250,13 @@ impl Expression {
                 };
                 let (offset, length) = (number(NFTA_PAYLOAD_OFFSET)?, number(NFTA_PAYLOAD_LEN)?);
                 (number(NFTA_PAYLOAD_DREG)? == FIRST).then_some(Self::Payload { base, offset, length })
+            }
+            "exthdr" => {
+                let is_it = find(inside, NFTA_EXTHDR_TYPE).and_then(Value::u8)? == FRAGMENT
+                    && (number(NFTA_EXTHDR_OFFSET)?, number(NFTA_EXTHDR_LEN)?) == (0, 1)
+                    && number(NFTA_EXTHDR_FLAGS).unwrap_or_default() == 0
+                    && number(NFTA_EXTHDR_OP).unwrap_or_default() == 0;
+                (number(NFTA_EXTHDR_DREG)? == FIRST && is_it).then_some(Self::Fragment)
             }
             "bitwise" => {
                 let plain = is_first(NFTA_BITWISE_SREG)
@@ -323,6 +341,8 @@ impl Expression {
     }
 }
 
+/// `IPPROTO_FRAGMENT`.
+const FRAGMENT: u8 = 44;
 const FIB_ADDRTYPE: u32 = 3;
 const FIB_DADDR: u32 = 2;
 const NAT_DNAT: u32 = 1;

@@ -17,7 +17,8 @@ use crate::net::mac::MacAddress;
 /// - with [`dhcp`](Self::dhcp), the requests of a DHCP client that has no address yet, for this hardware address.
 ///
 /// Never are: what a DHCP server (of either version) or a router says, router advertisements and redirects among it; frames
-/// with a VLAN tag; anything that is neither ARP nor IP.
+/// with a VLAN tag; anything that is neither ARP nor IP; of IPv6, neighbours' words in parts, and parts whose header is
+/// followed by options, since they hide what they are of.
 ///
 /// ```
 /// use skep_ns::net::{MacAddress, nft::Guard};

@@ -14,7 +14,7 @@ use super::bits::octets;
 use super::expression::{Base, Comparison, Expression, Known, Verdict};
 use super::guard::Guard;
 use super::piece::Piece;
-use super::plan::{COUNTER, Header, Place, Plan, address_is, bytes_are, named, transport};
+use super::plan::{COUNTER, Header, Place, Plan, address_is, bytes_are, equal, named, transport};
 
 // `NF_BR_PRE_ROUTING` and `NF_BR_LOCAL_IN`, before the first priority that others use, -300.
 const HOOKS: [Place<'_>; 2] = [
@@ -29,6 +29,9 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// Of groups that somebody listens to, from RFC 3810.
 const LISTENER_REPORT: u8 = 143;
+/// Headers of IPv6 behind which is another one: in the first of several parts that one may be missing, and be said by the
+/// second, which nobody looks at (RFC 7112, RFC 7113). They may be before the header of the part.
+const BEFORE_OTHERS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 /// Router advertisements, and redirects.
 const ROUTERS: [u8; 2] = [134, 137];
 
@@ -55,6 +58,17 @@ pub(super) fn add(plan: &mut Plan, guard: &Guard) {
     )));
     for kind in ROUTERS {
         rules.never(icmp6(kind));
+    }
+    let parts = format!("parts-{}", guard.port);
+    let is_part =
+        frame(IP6).into_iter().chain([Expression::Fragment, Expression::Compare(Comparison::AtLeast, vec![0])]);
+    rules.add(&own, &whole, is_part.chain([Expression::Verdict(Verdict::Jump(parts.clone()))]));
+    for header in BEFORE_OTHERS {
+        rules.add(&parts, &whole, [Expression::Fragment, equal([header])].into_iter().chain(DROP));
+    }
+    // RFC 6980 has them in one piece: what is said of them in a second one is not looked at.
+    for kind in [NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT] {
+        rules.add(&parts, &whole, icmp6_kind(kind).chain(DROP));
     }
     let advertisement = icmp6(NEIGHBOUR_ADVERTISEMENT);
     rules.add(&own, &whole, advertisement.into_iter().chain([Expression::Verdict(Verdict::Jump(advertised.clone()))]));

@@ -54,6 +54,7 @@ fn steps() -> impl Strategy<Value = Expression> {
         vec(any::<u8>(), 1..17).prop_map(Expression::Mask),
         (comparison, vec(any::<u8>(), 1..17)).prop_map(|(how, with)| Expression::Compare(how, with)),
         known.prop_map(Expression::Load),
+        Just(Expression::Fragment),
         Just(Expression::Destination),
         any::<IpAddr>().prop_map(|address| Expression::Address(bits::octets(address))),
         any::<u16>().prop_map(Expression::Port),
