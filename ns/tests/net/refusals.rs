@@ -58,10 +58,13 @@ fn a_link_that_stays_where_it_is_is_not_moved() {
     needs!(root);
     isolated(|| {
         let (net, other) = (namespace(), namespace());
-        let error = net.move_link("lo", &other, None).unwrap_err();
-        assert_eq!((error.kind(), error.errno()), (ErrorKind::Invalid, Some(22)));
-        assert!(error.to_string().starts_with("cannot move the link \"lo\""), "{error}");
-        assert_eq!((names(&net), names(&other)), (vec!["lo".to_owned()], vec!["lo".to_owned()]));
+        net.create_link(&NewLink::bridge("br0", Bridge::new())).unwrap();
+        for link in ["lo", "br0"] {
+            let error = net.move_link(link, &other, Some("new")).unwrap_err();
+            assert_eq!((error.kind(), error.errno()), (ErrorKind::Invalid, Some(22)));
+            assert!(error.to_string().starts_with(&format!("cannot move the link {link:?}")), "{error}");
+        }
+        assert_eq!((names(&net), names(&other)), (vec!["br0".to_owned(), "lo".to_owned()], vec!["lo".to_owned()]));
     });
 }
 

@@ -199,8 +199,8 @@ impl Net {
 
     /// Moves a link into the namespace `there`, with another name if one is given, and answers its number there.
     ///
-    /// It is switched off by that, and loses its addresses and its master. Some links cannot be moved: the loopback link, and
-    /// bridges before Linux 6.12.
+    /// It is switched off by that, and loses its addresses and its master. Some links cannot be moved: the loopback link,
+    /// bridges, bonds, and of wireless ones those whose whole radio has to be moved (iw(8)).
     ///
     /// # Errors
     /// `Invalid` for a name that cannot be, or a link that cannot be moved; `WrongState` if there is one of the name there;

@@ -12,7 +12,7 @@ use crate::net::message::attributes;
 use crate::{Namespace, NamespaceKind};
 
 attributes! { IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINKINFO = 18, IFLA_INFO_KIND = 1 }
-attributes! { NFTA_TABLE_NAME = 1 }
+attributes! { NFTA_TABLE_NAME = 1, NFNL_BATCH_GENID = 1 }
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -106,6 +106,14 @@ fn a_transaction_of_netfilter_is_done_whole_or_not_at_all() {
         assert!(socket.transaction(&begin, &[table(deleted, 0, "hive")], &end).unwrap_err().is(Errno::NOENT));
         let both = [table(new, flags::CREATE, "hive"), table(deleted, 0, "hive")];
         socket.transaction(&begin, &both, &end).unwrap();
+        // One without anything in it is taken, or is late; none leaves an answer for the next.
+        let mut late = frame(16);
+        late.bytes(NFNL_BATCH_GENID, &u32::MAX.to_be_bytes());
+        for _ in 0..3 {
+            assert!(socket.empty_transaction(&late, &end).unwrap_err().is_late());
+            socket.empty_transaction(&begin, &end).unwrap();
+        }
+        socket.transaction(&begin, &both, &end).unwrap();
     });
 }
 
@@ -118,6 +126,7 @@ fn a_whole_transaction_without_the_right_is_refused_and_not_waited_for() {
         let refusal =
             socket.transaction(&frame(16), &[Message::new(10 << 8, 0, &[2, 0, 0, 0])], &frame(17)).unwrap_err();
         assert!(refusal.is(Errno::PERM), "{refusal:?}");
+        assert!(socket.empty_transaction(&frame(16), &frame(17)).unwrap_err().is(Errno::PERM));
     });
 }
 
