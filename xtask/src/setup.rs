@@ -5,12 +5,13 @@ use crate::debian;
 use crate::failure::{Failure, no_options};
 
 /// Each with what the tests do with it. Without one, the tests that need it are named as not run.
-const PACKAGES: [(&str, &str); 10] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("uidmap", "newuidmap and newgidmap: id maps of ordinary users"),
     ("util-linux", "unshare and setpriv: the box of a test, the user ring"),
     ("busybox-static", "the programs of root directories of our own"),
     ("libseccomp2", "filters of another compiler"),
     ("libcap2-bin", "capsh, getpcaps, getcap and setcap: capabilities as another tool has them"),
+    ("apparmor", "apparmor_parser: profiles that are enforced, in the virtual machines"),
     ("strace", "a start seen by another tool"),
     ("python3-minimal", "a program of this machine in a container"),
     ("valgrind", "a start seen by another tool"),

@@ -2,7 +2,7 @@
 //! What a fuzzer feeds: any bytes, as if the kernel had said them.
 
 use super::address::address_of;
-use super::link::{link_of, vlans_in};
+use super::link::{entry_of, link_of, vlans_in};
 use super::message::Messages;
 use super::neighbour::neighbour_of;
 use super::route::route_of;
@@ -18,6 +18,7 @@ pub fn read(datagram: &[u8]) -> usize {
         count += usize::from(address_of(&received).is_some());
         count += usize::from(route_of(&received).is_some());
         count += usize::from(neighbour_of(&received).is_some());
+        count += usize::from(entry_of(&received).is_some());
         count += usize::from(rule_of(&received).is_some());
         count += usize::from(vlans_in(&received).is_some());
         count += usize::from(answer_in(&received));
