@@ -2,8 +2,6 @@
 //! Control groups beside the least that does the same in raw calls; see [`skep_benches::cgroup`]. Takes root.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
-use std::time::Duration;
-
 use criterion::{Criterion, criterion_group, criterion_main};
 use needs::CountingHeap;
 use skep_benches::cgroup::{ALONE, all};

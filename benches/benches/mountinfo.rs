@@ -7,7 +7,6 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nix::mount::{MsFlags, mount};

@@ -8,7 +8,6 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio as StdStdio};
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use skep::ns::NamespaceKind::{self, Cgroup, Ipc, Mount, Net, Pid, Uts};

@@ -9,7 +9,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};

@@ -138,6 +138,27 @@ fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.get(values.len() * percent / 100).copied().unwrap_or(f64::NAN)
 }
 
+/// Hands criterion the times of everyone who has run: `keep!(criterion, "group", rounds)`, and with what they are of, if a
+/// group has several.
+#[macro_export]
+macro_rules! keep {
+    ($criterion:expr, $group:expr, $rounds:expr) => {
+        $crate::keep!($criterion, $group, $rounds, |name: &str| name.to_owned())
+    };
+    ($criterion:expr, $group:expr, $rounds:expr, $of:expr) => {{
+        let mut group = $criterion.benchmark_group($group);
+        group.sample_size(10).warm_up_time(std::time::Duration::from_millis(1));
+        group.measurement_time(std::time::Duration::from_millis(20));
+        for name in $rounds.names() {
+            let mut next = $rounds.times(name).iter().cycle();
+            group.bench_function($of(*name), |bencher| {
+                bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
+            });
+        }
+        group.finish();
+    }};
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,25 +186,4 @@ mod tests {
         assert_eq!(rounds.times("a").len(), 2);
         assert!(rounds.table("title", "a").contains("not run: no such thing here"));
     }
-}
-
-/// Hands criterion the times of everyone who has run: `keep!(criterion, "group", rounds)`, and with what they are of, if a
-/// group has several.
-#[macro_export]
-macro_rules! keep {
-    ($criterion:expr, $group:expr, $rounds:expr) => {
-        $crate::keep!($criterion, $group, $rounds, |name: &str| name.to_owned())
-    };
-    ($criterion:expr, $group:expr, $rounds:expr, $of:expr) => {{
-        let mut group = $criterion.benchmark_group($group);
-        group.sample_size(10).warm_up_time(std::time::Duration::from_millis(1));
-        group.measurement_time(std::time::Duration::from_millis(20));
-        for name in $rounds.names() {
-            let mut next = $rounds.times(name).iter().cycle();
-            group.bench_function($of(*name), |bencher| {
-                bencher.iter_custom(|count| (0..count).filter_map(|_| next.next()).sum());
-            });
-        }
-        group.finish();
-    }};
 }
