@@ -113,6 +113,7 @@ fn perform(
             let groups = if drop_groups && !setgroups_denied { Groups::Drop } else { Groups::Keep };
             identity::become_user(uid, gid, groups).map_err(whole)
         }
+        Step::Groups { list } => kernel::setgroups_of(list).map_err(whole),
         Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
         Step::Init { own_group, terminal } => init::stay(wire, plan, at, own_group, terminal).map_err(whole),
         Step::Null => streams::own_null().map_err(whole),

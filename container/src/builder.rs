@@ -202,6 +202,17 @@ impl Builder {
         self
     }
 
+    /// The program's further groups inside, beside that of its [`user`](Self::user), which must be said then. None by
+    /// default.
+    ///
+    /// A user namespace that denies setgroups(2), as one does that an ordinary user makes with no more than their own id,
+    /// lets nobody have any.
+    #[doc(alias = "setgroups")]
+    pub fn groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
+        self.spec.process.groups = groups.into_iter().collect();
+        self
+    }
+
     /// The program's mask of permissions for new files, 0 to 0o777; the caller's by default.
     pub fn umask(mut self, mask: u32) -> Self {
         self.spec.process.umask = Some(mask);

@@ -52,6 +52,10 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
         Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
         Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
         Some(Step::Sysctl { .. } | Step::Proc { .. }) => of_proc(part, errno),
+        Some(Step::Groups { .. }) if errno == 1 => (
+            Cause::Os(errno),
+            Some("the user namespace denies setgroups(2), as it does where no newgidmap has helped".to_owned()),
+        ),
         Some(Step::Become { .. }) if errno == 22 => {
             (Cause::Os(errno), Some("the id is not mapped in the user namespace".to_owned()))
         }

@@ -180,7 +180,12 @@ fn give_up(plan: &mut PlanBuf, spec: &Spec, identity: Option<(u32, u32)>, rights
         plan.step(Step::Right(step));
     }
     if let Some((uid, gid)) = identity {
-        let drop_groups = spec.namespaces.id_map().is_none_or(|map| !map.denies_setgroups());
+        let groups = &spec.process.groups;
+        if !groups.is_empty() {
+            plan.step(Step::Groups { list: &groups.iter().flat_map(|gid| gid.to_ne_bytes()).collect::<Vec<u8>>() });
+        }
+        let denied = spec.namespaces.id_map().is_some_and(|map| map.denies_setgroups());
+        let drop_groups = groups.is_empty() && !denied;
         plan.step(Step::Become { uid, gid, drop_groups });
     }
     for step in rights.after_identity() {

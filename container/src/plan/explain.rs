@@ -142,6 +142,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } | Step::Root => Some("CAP_SETUID, CAP_SETGID"),
+        Step::Groups { .. } => Some("CAP_SETGID, and a user namespace that does not deny setgroups"),
         Step::Sysctl { path, .. } if path.to_bytes().starts_with(b"sys/net/") => Some("CAP_NET_ADMIN"),
         Step::Sysctl { .. } => Some("to be root there"),
         Step::Init { .. }
@@ -174,6 +175,11 @@ impl fmt::Display for Words<'_> {
                 write!(f, "become {uid}:{gid}, without further groups unless setgroups is denied")
             }
             Step::Become { uid, gid, drop_groups: false } => write!(f, "become {uid}:{gid}, in the caller's groups"),
+            Step::Groups { list } => {
+                let numbers = list.chunks_exact(4).filter_map(<[u8]>::first_chunk);
+                let numbers: Vec<String> = numbers.map(|number| u32::from_ne_bytes(*number).to_string()).collect();
+                write!(f, "be in the further groups {}", numbers.join(", "))
+            }
             Step::Umask { mask } => write!(f, "set the umask {mask:04o}"),
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
             Step::Terminal { streams, rows, columns } => write_terminal(f, streams, rows, columns),

@@ -71,6 +71,11 @@ pub enum Step<'a> {
         /// Whether the supplementary groups are dropped, unless the user namespace denies setgroups(2).
         drop_groups: bool,
     },
+    /// Be in these further groups of the user namespace, and no others.
+    Groups {
+        /// Their numbers, 4 bytes each.
+        list: &'a [u8],
+    },
     /// Die when the thread that made the container ends.
     DieWithCaller {
         /// The signal to die by.
@@ -147,6 +152,11 @@ impl<'a> Step<'a> {
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
             Step::Terminal { streams, rows, columns } => (OURS, [10, streams, rows as u32, columns as u32, 0, 0, 0]),
             Step::Null => (OURS, [11, 0, 0, 0, 0, 0, 0]),
+            Step::Groups { list } => {
+                // What is longer than a plan can be is refused with the plan.
+                let length = u32::try_from(list.len()).unwrap_or(u32::MAX);
+                (OURS, [15, texts.keep_bytes(list), length, 0, 0, 0, 0])
+            }
             Step::Proc { held } => (OURS, [12, held as u32, 0, 0, 0, 0, 0]),
             Step::Root => (OURS, [13, 0, 0, 0, 0, 0, 0]),
             Step::Sysctl { path, value } => {
@@ -177,6 +187,7 @@ impl<'a> Step<'a> {
             (OURS, 11) => Step::Null,
             (OURS, 12) => Step::Proc { held: a != 0 },
             (OURS, 13) => Step::Root,
+            (OURS, 15) => Step::Groups { list: flat.bytes(a, b)? },
             (OURS, 14) => Step::Sysctl { path: flat.text(a)?, value: flat.text(b)? },
             _ => return None,
         })

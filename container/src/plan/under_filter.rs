@@ -91,6 +91,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
             let groups = drop_groups.then(|| must("setgroups"));
             groups.into_iter().chain([must("setresgid"), must("setresuid")]).collect()
         }
+        Step::Groups { .. } => vec![must("setgroups")],
         Step::DieWithCaller { .. } => vec![prctl(1)],
         Step::Session => vec![must("setsid")],
         Step::Umask { .. } => vec![must("umask")],

@@ -112,6 +112,8 @@ pub struct Process {
     pub directory: Option<PathBuf>,
     /// Its user and group inside; by default root in a new user namespace, else who the caller is.
     pub user: Option<(u32, u32)>,
+    /// Its further groups inside; by default none where it has a [`user`](Self::user), else the caller's.
+    pub groups: Vec<u32>,
     /// Its capabilities; by default what the kernel leaves it.
     pub capabilities: Option<CapabilityNames>,
     /// Whether no program that it executes can give it rights that it has not (`no_new_privs`).

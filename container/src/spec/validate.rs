@@ -14,6 +14,9 @@ use super::{CapabilityNames, Spec};
 /// The kernel's limit on host names, in bytes.
 const HOSTNAME_MAX: usize = 64;
 
+/// The kernel's limit on further groups (`NGROUPS_MAX`).
+const GROUPS_MAX: usize = 65_536;
+
 /// Where a container's terminals are.
 const TERMINALS: &str = "/dev/pts";
 
@@ -167,6 +170,30 @@ impl Spec {
         self.check_user(found);
     }
 
+    fn check_groups(&self, found: &mut Problems) {
+        let groups = &self.process.groups;
+        if groups.is_empty() {
+            return;
+        }
+        let map = self.namespaces.id_map();
+        if self.process.user.is_none() && map.is_none() {
+            found.add("process.groups", "there is no user beside them: say who the program is");
+        }
+        if map.is_some_and(|map| map.denies_setgroups()) {
+            found.add("process.groups", "the id map of the user namespace denies setgroups: nobody in it can have any");
+        }
+        if groups.len() > GROUPS_MAX {
+            found.add("process.groups", format!("are {}; the kernel takes {GROUPS_MAX}", groups.len()));
+        }
+        for gid in groups.iter().filter(|gid| **gid == u32::MAX) {
+            found.add("process.groups", format!("group {gid} is nobody's number"));
+        }
+        let unmapped = |gid: &&u32| map.is_some_and(|map| map.outside_gid(**gid).is_none());
+        for gid in groups.iter().filter(unmapped) {
+            found.add("process.groups", format!("group {gid} is not in the id map of the user namespace"));
+        }
+    }
+
     fn check_user(&self, found: &mut Problems) {
         for (what, id) in self.process.user.iter().flat_map(|(uid, gid)| [("user", *uid), ("group", *gid)]) {
             if id == u32::MAX {
@@ -176,6 +203,7 @@ impl Spec {
                 );
             }
         }
+        self.check_groups(found);
         let Some(map) = self.namespaces.id_map() else { return };
         let (uid, gid) = self.process.user.unwrap_or((0, 0));
         if map.outside_uid(uid).is_none() {
@@ -242,6 +270,7 @@ mod tests {
         spec.process.directory = Some("tmp".into());
         spec.process.umask = Some(0o1000);
         spec.process.user = Some((33, 34));
+        spec.process.groups = vec![7, 35];
         spec
     }
 
@@ -270,6 +299,7 @@ mod tests {
             "process.env[3]: \"\\0\" has a NUL byte in it, which ends a string for the kernel",
             "process.directory: \"tmp\" must be an absolute path",
             "process.umask: must be between 0 and 0o777",
+            "process.groups: group 35 is not in the id map of the user namespace",
             "process.user: user 33 is not in the id map of the user namespace",
             "process.user: group 34 is not in the id map of the user namespace",
             "process.capabilities.bounding[1]: \"fly\" is not the name of a capability",

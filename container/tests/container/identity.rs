@@ -171,3 +171,35 @@ fn the_caller_s_set_need_not_hold_every_kind() {
         assert_eq!(text_of(skep::Container::anonymous().command("/bin/echo", ["x"])), "x\n");
     });
 }
+
+#[test]
+fn a_program_is_in_the_groups_that_are_said_and_in_no_others() {
+    needs!(root);
+    isolated(|| {
+        let groups = |builder: skep::Builder| text_of(builder);
+        assert_eq!(groups(shell("id -G").user(1234, 1235).groups([20, 4, 70_000])), "1235 4 20 70000\n");
+        let map = IdMap::whole(300_000, 65_536);
+        let inside = shell("id -G").namespaces(namespaces().user(map)).user(33, 34);
+        assert_eq!(groups(inside.groups([5, 34])), "34 5\n");
+        // As many as the kernel takes.
+        let many: Vec<u32> = (0..65_536).collect();
+        let count = text_of(shell("grep ^Groups: /proc/self/status | wc -w").user(0, 0).groups(many));
+        assert_eq!(count, "65537\n");
+    });
+}
+
+#[test]
+fn groups_that_nobody_can_have_are_refused_with_the_reason() {
+    needs!(user, userns);
+    isolated(|| {
+        let map = IdMap::current_as_root();
+        let error = shell(":").namespaces(namespaces().user(map)).user(0, 0).groups([0]).start().unwrap_err();
+        let said = skep::Report(&error).to_string();
+        assert!(said.contains("setgroups"), "{said}");
+        let error = program("/bin/true", &[]).namespaces(skep::ns::Namespaces::new()).groups([1]).plan().unwrap_err();
+        assert!(
+            error.problems().iter().any(|problem| problem.starts_with("process.groups: there is no user")),
+            "{error:?}"
+        );
+    });
+}

@@ -291,6 +291,12 @@ pub fn setgroups(groups: &[u32]) -> Result<(), Errno> {
     unsafe { syscall(nr::SETGROUPS, [groups.len(), groups.as_ptr().expose_provenance(), 0, 0, 0, 0]) }.map(drop)
 }
 
+/// The same with the numbers as bytes, wherever in memory they are.
+pub fn setgroups_of(groups: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the kernel reads as many numbers as there are whole ones in a live slice, one by one.
+    unsafe { syscall(nr::SETGROUPS, [groups.len() / 4, groups.as_ptr().expose_provenance(), 0, 0, 0, 0]) }.map(drop)
+}
+
 /// unshare(2).
 pub fn unshare(flags: u64) -> Result<(), Errno> {
     // SAFETY: no pointer; it is of this thread, and the floor never unshares CLONE_FILES or CLONE_VM.

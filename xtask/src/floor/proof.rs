@@ -4,7 +4,7 @@
 use crate::elf::{ET_EXEC, Elf, PF_W, PF_X, PT_DYNAMIC, PT_GNU_STACK, PT_INTERP};
 
 /// The embedded launcher's limit: it is copied into a memfd at every start, and fifteen pages are copied in microseconds.
-const SIZE_LIMIT: u64 = 60 * 1024;
+const SIZE_LIMIT: u64 = 64 * 1024;
 
 /// Parts of symbol names, which both of rustc's manglings leave readable, and what each would mean.
 const FORBIDDEN: [(&str, &str); 15] = [
