@@ -203,10 +203,10 @@ impl Step<'_> {
             }
             Step::Mount { new, target, attributes, make, optional } => {
                 let place = directory(room, target, make)?;
-                let done = attach::file_system(room, new, attributes, &place);
+                let done = attach::file_system_alone(room, new, attributes, &place);
                 match on_a_directory(&place, done) {
                     Err(Failure { part, .. }) if optional && part == Part::Make as u16 => Ok(()),
-                    done => done.map(drop),
+                    done => done,
                 }
             }
             Step::Attach { tree: -2, .. } => Ok(()),
