@@ -10,6 +10,7 @@
 
 mod change;
 mod copy;
+mod copy_race;
 mod look;
 mod make;
 mod messages;
