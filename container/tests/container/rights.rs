@@ -16,11 +16,11 @@ use crate::common::{program, shell, status, text_of};
 fn said() -> Builder {
     shell(
         "cat /proc/self/oom_score_adj; grep ^Cpus_allowed_list /proc/self/status
-        cut -d' ' -f19 /proc/self/stat; uname -m; cat /proc/self/personality",
+        cut -d' ' -f41 /proc/self/stat; uname -m; cat /proc/self/personality",
     )
     .oom_score_adj(OomScoreAdj::new(321))
     .cpu_affinity([first_processor()])
-    .scheduler(Scheduler::other(7))
+    .scheduler(Scheduler::idle())
     .io_priority(IoPriority::idle())
     .personality(Personality::of_machine("linux32").unwrap() | Personality::ADDR_NO_RANDOMIZE)
 }
@@ -40,8 +40,8 @@ fn a_program_runs_when_and_where_it_is_said() {
             let lines: Vec<&str> = text.lines().collect();
             assert_eq!(lines[0], "321");
             assert_eq!(lines[1], format!("Cpus_allowed_list:\t{}", first_processor()));
-            // The nice value; a machine of 32 bits; that, and addresses that are not random.
-            assert_eq!(lines[2], "7");
+            // SCHED_IDLE; a machine of 32 bits; that, and addresses that are not random.
+            assert_eq!(lines[2], "5");
             assert!(["i686", "armv8l", "armv7l"].contains(&lines[3]), "{text}");
             assert_eq!(lines[4], "00040008");
         }
