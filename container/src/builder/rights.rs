@@ -30,7 +30,7 @@ impl Builder {
     /// Has no program that is executed inside give more rights than its caller has (`no_new_privs`).
     #[doc(alias = "PR_SET_NO_NEW_PRIVS")]
     pub fn no_new_privileges(mut self) -> Self {
-        self.spec.process.no_new_privileges = true;
+        self.spec.process.rights.no_new_privs = true;
         self
     }
 
@@ -57,15 +57,15 @@ impl Builder {
     /// ```
     #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
     pub fn seccomp(mut self, policy: Policy) -> Self {
-        self.spec.process.seccomp = Some(policy);
+        self.spec.process.rights.seccomp = Some(policy);
         self
     }
 
     /// A limit on a resource of the program's process, setrlimit(2); the last of each resource counts.
     #[doc(alias = "setrlimit")]
     pub fn rlimit(mut self, limit: Rlimit) -> Self {
-        self.spec.process.rlimits.retain(|earlier| earlier.resource != limit.resource);
-        self.spec.process.rlimits.push(limit);
+        self.spec.process.rights.rlimits.retain(|earlier| earlier.resource != limit.resource);
+        self.spec.process.rights.rlimits.push(limit);
         self
     }
 
@@ -73,7 +73,7 @@ impl Builder {
     /// capabilities(7).
     #[doc(alias = "PR_SET_SECUREBITS")]
     pub fn securebits(mut self, securebits: Securebits) -> Self {
-        self.spec.process.securebits = Some(securebits);
+        self.spec.process.rights.securebits = Some(securebits);
         self
     }
 
@@ -82,7 +82,7 @@ impl Builder {
     #[doc(alias = "apparmor")]
     #[doc(alias = "selinux")]
     pub fn label(mut self, label: Label) -> Self {
-        self.spec.process.label = Some(label);
+        self.spec.process.rights.label = Some(label);
         self
     }
 
@@ -110,7 +110,7 @@ impl Builder {
     /// ```
     #[doc(alias = "landlock_restrict_self")]
     pub fn landlock(mut self, landlock: Landlock) -> Self {
-        self.spec.process.landlock = Some(landlock);
+        self.spec.process.rights.landlock = Some(landlock);
         self.spec.process.landlock_where_possible = false;
         self
     }
@@ -118,7 +118,7 @@ impl Builder {
     /// The same as far as this kernel's Landlock goes: what it does not know is not denied, and is in the
     /// [notes](crate::Container::notes).
     pub fn landlock_where_possible(mut self, landlock: Landlock) -> Self {
-        self.spec.process.landlock = Some(landlock);
+        self.spec.process.rights.landlock = Some(landlock);
         self.spec.process.landlock_where_possible = true;
         self
     }
@@ -126,7 +126,7 @@ impl Builder {
     /// The program has no memory that is written and executed. Linux 6.3.
     #[doc(alias = "PR_SET_MDWE")]
     pub fn deny_write_execute(mut self, how: DenyWriteExecute) -> Self {
-        self.spec.process.deny_write_execute = Some(how);
+        self.spec.process.rights.deny_write_execute = Some(how);
         self
     }
 
@@ -140,28 +140,28 @@ impl Builder {
 
     /// What SELinux knows the program's session keyring by.
     pub fn keyring_label(mut self, label: Label) -> Self {
-        self.spec.process.keyring_label = Some(label);
+        self.spec.process.rights.keyring_label = Some(label);
         self
     }
 
     /// Whom the kernel kills first when memory runs out: from -1000, never, to 1000. Lowering it takes
     /// `CAP_SYS_RESOURCE`.
     pub fn oom_score_adj(mut self, oom_score_adj: OomScoreAdj) -> Self {
-        self.spec.process.oom_score_adj = Some(oom_score_adj);
+        self.spec.process.rights.oom_score_adj = Some(oom_score_adj);
         self
     }
 
     /// The container runs on these processors alone. [`limits`](Self::limits) have a set that it cannot leave.
     #[doc(alias = "sched_setaffinity")]
     pub fn cpu_affinity(mut self, processors: impl Into<NumberSet>) -> Self {
-        self.spec.process.cpu_affinity = Some(processors.into());
+        self.spec.process.rights.cpu_affinity = Some(processors.into());
         self
     }
 
     /// The container's memory comes from these nodes.
     #[doc(alias = "set_mempolicy")]
     pub fn memory_policy(mut self, policy: MemoryPolicy) -> Self {
-        self.spec.process.memory_policy = Some(policy);
+        self.spec.process.rights.memory_policy = Some(policy);
         self
     }
 
@@ -169,14 +169,14 @@ impl Builder {
     #[doc(alias = "sched_setattr")]
     #[doc(alias = "nice")]
     pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
-        self.spec.process.scheduler = Some(scheduler);
+        self.spec.process.rights.scheduler = Some(scheduler);
         self
     }
 
     /// A disk sees the container's requests with this priority.
     #[doc(alias = "ioprio_set")]
     pub fn io_priority(mut self, priority: IoPriority) -> Self {
-        self.spec.process.io_priority = Some(priority);
+        self.spec.process.rights.io_priority = Some(priority);
         self
     }
 
@@ -184,14 +184,14 @@ impl Builder {
     /// siblings.
     #[doc(alias = "PR_SCHED_CORE")]
     pub fn core_scheduling(mut self) -> Self {
-        self.spec.process.core_scheduling = true;
+        self.spec.process.rights.core_scheduling = true;
         self
     }
 
     /// What the machine is said to be: 32 bits, a release of 2.6, addresses that are not random.
     #[doc(alias = "setarch")]
     pub fn personality(mut self, personality: Personality) -> Self {
-        self.spec.process.personality = Some(personality);
+        self.spec.process.rights.personality = Some(personality);
         self
     }
 }

@@ -19,12 +19,15 @@ pub(crate) struct Rights {
 impl Rights {
     /// Looks at this kernel. Changes nothing.
     pub(super) fn probe(process: &Process) -> Self {
-        let labels = [("process.label", &process.label), ("process.keyring_label", &process.keyring_label)];
+        let labels = [
+            ("process.rights.label", &process.rights.label),
+            ("process.rights.keyring_label", &process.rights.keyring_label),
+        ];
         let labels = labels.into_iter().filter_map(|(place, label)| Some((place, label.as_ref()?.module().to_owned())));
         let is_off = |module: &String| SecurityModule::new(module).is_active().is_ok_and(|active| !active);
         Self {
             last_cap: process.capabilities.as_ref().and_then(|_| Cap::last().ok()),
-            landlock: process.landlock.as_ref().and_then(|_| Landlock::version().ok()),
+            landlock: process.rights.landlock.as_ref().and_then(|_| Landlock::version().ok()),
             absent: labels.filter(|(_, module)| is_off(module)).collect(),
         }
     }
@@ -41,7 +44,7 @@ impl Rights {
             }
         }
         if !process.landlock_where_possible {
-            found.extend(self.landlock_for(process).1.into_iter().map(|lack| format!("process.{lack}")));
+            found.extend(self.landlock_for(process).1.into_iter().map(|lack| format!("process.rights.{lack}")));
         }
         found.extend(self.absent.iter().map(|(place, module)| {
             format!("{place}: the security module {module} is not on in this kernel (the boot option lsm=)")
@@ -51,7 +54,7 @@ impl Rights {
 
     /// What can be had of the ruleset here, and what cannot, in a sentence.
     pub(crate) fn landlock_for(&self, process: &Process) -> (Option<Landlock>, Option<String>) {
-        let Some(ruleset) = &process.landlock else { return (None, None) };
+        let Some(ruleset) = &process.rights.landlock else { return (None, None) };
         let (limited, left_out) = ruleset.limited_to(self.landlock.unwrap_or(0));
         if left_out.is_empty() {
             return (Some(limited), None);

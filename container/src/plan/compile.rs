@@ -93,7 +93,7 @@ impl Plan {
         })?;
         let refused = match rights.filter() {
             // What is wrong with the policy itself was found before; what is left is its size.
-            Some(filter) if filter.len() == 0 => spec.process.seccomp.as_ref().map_or(Vec::new(), too_large),
+            Some(filter) if filter.len() == 0 => spec.process.rights.seccomp.as_ref().map_or(Vec::new(), too_large),
             Some(filter) => under_filter::problem(filter, &flat).into_iter().collect(),
             None => Vec::new(),
         };
@@ -109,7 +109,7 @@ impl Plan {
 fn too_large(policy: &Policy) -> Vec<String> {
     let error = policy.compile().err();
     let problems = error.iter().flat_map(skep_caps_sec::Error::problems);
-    problems.map(|problem| format!("process.seccomp.{problem}")).collect()
+    problems.map(|problem| format!("process.rights.seccomp.{problem}")).collect()
 }
 
 fn disk(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) -> Option<Steps> {

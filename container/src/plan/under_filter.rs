@@ -71,7 +71,7 @@ pub(super) fn problem(filter: &Filter, flat: &[u8]) -> Option<String> {
         }
     }
     let denied = denied.join(", ");
-    (!denied.is_empty()).then(|| format!("process.seccomp: denies what the start does under it: {denied}"))
+    (!denied.is_empty()).then(|| format!("process.rights.seccomp: denies what the start does under it: {denied}"))
 }
 
 /// What every start does: `launcher/run.rs`, `launcher/sys/wire.rs`.

@@ -13,10 +13,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use skep_caps_sec::{
-    DenyWriteExecute, IoPriority, Label, Landlock, MemoryPolicy, NumberSet, OomScoreAdj, Personality, Policy,
-    Privileges, Rlimit, Scheduler, Securebits,
-};
+use skep_caps_sec::Privileges;
 use skep_cgroup::Limits;
 use skep_ns::{NamespaceKind, Namespaces, Sysctls};
 use skep_rootfs::{Mounts, RootSpec, Setting};
@@ -116,40 +113,14 @@ pub struct Process {
     pub groups: Vec<u32>,
     /// Its capabilities; by default what the kernel leaves it.
     pub capabilities: Option<CapabilityNames>,
-    /// Whether no program that it executes can give it rights that it has not (`no_new_privs`).
-    pub no_new_privileges: bool,
-    /// Which system calls it may make; all by default.
-    pub seccomp: Option<Policy>,
-    /// Its limits on resources of a process, setrlimit(2); the caller's for what is not named.
-    pub rlimits: Vec<Rlimit>,
-    /// Its securebits, all of them; the caller's by default.
-    pub securebits: Option<Securebits>,
-    /// What a security module, AppArmor or SELinux, knows it by; by default what the module's own rules say.
-    pub label: Option<Label>,
-    /// What it denies itself by Landlock, in the root directory that it has.
-    pub landlock: Option<Landlock>,
+    /// What else it may do, and when and where it runs; the caller's for what is not said. Its capabilities have their names
+    /// [beside it](Self::capabilities), and it has no session keyring but its own unless
+    /// [that is said](Self::caller_keyring).
+    pub rights: Privileges,
     /// Whether what this kernel's Landlock does not know is left out, and said, rather than an error.
     pub landlock_where_possible: bool,
-    /// Whether it is denied memory that is written and executed.
-    pub deny_write_execute: Option<DenyWriteExecute>,
     /// Whether it keeps the session keyring of the caller, and the keys in it; else it gets an empty one of its own.
     pub caller_keyring: bool,
-    /// What SELinux knows its session keyring by.
-    pub keyring_label: Option<Label>,
-    /// Whom the kernel kills first when memory runs out; the caller's by default.
-    pub oom_score_adj: Option<OomScoreAdj>,
-    /// The processors that it runs on; the caller's by default.
-    pub cpu_affinity: Option<NumberSet>,
-    /// The nodes that its memory comes from; the caller's by default.
-    pub memory_policy: Option<MemoryPolicy>,
-    /// By which rule it gets processor time; the caller's by default.
-    pub scheduler: Option<Scheduler>,
-    /// Whose requests a disk sees first; the caller's by default.
-    pub io_priority: Option<IoPriority>,
-    /// Whether nobody but its container runs on the sibling of its processor.
-    pub core_scheduling: bool,
-    /// What the machine is said to be; the caller's by default.
-    pub personality: Option<Personality>,
     /// Its mask of permissions for new files, 0 to 0o777; the caller's by default.
     pub umask: Option<u32>,
     /// Whether it stays in the caller's session and process group, with the caller's terminal; else it leads a session of
@@ -162,25 +133,11 @@ pub struct Process {
 impl Process {
     /// What it may do, as values. Names that are none are left out: they are among the [problems](Spec::problems).
     pub(crate) fn privileges(&self) -> Privileges {
-        // Never asked for by name, and so never given: the caller's keys, and a look into what is not the program yet.
-        let mut privileges = Privileges::new().undumpable();
-        privileges.session_keyring = !self.caller_keyring;
-        privileges.capabilities = self.capabilities.as_ref().and_then(|names| names.parse().ok());
-        privileges.rlimits.clone_from(&self.rlimits);
-        privileges.no_new_privs = self.no_new_privileges;
-        privileges.seccomp.clone_from(&self.seccomp);
-        privileges.securebits = self.securebits;
-        privileges.label.clone_from(&self.label);
-        privileges.landlock.clone_from(&self.landlock);
-        privileges.deny_write_execute = self.deny_write_execute;
-        privileges.keyring_label.clone_from(&self.keyring_label);
-        privileges.oom_score_adj = self.oom_score_adj;
-        privileges.cpu_affinity.clone_from(&self.cpu_affinity);
-        privileges.memory_policy.clone_from(&self.memory_policy);
-        privileges.scheduler.clone_from(&self.scheduler);
-        privileges.io_priority = self.io_priority;
-        privileges.core_scheduling = self.core_scheduling;
-        privileges.personality = self.personality;
-        privileges
+        let mut rights = self.rights.clone();
+        rights.capabilities = self.capabilities.as_ref().and_then(|names| names.parse().ok());
+        // Never given but by name: the caller's keys, and a look into what is not the program yet.
+        rights.session_keyring |= !self.caller_keyring;
+        rights.undumpable = true;
+        rights
     }
 }

@@ -116,11 +116,23 @@ impl Spec {
         if let Some(Err(problems)) = self.process.capabilities.as_ref().map(CapabilityNames::parse) {
             found.0.extend(problems.iter().map(|problem| format!("process.capabilities.{problem}")));
         }
+        if self.process.rights.capabilities.is_some() {
+            found.add("process.rights.capabilities", "are said by their names, in process.capabilities");
+        }
+        // Those are said beside the others, by name.
+        let place = |problem: &String| {
+            if problem.starts_with("capabilities") {
+                format!("process.{problem}")
+            } else {
+                format!("process.rights.{problem}")
+            }
+        };
         let mut rights = self.process.privileges();
         // Compiled with the plan, once.
         let policy = rights.seccomp.take();
-        let policy = policy.iter().flat_map(Policy::problems).map(|problem| format!("process.seccomp.{problem}"));
-        found.0.extend(rights.problems().iter().map(|problem| format!("process.{problem}")).chain(policy));
+        let policy =
+            policy.iter().flat_map(Policy::problems).map(|problem| format!("process.rights.seccomp.{problem}"));
+        found.0.extend(rights.problems().iter().map(place).chain(policy));
         if self.init && !self.namespaces.contains(NamespaceKind::Pid) {
             found.add("init", "needs a pid namespace: its work is that of process 1");
         }
@@ -259,8 +271,9 @@ mod tests {
         spec.resources.limits = Limits::new().pids_max(0);
         spec.resources.cgroup = Some("/a/../b".into());
         spec.process.capabilities = Some(CapabilityNames::exactly(vec!["chown".into(), "fly".into()]));
-        spec.process.rlimits = vec![Rlimit::new(Resource::Nofile, 2, 1)];
-        spec.process.seccomp = Some(Policy::allow_all().deny(["mount", "fly"]));
+        spec.process.rights.rlimits = vec![Rlimit::new(Resource::Nofile, 2, 1)];
+        spec.process.rights.capabilities = Some(skep_caps_sec::Capabilities::default());
+        spec.process.rights.seccomp = Some(Policy::allow_all().deny(["mount", "fly"]));
         spec.init = true;
         spec.process.in_caller_session = true;
         spec.process.terminal = Some(TerminalSpec::default());
@@ -303,8 +316,9 @@ mod tests {
             "process.user: user 33 is not in the id map of the user namespace",
             "process.user: group 34 is not in the id map of the user namespace",
             "process.capabilities.bounding[1]: \"fly\" is not the name of a capability",
-            "process.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
-            "process.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 7.2",
+            "process.rights.capabilities: are said by their names, in process.capabilities",
+            "process.rights.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
+            "process.rights.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 7.2",
             "init: needs a pid namespace: its work is that of process 1",
             "process.terminal: the caller's session has a terminal, and no other can be had in it",
             "process.terminal: needs a mount namespace: without one it would be among the machine's own",

@@ -95,7 +95,7 @@ fn what_landlock_does_not_know_here_is_an_error_or_a_note() {
         }
         let error = builder().landlock(all.clone()).plan().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.problems()[0].starts_with("process.landlock: "), "{error:?}");
+        assert!(error.problems()[0].starts_with("process.rights.landlock: "), "{error:?}");
         let plan = builder().landlock_where_possible(all.clone()).plan().unwrap();
         assert_eq!(plan.notes().len(), 1);
         assert_eq!(plan.explain().contains("Landlock"), known.is_some());
@@ -136,7 +136,7 @@ fn a_label_of_a_module_that_is_not_on_is_refused_before_anything_is_made() {
             assert_eq!(
                 error.problems(),
                 [format!(
-                    "process.label: the security module {module} is not on in this kernel (the boot option lsm=)"
+                    "process.rights.label: the security module {module} is not on in this kernel (the boot option lsm=)"
                 )]
             );
         }

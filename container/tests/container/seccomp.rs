@@ -167,7 +167,7 @@ fn a_policy_that_denies_the_exec_is_refused_before_anything_is_made() {
             .create()
             .unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Invalid);
-        assert_eq!(refused.problems(), ["process.seccomp: denies what the start does under it: execve"]);
+        assert_eq!(refused.problems(), ["process.rights.seccomp: denies what the start does under it: execve"]);
         assert!(!state.exists());
     });
 }
@@ -192,6 +192,6 @@ fn a_policy_is_kept_with_its_container() {
         let policy = standard().allow_if(["keyctl"], [arg(0).eq(0)]);
         let spec = shell("true").no_new_privileges().seccomp(policy.clone()).spec().clone();
         let stored = serde_json::to_string(&spec).unwrap();
-        assert_eq!(serde_json::from_str::<skep::Spec>(&stored).unwrap().process.seccomp, Some(policy));
+        assert_eq!(serde_json::from_str::<skep::Spec>(&stored).unwrap().process.rights.seccomp, Some(policy));
     });
 }

@@ -89,8 +89,9 @@ fn the_standard_policy_lets_every_start_be_made() {
 #[test]
 fn a_policy_that_denies_what_the_start_does_is_refused_by_one_sentence_with_all_of_it() {
     let nothing = Policy::new(Verdict::KillProcess);
-    let listed =
-        |names: &[&str]| Some(format!("process.seccomp: denies what the start does under it: {}", names.join(", ")));
+    let listed = |names: &[&str]| {
+        Some(format!("process.rights.seccomp: denies what the start does under it: {}", names.join(", ")))
+    };
     let openat = [&LAST[..], &["openat"]].concat();
     assert_eq!(refusal(everything().no_new_privileges().seccomp(nothing.clone())), listed(&openat));
     let early = refusal(everything().seccomp(nothing.clone())).unwrap();
