@@ -21,6 +21,7 @@ use crate::sys::process::{self, Change, Counter, Mask, Signal};
 use crate::sys::{Wire, terminal};
 use crate::wire::Frame;
 
+const CLONE_NEWUSER: u64 = 0x1000_0000;
 const SIGHUP: i32 = 1;
 const SIGCHLD: i32 = 17;
 const SIGCONT: i32 = 18;
@@ -51,11 +52,17 @@ pub fn stay(wire: &Wire, plan: &Flat<'static>, at: u16, own_group: bool, termina
         return done;
     }
     kernel::set_name(c"skep [init]");
+    let in_user_namespace = plan.header().clone_flags & CLONE_NEWUSER != 0;
     process::unmap(plan);
     // The standard descriptors too: whoever reads the program's output waits for its end, not for ours. The wire last: when
     // the parent learns that the program runs, there is nothing left here but the counter.
     process::close_all_but([wire.socket(), stops.as_ref().map_or(wire.socket(), Counter::number)]);
     kernel::close(wire.socket());
+    // Nothing is left to hide, and no right that the program has not. Who made the user namespace must be able to look at
+    // this process, by which its namespaces are found; root of the machine is.
+    if in_user_namespace {
+        let _ = kernel::make_dumpable();
+    }
     Init { program, stops }.serve()
 }
 

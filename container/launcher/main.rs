@@ -3,9 +3,9 @@
 //!
 //! Floor: a program of its own, without heap, libc, formatting or panics. skep's `build.rs` compiles it together with the
 //! floors of the leaves and embeds it; the parent executes it from a sealed memfd with two descriptors beside the
-//! program's own, the wire and the plan; a pidfd of the caller, a cgroup to be born in and files to join cgroups of
-//! version 1 by may be there too. Its environment has their numbers: `wire=3`, `join=7,8`. `src/wire.rs` has the chart of
-//! what is said.
+//! program's own, the wire and the plan; a pidfd of the caller, a cgroup to be born in, files to join cgroups of version 1
+//! by, and namespaces to join may be there too. Its environment has their numbers, and of the last what is joined by them,
+//! in the bits of setns(2): `wire=3`, `join=7,8`, `enter=9:1073741824`. `src/wire.rs` has the chart of what is said.
 #![no_std]
 #![no_main]
 #![deny(
@@ -40,7 +40,7 @@ use ns_floor::Errno;
 use ns_floor::process;
 use step::Flat;
 use sys::{Variables, Wire};
-use wire::{AT_CLONE, AT_JOIN, AT_PLAN, Frame};
+use wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_JOIN, AT_PLAN, Frame};
 
 /// What the launcher does; `_start` in `sys/mod.rs` calls it.
 fn main(variables: &Variables) -> ! {
@@ -51,7 +51,10 @@ fn main(variables: &Variables) -> ! {
     };
     let wire = Wire::new(wire, number(b"caller="));
     match prepare(&wire, plan) {
-        Ok(plan) => launch(&wire, &plan, number(b"cgroup="), variables.after(b"join=").unwrap_or_default()),
+        Ok(plan) => {
+            enter(&wire, &plan, AT_ENTER, variables.after(b"enter="));
+            launch(&wire, &plan, number(b"cgroup="), variables)
+        }
         Err(errno) => wire.fail(AT_PLAN, errno),
     }
 }
@@ -74,7 +77,7 @@ fn prepare(wire: &Wire, plan: i32) -> Result<Flat<'static>, Errno> {
 ///
 /// The child has a wire of its own, made here: no copy of the caller, which another thread may make at any moment, can hold
 /// its end. So end of file on it means what it says.
-fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>, ways: &[u8]) -> ! {
+fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>, variables: &Variables) -> ! {
     run::fail_on_purpose(wire, plan, AT_CLONE);
     let (parents, childs) = match sys::socket_pair() {
         Ok(pair) => pair,
@@ -87,9 +90,10 @@ fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>, ways: &[u8]) -
                 ns_floor::sys::close(cgroup);
             }
             let wire = wire.replaced_by(childs);
-            if let Err(errno) = join(ways) {
+            if let Err(errno) = join(variables.after(b"join=").unwrap_or_default()) {
                 wire.fail(AT_JOIN, errno)
             }
+            enter(&wire, plan, AT_ENTER_LATE, variables.after(b"late="));
             run::child(&wire, plan, late_flags)
         }
         Ok(clone::Side::Launcher { pid, pidfd, in_cgroup }) => {
@@ -98,6 +102,28 @@ fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>, ways: &[u8]) -
             ns_floor::sys::exit_group(0)
         }
         Err(errno) => wire.fail(AT_CLONE, errno),
+    }
+}
+
+/// Joins namespaces, `FD:KINDS,FD:KINDS`; ends at the first that is refused.
+///
+/// Who is in them already may trace what comes with a like right: its memory is kept from them before the first, and again
+/// after each, since a change of user namespace has the kernel set that anew (`fs.suid_dumpable`).
+fn enter(wire: &Wire, plan: &Flat<'static>, place: u16, list: Option<&[u8]>) {
+    let Some(list) = list else { return };
+    let refuse = |at: usize, errno| wire.fail_in_detail(place, errno, u16::try_from(at).unwrap_or(u16::MAX));
+    run::fail_on_purpose(wire, plan, place);
+    for (at, entry) in list.split(|byte| *byte == b',').enumerate() {
+        let mut numbers = entry.split(|byte| *byte == b':').map(process::number);
+        let (Some(Some(fd)), Some(Some(kinds))) = (numbers.next(), numbers.next()) else { refuse(at, Errno::PROTO) };
+        let fd = fd.cast_signed();
+        let joined = ns_floor::sys::hide_memory()
+            .and_then(|()| ns_floor::sys::setns(fd, kinds.into()))
+            .and_then(|()| ns_floor::sys::hide_memory());
+        if let Err(errno) = joined {
+            refuse(at, errno)
+        }
+        ns_floor::sys::close(fd);
     }
 }
 

@@ -291,8 +291,7 @@ impl Builder {
 
     /// Gives the program a descriptor under the number `number`. Every other one above 2 is closed in it.
     pub fn fd(mut self, number: i32, fd: impl Into<OwnedFd>) -> Self {
-        self.launch.fds.retain(|(taken, _)| *taken != number);
-        self.launch.fds.push((number, fd.into()));
+        self.launch.give(number, fd.into());
         self
     }
 
@@ -327,7 +326,7 @@ impl Builder {
             Err(_) if !(self.spec.problems().is_empty() && self.problems().is_empty()) => Host::default(),
             probed => probed?,
         };
-        host.lacks.extend(self.ways_out());
+        host.lacks.extend(self.launch.ways_out(self.spec.root.is_some()));
         self.plan_for(&host)
     }
 

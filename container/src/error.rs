@@ -241,8 +241,8 @@ impl Error {
         }
     }
 
-    /// The same failure, as that of creating `object` at this place of its plan.
-    pub(crate) fn at(self, place: String, object: Object) -> Self {
+    /// The same failure, as that of doing `operation` to `object` at this place of its plan.
+    pub(crate) fn at(self, place: String, operation: &'static str, object: Object) -> Self {
         let Inner { op, object: inner, kind, hint, source } = *self.0;
         // What says no more than the step itself does not stand between the step and its cause.
         let source = match source {
@@ -253,7 +253,7 @@ impl Error {
             source => Cause::Whole(Box::new(Inner { op, object: inner, kind, hint: None, source })),
         };
         let source = Cause::Step { place, source: Box::new(source) };
-        Self(Box::new(Inner { op: "create", object, kind, hint, source }))
+        Self(Box::new(Inner { op: operation, object, kind, hint, source }))
     }
 
     /// Adds what to do about it; only where that is certain.

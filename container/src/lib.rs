@@ -23,7 +23,7 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: there is no security module, no network but the loopback, and nothing joins a container that runs.
+//! What it is not, yet: there is no network but the loopback.
 //! Nothing is restricted that was not asked for: without a [root](Builder::root) who runs in it sees
 //! the machine's files. A cgroup of version 1 is joined before the container's first step, which may take tens of
 //! milliseconds.
@@ -32,6 +32,10 @@
 //! [`Container::builder`] gives a container a name. Before anything is made for it, what will be made is written down in
 //! its state directory, so that [`delete`](Container::delete) removes all of it whenever its maker dies. Any process of the
 //! same user can [`open`](Container::open) it. A [`Created`] one is its maker's alone, and goes with it.
+//!
+//! # Further programs
+//! [`Container::exec`] executes programs in a container that runs: what its own was described to be, in its namespaces and its
+//! cgroup, by the same launcher. Whoever has opened a container by its name can do so too.
 //!
 //! # Terminals
 //! A program has no terminal unless it is asked for: its standard streams are the caller's own descriptors, or pipes, and no
@@ -76,7 +80,7 @@ struct Readme;
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
-pub use handle::{Container, Created, Status};
+pub use handle::{Container, Created, Exec, Executed, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;
 pub use report::Report;

@@ -6,7 +6,8 @@
 //!    │  Spawn, execveat            │
 //!    ├────────────────────────────►│  reads the plan
 //!    │                             │  clone3 (CLONE_PARENT) ───────►│
-//!    │◄──── Born(pid) + pidfd ─────┤                                │ joins cgroups of version 1, waits
+//!    │◄──── Born(pid) + pidfd ─────┤                                │ joins cgroups of version 1, and a
+//!    │                             │                                │ cgroup namespace; waits
 //!    │                             ╵ exits                          │
 //!    │  joins it to cgroups that are left, writes id maps           │
 //!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
@@ -40,8 +41,12 @@ pub const AT_CLONE: u16 = u16::MAX - 1;
 pub const AT_PLAN: u16 = u16::MAX - 2;
 /// The place in a [`Frame::Failed`] that stands for joining cgroups of version 1.
 pub const AT_JOIN: u16 = u16::MAX - 3;
+/// The place in a [`Frame::Failed`] that stands for joining namespaces: the detail is which.
+pub const AT_ENTER: u16 = u16::MAX - 4;
+/// The place in a [`Frame::Failed`] that stands for joining those that the child joins by itself.
+pub const AT_ENTER_LATE: u16 = u16::MAX - 5;
 /// How many steps a plan may hold at most.
-pub const STEPS_MAX: u16 = AT_JOIN;
+pub const STEPS_MAX: u16 = AT_ENTER_LATE;
 
 /// One message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,6 +248,8 @@ pub enum Broken {
     Died,
     /// The other end said what it must not say here.
     Unexpected,
+    /// Somebody stops the other end whenever it goes on.
+    Stopped,
 }
 
 impl Phase {

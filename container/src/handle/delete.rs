@@ -57,10 +57,11 @@ impl Container {
         }
         self.kill()?;
         // Not by our own wait, which writes down how it ended, and gives the lock back with it.
-        let ended = self.first.process().map(|process| process.wait_for(PATIENCE)).transpose();
+        let ended = self.first.process().map(|process| self.ended_within(process, PATIENCE)).transpose();
         if ended.map_err(|error| Error::of_leaf("delete", self.object(), error))? == Some(None) {
-            let why =
-                "its first process was killed and does not end: it is in the kernel's or a tracer's hands".to_owned();
+            let why = "its first process was killed and does not end: it is in the kernel's or a tracer's hands, or a \
+                 program that was executed in it has ended and was not waited for by who executed it"
+                .to_owned();
             return Err(Error::because("delete", self.object(), ErrorKind::TimedOut, why));
         }
         self.undo.run()

@@ -3,6 +3,7 @@
 
 use super::first::First;
 use crate::error::Error;
+use crate::spec::Spec;
 use crate::state::{Found, Identity, Record, Removal, StateDir};
 
 /// What is known.
@@ -16,6 +17,8 @@ pub(super) struct Known {
     /// Why it cannot be known whether it runs, if it cannot.
     pub(super) doubt: Option<String>,
     pub(super) removals: Vec<Removal>,
+    /// How it was described.
+    pub(super) spec: Option<Spec>,
 }
 
 impl Known {
@@ -24,7 +27,14 @@ impl Known {
         let Some(record) = Record::read(state)? else {
             // Nothing was written down yet: then nothing was made.
             let first = First::gone()?;
-            return Ok(Self { first, was_started: false, maker_lives: None, doubt: None, removals: Vec::new() });
+            return Ok(Self {
+                first,
+                was_started: false,
+                maker_lives: None,
+                doubt: None,
+                removals: Vec::new(),
+                spec: None,
+            });
         };
         let mut doubt = record.damage.map(|damage| format!("the record of its first process is damaged: {damage}"));
         let first = match record.first.as_ref().map(|first| (first.pid(), first.find())) {
@@ -40,6 +50,13 @@ impl Known {
             Found::Gone => Some(false),
             Found::Unknown(_) => None,
         });
-        Ok(Self { first, was_started: record.first.is_some(), maker_lives, doubt, removals: record.removals })
+        Ok(Self {
+            first,
+            was_started: record.first.is_some(),
+            maker_lives,
+            doubt,
+            removals: record.removals,
+            spec: Some(record.spec),
+        })
     }
 }

@@ -4,6 +4,7 @@
 mod created;
 mod delete;
 mod ended;
+mod exec;
 mod first;
 mod known;
 mod open;
@@ -11,5 +12,6 @@ mod running;
 mod status;
 
 pub use created::Created;
+pub use exec::{Exec, Executed};
 pub use running::Container;
 pub use status::Status;

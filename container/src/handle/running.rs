@@ -3,19 +3,21 @@
 
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use skep_cgroup::Cgroup;
 use skep_ns::{ExitStatus, Output, PidFd};
 
 use super::ended;
+use super::exec::Furthers;
 use super::first::First;
 use super::known::Known;
 use super::status::Status;
 use crate::builder::Builder;
 use crate::error::{Error, ErrorKind, Object};
 use crate::parent::{Started, Undo};
+use crate::spec::Spec;
 use crate::state::StateDir;
 use crate::stops::Stops;
 use crate::terminal::Terminal;
@@ -37,6 +39,9 @@ pub struct Container {
     pub(super) kill_on_drop: bool,
     pub(super) undo: Undo,
     notes: Vec<String>,
+    spec: Option<Spec>,
+    /// What else was executed in it by this handle.
+    pub(super) further: Arc<Furthers>,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<PipeWriter>,
     /// The reading end of the program's standard output, if it is a pipe.
@@ -68,7 +73,7 @@ impl Container {
     }
 
     pub(super) fn started(name: Option<String>, started: Started, notes: Vec<String>, kill_on_drop: bool) -> Self {
-        let Started { pid, process, pipes, terminal, stops, undo } = started;
+        let Started { pid, process, pipes, terminal, stops, spec, undo } = started;
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
         let first = First::Found { pid, process };
         let status = OnceLock::new();
@@ -81,6 +86,8 @@ impl Container {
             kill_on_drop,
             undo,
             notes,
+            spec: Some(spec),
+            further: Arc::default(),
             stdin,
             stdout,
             stderr,
@@ -90,7 +97,7 @@ impl Container {
     }
 
     pub(super) fn opened(name: &str, known: Known, state: StateDir) -> Self {
-        let Known { first, was_started, doubt, removals, .. } = known;
+        let Known { first, was_started, doubt, removals, spec, .. } = known;
         let undo = Undo::of(Some(state), removals);
         Self {
             name: Some(name.to_owned()),
@@ -101,6 +108,8 @@ impl Container {
             kill_on_drop: false,
             undo,
             notes: Vec::new(),
+            spec,
+            further: Arc::default(),
             stdin: None,
             stdout: None,
             stderr: None,
@@ -113,6 +122,12 @@ impl Container {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// How it was described when it was made; `None` if it was opened half made.
+    #[must_use]
+    pub fn spec(&self) -> Option<&Spec> {
+        self.spec.as_ref()
     }
 
     pub(super) fn object(&self) -> Object {
@@ -226,7 +241,8 @@ impl Container {
         match (self.status.get(), self.first.process()) {
             (Some(status), _) => Ok(*status),
             (None, Some(process)) => {
-                process.wait().map(|status| self.remember(status)).map_err(|error| self.waiting(error))
+                let ended = self.further.wait_for(process, None).and_then(|_| process.wait());
+                ended.map(|status| self.remember(status)).map_err(|error| self.waiting(error))
             }
             (None, None) => self.recorded_status(),
         }
@@ -240,11 +256,23 @@ impl Container {
         match (self.status.get(), self.first.process()) {
             (Some(status), _) => Ok(Some(*status)),
             (None, Some(process)) => {
-                let ended = process.wait_for(deadline).map_err(|error| self.waiting(error))?;
+                let ended = self.ended_within(process, deadline).map_err(|error| self.waiting(error))?;
                 Ok(ended.map(|status| self.remember(status)))
             }
             (None, None) => self.recorded_status().map(Some),
         }
+    }
+
+    /// How the first process ended, if it does within `deadline`. Further programs are reaped meanwhile, without which it
+    /// would not end.
+    pub(super) fn ended_within(
+        &self,
+        process: &PidFd,
+        deadline: Duration,
+    ) -> Result<Option<ExitStatus>, skep_ns::Error> {
+        let begin = Instant::now();
+        self.further.wait_for(process, Some(deadline))?;
+        process.wait_for(deadline.saturating_sub(begin.elapsed()))
     }
 
     /// How it ended, or `None` if it still runs. Does not wait.

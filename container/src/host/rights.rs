@@ -18,7 +18,7 @@ pub(crate) struct Rights {
 
 impl Rights {
     /// Looks at this kernel. Changes nothing.
-    pub(super) fn probe(process: &Process) -> Self {
+    pub(crate) fn probe(process: &Process) -> Self {
         let labels = [
             ("process.rights.label", &process.rights.label),
             ("process.rights.keyring_label", &process.rights.keyring_label),
@@ -33,7 +33,7 @@ impl Rights {
     }
 
     /// What of the description this kernel does not have, a sentence each that begins with the place.
-    pub(super) fn problems(&self, process: &Process) -> Vec<String> {
+    pub(crate) fn problems(&self, process: &Process) -> Vec<String> {
         let mut found = Vec::new();
         if let (Some(last), Some(names)) = (self.last_cap, &process.capabilities)
             && let Ok(sets) = names.parse()

@@ -45,5 +45,5 @@ pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32, was_born_in_it: bool,
     if is_in_v2 && (goes || !cgroup.has_v1()) {
         return Ok(());
     }
-    cgroup.add(pid).map_err(|error| Error::of_leaf("create", plan.object(), error))
+    cgroup.add(pid).map_err(|error| Error::of_leaf(plan.operation(), plan.object(), error))
 }

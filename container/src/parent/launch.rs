@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use skep_cgroup::Cgroup;
-use skep_ns::{Child, ExitStatus, PidFd, Pipes, Spawn, Stdio};
+use skep_ns::{Child, ExitStatus, PidFd, Pipes, Prepared, Spawn, Stdio};
 use skep_rootfs::{Steps, Trees};
 
 use super::file::{self, Use};
@@ -18,12 +18,12 @@ use super::{cgroup, ids, launcher};
 use crate::error::{Error, ErrorKind, Object};
 use crate::floors::rootfs;
 use crate::plan::step::Step;
-use crate::plan::{ParentStep, Plan, Stage};
+use crate::plan::{Entering, ParentStep, Plan, Stage};
 use crate::spec::{Spec, Stream};
 use crate::state::{Identity, Record, StateDir, StateRoot};
 use crate::stops::Stops;
 use crate::terminal::Terminal;
-use crate::wire::{AT_CLONE, Broken, Frame, Received, TerminalPart};
+use crate::wire::{AT_CLONE, AT_ENTER, Broken, Frame, Received, TerminalPart};
 
 /// What a launch takes beside the plan: descriptors, and where the container's state is kept.
 #[derive(Debug, Default)]
@@ -32,6 +32,45 @@ pub(crate) struct Launch {
     pub(crate) fds: Vec<(i32, OwnedFd)>,
     /// An installed launcher, in place of the embedded one.
     pub(crate) launcher: Option<PathBuf>,
+    /// What exists already, and the child is put into.
+    pub(crate) joining: Option<Joining>,
+}
+
+/// What exists already, and a child is put into.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    /// The namespaces that the launcher joins.
+    pub(crate) way: Prepared,
+    /// Those that the child joins once it is in its cgroup.
+    pub(crate) late: Option<Prepared>,
+    pub(crate) cgroup: Option<Cgroup>,
+    /// Whether the user namespace denies setgroups(2).
+    pub(crate) setgroups_denied: bool,
+}
+
+impl Joining {
+    /// What the plan has to know of it.
+    pub(crate) fn entering(&self) -> Entering {
+        let kinds = |way: &Prepared| way.joins().map(|(_, kinds)| kinds).collect();
+        Entering {
+            kinds: kinds(&self.way),
+            late: self.late.as_ref().map(kinds).unwrap_or_default(),
+            has_cgroup: self.cgroup.is_some(),
+        }
+    }
+
+    /// The sentence for a namespace that could not be joined.
+    fn refused(&self, plan: &Plan, at: u16, errno: u16) -> Error {
+        const ESRCH: u16 = 3;
+        let error = match errno {
+            ESRCH => {
+                let why = "its first process has ended, and with it the container".to_owned();
+                Error::because(plan.operation(), plan.object(), ErrorKind::WrongState, why)
+            }
+            _ => Error::of_leaf(plan.operation(), plan.object(), self.way.refused(at.into(), errno)),
+        };
+        error.at(plan.place(Stage::Enter), plan.operation(), plan.object())
+    }
 }
 
 /// A child that has performed its steps and waits to execute the program. Dropping it ends and reaps the child, and
@@ -64,6 +103,7 @@ pub(crate) struct Started {
     pub(crate) pipes: Pipes,
     pub(crate) terminal: Option<Terminal>,
     pub(crate) stops: Option<Stops>,
+    pub(crate) spec: Spec,
     pub(crate) undo: Undo,
 }
 
@@ -105,14 +145,19 @@ impl Launch {
         }
     }
 
-    fn make(self, plan: Plan, spec: Spec, state_root: &Path, undo: &mut Undo) -> Result<Launched, Error> {
-        if plan.name().is_some() {
+    /// Brings a plan for what exists already to where the child is ready: as [`create`](Self::create), and makes nothing
+    /// that would have to be removed.
+    pub(crate) fn join(self, plan: Plan, spec: Spec) -> Result<Launched, Error> {
+        self.make(plan, spec, Path::new(""), &mut Undo::default())
+    }
+
+    fn make(mut self, plan: Plan, spec: Spec, state_root: &Path, undo: &mut Undo) -> Result<Launched, Error> {
+        if plan.claims().is_some() {
             perform(&plan, ParentStep::State, || claim(&plan, &spec, state_root, undo))?;
         }
-        let cgroup = match plan.cgroup() {
-            Some(wanted) => Some(cgroup::make(&plan, wanted, undo)?),
-            None => None,
-        };
+        let joining = self.joining.take();
+        let made = plan.cgroup().map(|wanted| cgroup::make(&plan, wanted, undo)).transpose()?;
+        let cgroup = made.as_ref().or_else(|| joining.as_ref()?.cgroup.as_ref());
         let trees = match plan.trees() {
             Some(steps) => Some(perform(&plan, ParentStep::Trees, || {
                 steps.make_trees().map_err(|error| Error::of_leaf("create", plan.object(), error).with_hint_of_limits())
@@ -120,9 +165,9 @@ impl Launch {
             None => None,
         };
         let (wire, far_end) = ParentWire::new().map_err(|errno| descriptors(errno, "make a socket pair for"))?;
-        let ways = cgroup.as_ref().map(cgroup::ways).unwrap_or_default();
+        let ways = cgroup.map(cgroup::ways).unwrap_or_default();
         let goes = !ways.is_empty();
-        let start = || self.start(&plan, far_end, trees.as_ref(), cgroup.as_ref(), ways);
+        let start = || self.start(&plan, far_end, trees.as_ref(), joining.as_ref(), cgroup, ways);
         let mut launcher = perform(&plan, ParentStep::Launch, start)?;
         // From here on the launcher's copies of them are all that holds them.
         drop(trees);
@@ -151,10 +196,16 @@ impl Launch {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.
                 let _gone = launcher.kill();
                 let status = launcher.wait().unwrap_or(ExitStatus::UNKNOWN);
-                return Err(sentence(&plan, &spec, broken, "", "launcher", status));
+                return Err(match (broken, &joining) {
+                    (Broken::Failed { at: AT_ENTER, errno, detail }, Some(joining)) => {
+                        joining.refused(&plan, detail, errno)
+                    }
+                    _ => sentence(&plan, &spec, broken, "", "launcher", status),
+                });
             }
         };
-        let prepared = launched.prepare(cgroup.as_ref(), in_cgroup, goes);
+        let denied = joining.as_ref().is_some_and(|joining| joining.setgroups_denied);
+        let prepared = launched.prepare(cgroup, in_cgroup, goes, denied);
         // The launcher has said all that it had to say, and has ended by itself meanwhile; its status tells nothing more.
         let _ended = launcher.pidfd().wait();
         prepared.map(|()| launched)
@@ -165,6 +216,7 @@ impl Launch {
         plan: &Plan,
         far_end: OwnedFd,
         trees: Option<&Trees>,
+        joining: Option<&Joining>,
         cgroup: Option<&Cgroup>,
         ways: Vec<OwnedFd>,
     ) -> Result<Child, Error> {
@@ -197,12 +249,25 @@ impl Launch {
             }
         }
         let mut join = Vec::new();
-        for (number, fd) in free.zip(ways) {
+        for (number, fd) in free.by_ref().zip(ways) {
             join.push(number.to_string());
             spawn.fd(number, fd);
         }
         if !join.is_empty() {
             spawn.env("join", join.join(","));
+        }
+        for (variable, way) in
+            joining.iter().flat_map(|joining| [("enter", Some(&joining.way)), ("late", joining.late.as_ref())])
+        {
+            let mut entries = Vec::new();
+            for (number, (fd, kinds)) in free.by_ref().zip(way.into_iter().flat_map(Prepared::joins)) {
+                let failed = |error| Error::io("start", Object::Named("the launcher"), &error).with_hint_of_limits();
+                spawn.fd(number, fd.try_clone_to_owned().map_err(failed)?);
+                entries.push(format!("{number}:{}", kinds.bits()));
+            }
+            if !entries.is_empty() {
+                spawn.env(variable, entries.join(","));
+            }
         }
         let [stdin, stdout, stderr] = self.stdio;
         spawn.stdin(stdin.unwrap_or(Stdio::Inherit));
@@ -239,15 +304,15 @@ fn trees_of(steps: &Steps) -> impl Iterator<Item = i32> {
 /// Does something that the parent does, unless the plan has it fail on purpose.
 pub(super) fn perform<T>(plan: &Plan, step: ParentStep, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let done = match plan.failure_of(step) {
-        Some(errno) => Err(Error::os("create", plan.object(), errno.into())),
+        Some(errno) => Err(Error::os(plan.operation(), plan.object(), errno.into())),
         None => work(),
     };
-    done.map_err(|error| error.at(plan.place(Stage::Parent(step)), plan.object()))
+    done.map_err(|error| error.at(plan.place(Stage::Parent(step)), plan.operation(), plan.object()))
 }
 
 /// Claims the container's name, and writes down what is about to be made.
 fn claim(plan: &Plan, spec: &Spec, state_root: &Path, undo: &mut Undo) -> Result<(), Error> {
-    let Some(name) = plan.name() else { return Ok(()) };
+    let Some(name) = plan.claims() else { return Ok(()) };
     let Some(state) = StateRoot::make(state_root)?.claim(name)? else {
         let why = "the name is in use".to_owned();
         return Err(Error::because("create", plan.object(), ErrorKind::Busy, why));
@@ -338,13 +403,19 @@ impl Launched {
     }
 
     /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
-    fn prepare(&mut self, cgroup: Option<&Cgroup>, in_cgroup: bool, goes: bool) -> Result<(), Error> {
+    fn prepare(
+        &mut self,
+        cgroup: Option<&Cgroup>,
+        in_cgroup: bool,
+        goes: bool,
+        setgroups_denied: bool,
+    ) -> Result<(), Error> {
         let joined = cgroup.map_or(Ok(()), |cgroup| {
             perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes))
         });
         let mapped = joined.and_then(|()| match self.plan.id_map() {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
-            None => Ok(false),
+            None => Ok(setgroups_denied),
         });
         match mapped {
             Ok(setgroups_denied) => self.advance(Frame::Go { setgroups_denied }),
@@ -369,7 +440,8 @@ impl Launched {
                 if let Some(state) = undo.state() {
                     state.unlock();
                 }
-                Ok(Started { pid: self.pid, process, pipes, terminal, stops, undo })
+                let spec = std::mem::take(&mut self.spec);
+                Ok(Started { pid: self.pid, process, pipes, terminal, stops, spec, undo })
             }
             Err(error) => {
                 self.end();
@@ -414,7 +486,12 @@ impl Launched {
     /// Waits for the answer, and keeps what comes before it: how long steps took, and what they hand over.
     fn answer(&mut self) -> Result<(), Broken> {
         loop {
-            match self.wire.receive()? {
+            let received = if self.plan.is_among_others() {
+                self.wire.receive_among_others(&self.child)?
+            } else {
+                self.wire.receive()?
+            };
+            match received {
                 (Received::Frame(Frame::Took { at, nanos }), _) => {
                     self.times.push((at, Duration::from_nanos(nanos.into())));
                 }

@@ -3,6 +3,7 @@
 
 mod cgroup;
 pub(crate) mod file;
+mod given;
 mod ids;
 mod launch;
 mod launcher;
@@ -10,6 +11,6 @@ mod sentence;
 mod undo;
 mod wire;
 
-pub(crate) use launch::{Launch, Launched, Started};
+pub(crate) use launch::{Joining, Launch, Launched, Started};
 pub use launcher::LAUNCHER;
 pub(crate) use undo::Undo;

@@ -10,7 +10,7 @@ use crate::floors::caps_sec::procfs;
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::Spec;
-use crate::wire::{AT_CLONE, AT_EXEC, AT_JOIN, AT_PLAN, Broken, Detail, TerminalPart};
+use crate::wire::{AT_CLONE, AT_ENTER_LATE, AT_EXEC, AT_JOIN, AT_PLAN, Broken, Detail, TerminalPart};
 
 const EMFILE: i32 = 24;
 const DESCRIPTORS: &str = "the limit on open descriptors of this process is reached (ulimit -n)";
@@ -26,19 +26,28 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, log: &str, who:
             let errno = i32::from(errno);
             let part = Cause::Part { part: "entering the cgroup's hierarchies of version 1".to_owned(), errno };
             let cause = Cause::Step { place: plan.place(Stage::Parent(ParentStep::Join)), source: Box::new(part) };
-            Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause).with_hint(
+            Error::new(plan.operation(), plan.object(), ErrorKind::of_errno(errno), cause).with_hint(
                 "its group was changed or removed meanwhile: see who else manages /sys/fs/cgroup, and try again",
             )
+        }
+        Broken::Failed { at: AT_ENTER_LATE, errno, .. } => {
+            let errno = i32::from(errno);
+            let cause = Cause::Step { place: plan.place(Stage::EnterLate), source: Box::new(Cause::Os(errno)) };
+            Error::new(plan.operation(), plan.object(), ErrorKind::of_errno(errno), cause)
         }
         Broken::Failed { at: AT_PLAN, errno, .. } => Error::os("prepare", plan.object(), i32::from(errno)),
         Broken::Failed { at, errno, detail } => step_error(plan, at, i32::from(errno), detail, log),
         Broken::Died => {
             let why = format!("the {who} ended before it had done its work: {status}");
-            Error::because("create", plan.object(), ErrorKind::WrongState, why)
+            Error::because(plan.operation(), plan.object(), ErrorKind::WrongState, why)
+        }
+        Broken::Stopped => {
+            let why = "somebody in it stops what is to become the program, again and again".to_owned();
+            Error::because(plan.operation(), plan.object(), ErrorKind::Busy, why)
         }
         Broken::Unexpected => {
             let why = format!("the {who} does not keep to the protocol; is the launcher of another version?");
-            Error::because("create", plan.object(), ErrorKind::WrongState, why)
+            Error::because(plan.operation(), plan.object(), ErrorKind::WrongState, why)
         }
     }
 }
@@ -63,7 +72,7 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
         _ => (Cause::Os(errno), None),
     };
     let cause = Cause::Step { place: plan.place(Stage::Child(at)), source: Box::new(cause) };
-    let error = Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause);
+    let error = Error::new(plan.operation(), plan.object(), ErrorKind::of_errno(errno), cause);
     match hint {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -129,10 +138,17 @@ fn terminal(part: Option<TerminalPart>, errno: i32) -> (Cause, Option<String>) {
 
 fn clone_error(plan: &Plan, errno: i32) -> Error {
     const EPERM: i32 = 1;
+    const ENOMEM: i32 = 12;
     const ENOSPC: i32 = 28;
     const EUSERS: i32 = 87;
-    let cause = Cause::Step { place: plan.place(Stage::Clone), source: Box::new(Cause::Os(errno)) };
-    let error = Error::new("create", plan.object(), ErrorKind::of_errno(errno), cause);
+    let (source, kind) = match errno {
+        ENOMEM if plan.is_among_others() => {
+            (Cause::Explained(errno, "its first process has ended, and with it the container"), ErrorKind::WrongState)
+        }
+        _ => (Cause::Os(errno), ErrorKind::of_errno(errno)),
+    };
+    let cause = Cause::Step { place: plan.place(Stage::Clone), source: Box::new(source) };
+    let error = Error::new(plan.operation(), plan.object(), kind, cause);
     match errno {
         EPERM if plan.makes_user_namespace() => error.with_hint(
             "user namespaces are closed to this account: see the sysctls user.max_user_namespaces, \

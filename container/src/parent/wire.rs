@@ -11,8 +11,20 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags,
     SocketType,
 };
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use skep_ns::PidFd;
 
 use crate::wire::{Broken, Frame, Phase, Received, SIZE};
+
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// How long a child may say nothing before it is looked at.
+const SILENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// How often a child is had go on.
+const PATIENCE: u32 = 50;
+
+const SIGCONT: i32 = 18;
 
 /// The parent's end.
 #[derive(Debug)]
@@ -58,8 +70,7 @@ impl ParentWire {
         let ready = |fd: BorrowedFd<'_>, wait: bool| loop {
             let mut fds =
                 [PollFd::from_borrowed_fd(fd, PollFlags::IN), PollFd::from_borrowed_fd(speaker, PollFlags::IN)];
-            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-            match rustix::event::poll(&mut fds, if wait { None } else { Some(&now) }) {
+            match rustix::event::poll(&mut fds, if wait { None } else { Some(&NOW) }) {
                 Err(Errno::INTR) => {}
                 Err(_) => return false,
                 Ok(_) => return fds.first().is_some_and(|fd| !fd.revents().is_empty()),
@@ -72,11 +83,36 @@ impl ParentWire {
         Err(Broken::Died)
     }
 
+    /// As [`receive`](Self::receive), from a child that is among others, who may stop it or end it: neither must keep the
+    /// caller.
+    ///
+    /// A stopped child is had go on, for a while: whoever stops it again and again is told.
+    pub(crate) fn receive_among_others(&mut self, child: &PidFd) -> Result<(Received, Vec<OwnedFd>), Broken> {
+        let mut patience = PATIENCE;
+        loop {
+            if self.is_ready(Some(&SILENCE)) {
+                return self.receive();
+            }
+            // Its end of the wire may be somebody else's too by now.
+            if !matches!(child.has_ended(), Ok(false)) && !self.is_ready(Some(&NOW)) {
+                return Err(Broken::Died);
+            }
+            if is_stopped(child) && !self.is_ready(Some(&NOW)) {
+                patience = patience.checked_sub(1).ok_or(Broken::Stopped)?;
+                // Without the right it stays stopped, and patience ends.
+                let _refused = child.signal(SIGCONT);
+            }
+        }
+    }
+
+    fn is_ready(&self, timeout: Option<&Timespec>) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        matches!(rustix::event::poll(&mut fds, timeout), Ok(1))
+    }
+
     /// The failure that the other end has reported already, while something else was done. Waits for nothing.
     pub(crate) fn reported(&mut self) -> Option<Broken> {
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
-        if rustix::event::poll(&mut fds, Some(&now)) != Ok(1) {
+        if !self.is_ready(Some(&NOW)) {
             return None;
         }
         self.receive().err().filter(|broken| matches!(broken, Broken::Failed { .. }))
@@ -125,6 +161,14 @@ impl ParentWire {
             _ => Err(Errno::PROTO),
         }
     }
+}
+
+/// Whether a child of ours is stopped now. It stays to be told to others.
+fn is_stopped(child: &PidFd) -> bool {
+    // __WALL: it has not executed.
+    let all = WaitIdOptions::from_bits_retain(0x4000_0000);
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | all;
+    waitid(WaitId::PidFd(child.as_fd()), options).is_ok_and(|status| status.is_some_and(|status| status.stopped()))
 }
 
 #[cfg(test)]

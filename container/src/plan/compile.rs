@@ -25,11 +25,11 @@ use skep_caps_sec::{Policy, Steps as Rights};
 use skep_ns::{NamespaceFlags, NamespaceKind};
 use skep_rootfs::{Mount, Mounts, Setting, Steps};
 
-use super::Plan;
 use super::flatten::PlanBuf;
 use super::step::Step;
 use super::under_filter;
-use crate::error::{Error, ErrorKind, Object};
+use super::{Entering, Plan};
+use crate::error::{Error, Object};
 use crate::host::Host;
 use crate::spec::{Spec, TerminalSpec};
 
@@ -77,32 +77,70 @@ impl Plan {
             plan.step(Step::Unshare { flags: NamespaceFlags::CGROUP.bits() });
         }
         sysctls(&mut plan, spec, host.caller);
-        let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
-        let mut rights = spec.process.privileges();
-        let (landlock, left_out) = host.rights.landlock_for(&spec.process);
-        rights.landlock = landlock;
-        notes.extend(left_out);
-        let rights = rights.steps(identity.map(|(uid, _)| uid));
-        give_up(&mut plan, spec, identity, &rights);
-        process(&mut plan, spec, &rights);
         let clone_flags = spec.namespaces.flags().difference(NamespaceFlags::CGROUP).bits();
-        let title = CString::new(format!("{} [setup]", name.unwrap_or("skep"))).unwrap_or_default();
-        let flat = plan.finish(clone_flags, &title).ok_or_else(|| {
-            let why = "its description is larger than a plan can be: 4 GiB, 65533 steps".to_owned();
-            Error::because("create", object(), ErrorKind::Invalid, why)
-        })?;
-        let refused = match rights.filter() {
-            // What is wrong with the policy itself was found before; what is left is its size.
-            Some(filter) if filter.len() == 0 => spec.process.rights.seccomp.as_ref().map_or(Vec::new(), too_large),
-            Some(filter) => under_filter::problem(filter, &flat).into_iter().collect(),
-            None => Vec::new(),
-        };
-        if !refused.is_empty() {
-            return Err(Error::invalid("create", object(), refused));
-        }
+        let title = name.unwrap_or("skep");
+        let flat = finished(plan, spec, host, &mut notes, clone_flags, title)
+            .map_err(|problems| Error::invalid("create", object(), problems))?;
         let id_map = spec.namespaces.id_map().cloned();
-        Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, trees, fail: None })
+        Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, trees, entering: None, fail: None })
     }
+
+    /// Compiles a program of `spec` into a container of this name that runs already, whose namespaces the description has
+    /// too: nothing of those is made.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem of the program, each with its place.
+    pub(crate) fn compile_into(
+        name: Option<&str>,
+        spec: &Spec,
+        host: &Host,
+        entering: Entering,
+        mut problems: Vec<String>,
+    ) -> Result<Self, Error> {
+        problems.extend(spec.problems_of_program());
+        problems.extend(host.rights.problems(&spec.process));
+        let mut notes = Vec::new();
+        let done = if problems.is_empty() {
+            finished(PlanBuf::default(), spec, host, &mut notes, 0, name.unwrap_or("skep"))
+        } else {
+            Err(problems)
+        };
+        let object = || Object::Container(name.map(str::to_owned));
+        let flat = done.map_err(|problems| Error::invalid("execute a program in", object(), problems))?;
+        let entering = Some(entering);
+        let name = name.map(str::to_owned);
+        Ok(Self { name, flat, id_map: None, cgroup: None, notes, trees: None, entering, fail: None })
+    }
+}
+
+/// Lays the plan out, once everything around the program is in it; all problems if that cannot be.
+fn finished(
+    mut plan: PlanBuf,
+    spec: &Spec,
+    host: &Host,
+    notes: &mut Vec<String>,
+    clone_flags: u64,
+    title: &str,
+) -> Result<Vec<u8>, Vec<String>> {
+    let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
+    let mut rights = spec.process.privileges();
+    let (landlock, left_out) = host.rights.landlock_for(&spec.process);
+    rights.landlock = landlock;
+    notes.extend(left_out);
+    let rights = rights.steps(identity.map(|(uid, _)| uid));
+    give_up(&mut plan, spec, identity, &rights);
+    process(&mut plan, spec, &rights);
+    let title = CString::new(format!("{title} [setup]")).unwrap_or_default();
+    let flat = plan.finish(clone_flags, &title).ok_or_else(|| {
+        vec![format!("the description is larger than a plan can be: 4 GiB, {} steps", crate::wire::STEPS_MAX)]
+    })?;
+    let refused = match rights.filter() {
+        // What is wrong with the policy itself was found before; what is left is its size.
+        Some(filter) if filter.len() == 0 => spec.process.rights.seccomp.as_ref().map_or(Vec::new(), too_large),
+        Some(filter) => under_filter::problem(filter, &flat).into_iter().collect(),
+        None => Vec::new(),
+    };
+    if refused.is_empty() { Ok(flat) } else { Err(refused) }
 }
 
 /// What the compiler has against a policy.

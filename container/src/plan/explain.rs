@@ -7,7 +7,7 @@ use std::fmt;
 use skep_ns::{NamespaceFlags, SysctlKey};
 
 use super::step::{Flat, Step};
-use super::{ParentStep, Plan, Stage};
+use super::{Entering, ParentStep, Plan, Stage};
 use crate::floors::rootfs;
 
 impl Plan {
@@ -36,6 +36,8 @@ impl Plan {
     fn words(&self, stage: Stage) -> String {
         match stage {
             Stage::Parent(step) => self.parent_words(step),
+            Stage::Enter => format!("join namespaces of the container: {}", namespaces(self.entered().kinds.bits())),
+            Stage::EnterLate => format!("join more namespaces of it: {}", namespaces(self.entered().late.bits())),
             Stage::Clone => self.clone_in_words(),
             Stage::Child(at) => {
                 let step = self.steps().nth(at.into());
@@ -58,6 +60,10 @@ impl Plan {
                 Some("one's own ids alone, newuidmap and newgidmap, or CAP_SETUID, CAP_SETGID")
             }
             Stage::Parent(ParentStep::State | ParentStep::Launch | ParentStep::Record) | Stage::Execute => None,
+            Stage::Enter if self.entered().kinds.contains(NamespaceFlags::USER) => {
+                Some("the account that made the user namespace, or CAP_SYS_ADMIN")
+            }
+            Stage::Enter | Stage::EnterLate => Some("CAP_SYS_ADMIN"),
             Stage::Clone if self.clone_flags().is_empty() => None,
             Stage::Clone if self.makes_user_namespace() => Some("user namespaces that this account may make"),
             Stage::Clone => Some("CAP_SYS_ADMIN"),
@@ -101,9 +107,14 @@ impl Plan {
     /// What the launcher does, in words.
     fn clone_in_words(&self) -> String {
         match namespaces(self.clone_flags().bits()).as_str() {
+            "" if self.entering.is_some() => "clone a sibling in them".to_owned(),
             "" => "clone a sibling in the caller's namespaces".to_owned(),
             made => format!("clone a sibling in new namespaces: {made}"),
         }
+    }
+
+    fn entered(&self) -> Entering {
+        self.entering.unwrap_or_default()
     }
 
     fn programs(&self) -> Vec<String> {
@@ -128,8 +139,8 @@ impl Stage {
     fn who(self) -> &'static str {
         match self {
             Stage::Parent(_) => "parent",
-            Stage::Clone => "launcher",
-            Stage::Child(_) | Stage::Execute => "child",
+            Stage::Enter | Stage::Clone => "launcher",
+            Stage::EnterLate | Stage::Child(_) | Stage::Execute => "child",
         }
     }
 }

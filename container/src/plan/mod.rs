@@ -20,7 +20,7 @@ use skep_rootfs::Steps;
 
 use crate::error::Object;
 use crate::state::Removal;
-use crate::wire::{AT_CLONE, AT_EXEC};
+use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
 pub(crate) use stage::{ParentStep, Stage};
 use step::{Flat, Step};
 
@@ -34,6 +34,8 @@ pub struct Plan {
     notes: Vec<String>,
     /// The steps of its mounts, if some of these are made by the parent.
     trees: Option<Steps>,
+    /// What exists already and is joined, if it is the plan of a program in a container that runs.
+    entering: Option<Entering>,
     /// A stage that fails on purpose, and the error number.
     fail: Option<(Stage, u16)>,
 }
@@ -46,6 +48,17 @@ pub(crate) struct CgroupPlan {
     /// The directories that it will be, one in each hierarchy that has a part in it.
     pub(crate) directories: Vec<PathBuf>,
     pub(crate) limits: Limits,
+}
+
+/// What exists already, and a program is put into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Entering {
+    /// The namespaces that the launcher joins.
+    pub(crate) kinds: NamespaceFlags,
+    /// Those that the child joins once it is in its cgroup: who is in a cgroup namespace cannot come from outside of that.
+    pub(crate) late: NamespaceFlags,
+    /// Whether there is a cgroup.
+    pub(crate) has_cgroup: bool,
 }
 
 impl Plan {
@@ -63,6 +76,21 @@ impl Plan {
     /// The container, as errors speak of it.
     pub(crate) fn object(&self) -> Object {
         Object::Container(self.name.clone())
+    }
+
+    /// The name, if there is to be a state under it.
+    pub(crate) fn claims(&self) -> Option<&str> {
+        self.name().filter(|_| self.entering.is_none())
+    }
+
+    /// What it is for, as errors speak of it.
+    pub(crate) fn operation(&self) -> &'static str {
+        if self.entering.is_some() { "execute a program in" } else { "create" }
+    }
+
+    /// Whether a pid namespace is joined that others are in already.
+    pub(crate) fn is_among_others(&self) -> bool {
+        self.entering.is_some_and(|entering| entering.kinds.contains(NamespaceFlags::PID))
     }
 
     /// What the launcher reads.
@@ -112,7 +140,9 @@ impl Plan {
         let stage = number.checked_sub(1).and_then(|at| self.stages().get(at).copied());
         self.fail = stage.map(|stage| (stage, errno));
         let in_child = match stage {
+            Some(Stage::Enter) => Some(AT_ENTER),
             Some(Stage::Clone) => Some(AT_CLONE),
+            Some(Stage::EnterLate) => Some(AT_ENTER_LATE),
             Some(Stage::Child(at)) => Some(at),
             Some(Stage::Execute) => Some(AT_EXEC),
             Some(Stage::Parent(_)) | None => None,

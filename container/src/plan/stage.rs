@@ -10,8 +10,12 @@ use super::Plan;
 pub(crate) enum Stage {
     /// Something that the caller's process does.
     Parent(ParentStep),
+    /// The launcher joins namespaces.
+    Enter,
     /// The launcher clones the child.
     Clone,
+    /// The child joins those that it has to join by itself.
+    EnterLate,
     /// The child performs a step of this number, counted from 0.
     Child(u16),
     /// The child executes the program.
@@ -44,21 +48,24 @@ impl Plan {
     pub(crate) fn stages(&self) -> Vec<Stage> {
         let parent = |wanted: bool, step: ParentStep| wanted.then_some(Stage::Parent(step));
         let cgroup = self.cgroup.as_ref();
+        let entering = self.entering.unwrap_or_default();
         let mut stages: Vec<Stage> = [
-            parent(self.name.is_some(), ParentStep::State),
+            parent(self.claims().is_some(), ParentStep::State),
             parent(cgroup.is_some(), ParentStep::Cgroup),
             parent(cgroup.is_some_and(|cgroup| !cgroup.limits.is_empty()), ParentStep::Limits),
             parent(self.trees.is_some(), ParentStep::Trees),
             parent(true, ParentStep::Launch),
+            (!entering.kinds.is_empty()).then_some(Stage::Enter),
             Some(Stage::Clone),
-            parent(cgroup.is_some(), ParentStep::Join),
+            (!entering.late.is_empty()).then_some(Stage::EnterLate),
+            parent(cgroup.is_some() || entering.has_cgroup, ParentStep::Join),
             parent(self.id_map.is_some(), ParentStep::IdMap),
         ]
         .into_iter()
         .flatten()
         .collect();
         stages.extend((0..).zip(self.steps()).map(|(at, _)| Stage::Child(at)));
-        stages.extend(parent(self.name.is_some(), ParentStep::Record));
+        stages.extend(parent(self.claims().is_some(), ParentStep::Record));
         stages.push(Stage::Execute);
         stages
     }

@@ -116,12 +116,14 @@ fn init(own_group: bool, has_terminal: bool) -> Vec<Need> {
     const SIGCHLD: u64 = 17;
     const SIG_SETMASK: u64 = 2;
     const PR_SET_NAME: u64 = 15;
+    const PR_SET_DUMPABLE: u64 = 4;
     let of_group = ["eventfd2", "setpgid", "write"].into_iter().filter(|_| own_group).map(must);
     let of_terminal = [must("getpid"), must("ioctl").second(TIOCSPGRP)].into_iter().filter(|_| has_terminal);
     let always = [
         must("rt_sigprocmask").first(SIG_SETMASK),
         must("clone").first(SIGCHLD),
         prctl(PR_SET_NAME).with(Grace::Errors),
+        prctl(PR_SET_DUMPABLE).with(Grace::Errors),
         must("munmap"),
         // Where it is refused, descriptors are closed one by one.
         must("close_range").with(Grace::Errors),

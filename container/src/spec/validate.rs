@@ -36,6 +36,15 @@ impl Spec {
         found.0
     }
 
+    /// The same of what concerns its program alone, for one in a container that runs already.
+    pub(crate) fn problems_of_program(&self) -> Vec<String> {
+        let mut found = Problems(Vec::new());
+        self.check_process(&mut found);
+        self.check_rights(&mut found);
+        self.check_session(&mut found);
+        found.0
+    }
+
     fn check_namespaces(&self, found: &mut Problems) {
         let Err(error) = self.namespaces.check() else { return };
         for problem in error.problems() {
@@ -142,16 +151,25 @@ impl Spec {
         if self.process.terminal.is_none() {
             return;
         }
-        if self.process.in_caller_session {
-            found.add("process.terminal", "the caller's session has a terminal, and no other can be had in it");
-        }
+        self.check_session(found);
         if !self.namespaces.contains(NamespaceKind::Mount) {
             found.add("process.terminal", "needs a mount namespace: without one it would be among the machine's own");
         }
+        if !self.has_terminals() {
+            found.add("process.terminal", format!("needs a devpts on {TERMINALS:?}, and nothing on top of that"));
+        }
+    }
+
+    /// Whether there is a devpts where terminals are made, and nothing on top of it.
+    pub(crate) fn has_terminals(&self) -> bool {
         let on_its_way = |mount: &&Mount| Path::new(TERMINALS).starts_with(mount.target());
         let is_devpts = |mount: &Mount| matches!(mount, Mount::Devpts(devpts) if devpts.target == Path::new(TERMINALS));
-        if !self.mounts.mounts.iter().rfind(on_its_way).is_some_and(is_devpts) {
-            found.add("process.terminal", format!("needs a devpts on {TERMINALS:?}, and nothing on top of that"));
+        self.mounts.mounts.iter().rfind(on_its_way).is_some_and(is_devpts)
+    }
+
+    fn check_session(&self, found: &mut Problems) {
+        if self.process.terminal.is_some() && self.process.in_caller_session {
+            found.add("process.terminal", "the caller's session has a terminal, and no other can be had in it");
         }
     }
 

@@ -11,6 +11,9 @@
 
 mod caller;
 mod common;
+mod exec;
+mod exec_hostile;
+mod exec_killed;
 mod fallbacks;
 mod files;
 mod footprint;

@@ -23,6 +23,7 @@ fn play() {
         "starting twice" => start_in_threads(2),
         "starting" => start_in_threads(1),
         "starting named" => crate::killed::start_named(),
+        "executing" => crate::exec_killed::execute(),
         "heavy" => heavy(|| drop(program("/bin/true", &[]).start().map(|container| container.wait()))),
         "heavy copy" => heavy(copy_and_wait),
         "keeping a secret" => keep_a_secret(false),

@@ -25,6 +25,20 @@ fn a_container_is_forty_lines() {
 }
 
 #[test]
+fn further_programs_are_executed_in_a_container_that_runs() {
+    needs!(userns, program("ps"));
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_11_exec")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{said}");
+        for words in ["hive\n", " sleep 1000\n", "ended: exit code 3\n", "what slept in it: signal 9\n"] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    });
+    assert!(include_str!("../src/bin/11_exec.rs").lines().count() < 50);
+}
+
+#[test]
 fn every_namespace_of_the_machine_is_a_line() {
     isolated(|| {
         let run = |argument: &str| {

@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::fstat;
+use rustix::io::Errno;
 
 use crate::descriptor::{A_NAMESPACE, A_PROCESS, Held, held_process, why_not};
 use crate::error::{Error, ErrorKind, Object};
@@ -33,6 +34,7 @@ pub(super) fn process_of(pidfd: BorrowedFd<'_>) -> Result<u32, Error> {
         Ok(Held::Number(number)) => Ok(number),
         Ok(Held::Elsewhere) => Ok(0),
         Ok(Held::Ended) => Err(ended("join the namespaces of", object())),
+        Err(errno @ (Errno::MFILE | Errno::NFILE)) => Err(Error::os("look at", object(), errno.raw_os_error())),
         Ok(Held::NoProcess) | Err(_) => {
             let why = format!("it is {}", why_not(pidfd, A_PROCESS));
             Err(Error::because("join the namespaces of", object(), ErrorKind::Invalid, why))

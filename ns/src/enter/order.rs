@@ -5,7 +5,7 @@
 //! it, while the caller's own rights last. Both are known beforehand: the kernel says who owns a namespace.
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use super::Target;
@@ -105,6 +105,23 @@ impl Way {
     /// The kinds that are joined.
     pub(crate) fn joined(&self) -> NamespaceFlags {
         self.joined
+    }
+
+    /// What is joined, in order: the descriptors and the kinds.
+    pub(super) fn joins(&self) -> impl Iterator<Item = (BorrowedFd<'_>, NamespaceFlags)> {
+        let kinds = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Join { kinds, .. } => Some(NamespaceFlags::from_bits_retain(*kinds)),
+            _ => None,
+        });
+        // Each of them has its descriptor here.
+        self.held.iter().map(|fd| fd.as_fd()).zip(kinds)
+    }
+
+    /// The sentence for number `at` of [`joins`](Self::joins).
+    pub(super) fn explain_join(&self, at: usize, errno: Errno) -> Error {
+        let joins = self.entries.iter().enumerate().filter(|(_, entry)| matches!(entry, Entry::Join { .. }));
+        let number = joins.map(|(number, _)| number).nth(at);
+        self.explain(number.unwrap_or(usize::MAX), errno)
     }
 
     /// Why the entry at this place failed.

@@ -2,9 +2,13 @@
 //! The way as a finished list, for a child that somebody else makes.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use super::order::Way;
+use crate::error::Error;
 use crate::floor::join;
+use crate::floor::sys::Errno;
+use crate::kind::NamespaceFlags;
 
 /// What [`Join::prepare`](crate::Join::prepare) answers: a finished way into namespaces, to be taken by a child.
 ///
@@ -53,5 +57,20 @@ impl Prepared {
     /// Linux 3.8. See setns(2), unshare(2).
     pub fn apply(&self) -> io::Result<()> {
         join::enter(self.0.entries()).map_err(|(_, errno)| io::Error::from_raw_os_error(errno.0.into()))
+    }
+
+    /// The way in parts, for who has a program of their own take it: descriptors, and what is to be joined by each, in the
+    /// bits of setns(2), in the order in which the kernel lets it be done. Nothing is left of what the caller is in already.
+    ///
+    /// That program should hide its memory first (`PR_SET_DUMPABLE` 0), as [`apply`](Self::apply) does, and clone after the
+    /// last where a pid namespace is among them.
+    pub fn joins(&self) -> impl Iterator<Item = (BorrowedFd<'_>, NamespaceFlags)> {
+        self.0.joins()
+    }
+
+    /// The sentence for number `at` of [`joins`](Self::joins), counted from 0, which the kernel has refused with `errno`.
+    #[must_use]
+    pub fn refused(&self, at: usize, errno: u16) -> Error {
+        self.0.explain_join(at, Errno(errno))
     }
 }

@@ -13,10 +13,10 @@ pub fn parent_death_signal(signal: u32) -> Result<(), Errno> {
     sys::set_parent_death_signal(signal)
 }
 
-/// A decimal number of at most nine digits.
+/// A decimal number below 2 to the 32, of at most ten digits.
 #[must_use]
 pub fn number(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || text.len() > 9 {
+    if text.is_empty() || text.len() > 10 {
         return None;
     }
     text.iter().try_fold(0_u32, |value, digit| match digit {
@@ -33,7 +33,8 @@ mod tests {
     fn a_number_is_decimal_digits_and_nothing_else() {
         assert_eq!(number(b"0"), Some(0));
         assert_eq!(number(b"1048576"), Some(1_048_576));
-        for text in [&b""[..], b".", b"..", b"-1", b"1x", b"9999999999"] {
+        assert_eq!(number(b"4294967295"), Some(u32::MAX));
+        for text in [&b"4294967296"[..], b"00000000001", b"", b".", b"..", b"-1", b"1x", b"9999999999"] {
             assert_eq!(number(text), None, "{text:?}");
         }
     }

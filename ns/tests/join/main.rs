@@ -117,6 +117,22 @@ fn a_closure_runs_in_new_namespaces_and_what_it_does_there_is_not_seen_here() {
 }
 
 #[test]
+fn a_way_is_told_in_parts_without_what_one_is_in_already() {
+    needs!(root);
+    isolated(|| {
+        let other = Neighbour::of_root(&[Mount, Uts, Ipc, Net]);
+        let way = other.join(&[Mount, Uts, Ipc, Net, Pid]).prepare().unwrap();
+        let kinds: Vec<_> = way.joins().map(|(_, kinds)| kinds.kinds().collect::<Vec<_>>()).collect();
+        assert_eq!(kinds, [vec![Mount, Uts, Ipc, Net]]);
+        let one_by_one = Join::new().namespace(other.namespace(Uts)).namespace(other.namespace(Net)).prepare().unwrap();
+        let kinds: Vec<_> = one_by_one.joins().flat_map(|(_, kinds)| kinds.kinds().collect::<Vec<_>>()).collect();
+        assert_eq!(kinds, [Uts, Net]);
+        assert!(one_by_one.refused(1, 1).to_string().contains("net namespace"), "{}", one_by_one.refused(1, 1));
+        assert!(one_by_one.refused(0, 1).to_string().contains("uts namespace"), "{}", one_by_one.refused(0, 1));
+    });
+}
+
+#[test]
 fn what_a_closure_answers_and_its_panic_are_handed_over() {
     isolated(|| {
         let text = String::from("borrowed");

@@ -13,7 +13,7 @@ use crate::host::{Cgroups, Host};
 use crate::plan::Stage;
 use crate::plan::step::{Flat, Step};
 use crate::spec::Stream;
-use crate::wire::{AT_CLONE, AT_EXEC};
+use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
 
 #[track_caller]
 fn compare(name: &str, expected: &str, builder: &Builder) {
@@ -156,6 +156,8 @@ fn a_plan_says_where_it_can_be_made_to_fail() {
         let in_child = Flat::new(plan.bytes()).unwrap().header().fail;
         match stage {
             Stage::Parent(step) => assert_eq!((plan.failure_of(*step), in_child), (Some(7), None)),
+            Stage::Enter => assert_eq!(in_child, Some((AT_ENTER, 7))),
+            Stage::EnterLate => assert_eq!(in_child, Some((AT_ENTER_LATE, 7))),
             Stage::Clone => assert_eq!(in_child, Some((AT_CLONE, 7))),
             Stage::Child(at) => assert_eq!(in_child, Some((*at, 7))),
             Stage::Execute => assert_eq!(in_child, Some((AT_EXEC, 7))),

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Further programs of a container, and why their ends are the container's business.
+//!
+//! The first process of a pid namespace has not ended, for the kernel, before every other process of the namespace has been
+//! reaped. Further programs are the caller's children: one that nobody has waited for would keep the container from ending
+//! for ever. So whoever waits for a container reaps these too; how they ended is kept for their own handles.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use skep_ns::{ExitStatus, PidFd};
+
+/// A further program: shared by its handle and by that of its container.
+#[derive(Debug)]
+pub(crate) struct Further {
+    pub(super) pid: u32,
+    pub(super) process: PidFd,
+    status: Mutex<Option<ExitStatus>>,
+}
+
+impl Further {
+    pub(super) fn new(pid: u32, process: PidFd) -> Self {
+        Self { pid, process, status: Mutex::new(None) }
+    }
+
+    /// How it ended, if it has; reaps it then, once, whoever asks. Does not wait.
+    pub(super) fn reap(&self) -> Result<Option<ExitStatus>, skep_ns::Error> {
+        let mut status = locked(&self.status);
+        if status.is_none() && self.process.has_ended()? {
+            *status = Some(self.process.wait()?);
+        }
+        Ok(*status)
+    }
+
+    /// Waits for its end, at most until `end`; answers how it was.
+    pub(super) fn wait(&self, end: Option<Instant>) -> Result<Option<ExitStatus>, skep_ns::Error> {
+        loop {
+            if let Some(status) = self.reap()? {
+                return Ok(Some(status));
+            }
+            if !is_readable(&mut [PollFd::new(&self.process, PollFlags::IN)], end) {
+                return self.reap();
+            }
+        }
+    }
+}
+
+/// All further programs of a container that this process has executed.
+#[derive(Debug, Default)]
+pub(crate) struct Furthers {
+    list: Mutex<Vec<Arc<Further>>>,
+    /// Readable when there is one more: for who waits for the container already.
+    news: OnceLock<Option<OwnedFd>>,
+}
+
+impl Furthers {
+    /// Forgets it if it has ended: there is nothing more to learn of it.
+    pub(super) fn let_go(&self, further: &Arc<Further>) {
+        if matches!(further.reap(), Ok(Some(_))) {
+            locked(&self.list).retain(|each| !Arc::ptr_eq(each, further));
+        }
+    }
+
+    pub(super) fn add(&self, further: Arc<Further>) {
+        locked(&self.list).push(further);
+        if let Some(news) = self.news.get().and_then(Option::as_ref) {
+            let _full = rustix::io::write(news, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Waits until the container's first process has ended, at most for `deadline`; answers whether it has. Reaps those that
+    /// end meanwhile.
+    pub(crate) fn wait_for(&self, first: &PidFd, deadline: Option<Duration>) -> Result<bool, skep_ns::Error> {
+        /// How long those are passed over that came later, where there is no descriptor to be told by.
+        const BLIND: Duration = Duration::from_millis(100);
+        let end = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let news = self.news.get_or_init(|| rustix::event::eventfd(0, flags).ok()).as_ref();
+        loop {
+            let running = self.reap()?;
+            let mut fds = vec![PollFd::new(first, PollFlags::IN)];
+            fds.extend(running.iter().map(|further| PollFd::from_borrowed_fd(further.process.as_fd(), PollFlags::IN)));
+            fds.extend(news.map(|news| PollFd::new(news, PollFlags::IN)));
+            let blind = news.is_none().then(|| Instant::now() + BLIND);
+            let any = is_readable(&mut fds, end.into_iter().chain(blind).min());
+            if fds.first().is_some_and(|first| !first.revents().is_empty()) {
+                return Ok(true);
+            }
+            if let Some(news) = news {
+                // What it counts is told already: the list is looked at again.
+                let _none = rustix::io::read(news, &mut [0; 8]);
+            }
+            if !any && end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reaps those that have ended, and answers the others.
+    fn reap(&self) -> Result<Vec<Arc<Further>>, skep_ns::Error> {
+        let mut list = locked(&self.list);
+        let mut running = Vec::with_capacity(list.len());
+        for further in list.drain(..) {
+            if further.reap()?.is_none() {
+                running.push(further);
+            }
+        }
+        list.clone_from(&running);
+        Ok(running)
+    }
+}
+
+/// Waits until one of them is readable, at most until `end`.
+fn is_readable(fds: &mut [PollFd<'_>], end: Option<Instant>) -> bool {
+    loop {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        // Longer than the kernel's clock can tell is for ever.
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match rustix::event::poll(fds, left.as_ref()) {
+            Err(Errno::INTR) => {}
+            ready => return ready.is_ok_and(|ready| ready > 0),
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

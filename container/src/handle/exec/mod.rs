@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Executing further programs in a container that runs.
+
+mod executed;
+mod further;
+mod place;
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use skep_caps_sec::Privileges;
+use skep_ns::{Output, Stdio};
+
+use super::running::Container;
+use crate::error::{Error, ErrorKind, Object};
+use crate::host::{Host, Rights};
+use crate::parent::{Joining, Launch, Started};
+use crate::plan::Plan;
+use crate::spec::{Process, Spec, Stream};
+
+pub use executed::Executed;
+use further::Further;
+pub(crate) use further::Furthers;
+
+/// What a plan of these is for, as errors speak of it.
+pub(crate) const OP: &str = "execute a program in";
+
+/// A further program of a container that runs: [`Container::exec`].
+///
+/// It is what the container's own program was described to be: the same user, environment, directory, capabilities, filter
+/// and label, unless something else is said here; of what that program has made of itself since, nothing. It is in the
+/// container's namespaces and in its cgroup, so that its limits count, and ends with the container's pid namespace.
+///
+/// ```
+/// # if !rustix::process::geteuid().is_root() { return Ok(()) }
+/// use skep::Container;
+/// use skep::ns::{NamespaceKind, Namespaces};
+///
+/// let container = Container::anonymous()
+///     .namespaces(Namespaces::new().make([NamespaceKind::Pid, NamespaceKind::Uts]))
+///     .hostname("web")
+///     .command("/bin/sleep", ["1000"])
+///     .kill_on_drop()
+///     .start()?;
+/// let out = container.exec("/bin/sh", ["-c", "uname -n"]).output()?;
+/// assert_eq!(out.stdout, b"web\n");
+/// # Ok::<(), skep::Error>(())
+/// ```
+///
+/// # Security
+/// What is started here goes to where hostile programs may be already. Until the program itself is executed they can trace
+/// nothing of it (`PR_SET_DUMPABLE` 0 before the first namespace is joined), it has no descriptor but those that were given,
+/// and nothing of the caller's memory is in it. They may stop it or end it, which is an error then, and nobody hangs. What
+/// is executed is what *their* files say: never take what it prints or answers for more than that.
+///
+/// See setns(2), and `nsenter`(1) for what it does without limits, filter and label.
+#[derive(Debug)]
+#[must_use = "nothing happens before start or output"]
+pub struct Exec<'a> {
+    container: &'a Container,
+    process: Process,
+    launch: Launch,
+    group: Option<PathBuf>,
+    problems: Vec<String>,
+    die_with_caller: bool,
+    fail: Option<(usize, u16)>,
+}
+
+impl Container {
+    /// A further program, by path or by a name to look for on its own `PATH`, and its arguments: to be described further, and
+    /// to be executed by [`Exec::start`] or [`Exec::output`].
+    pub fn exec(&self, program: impl Into<OsString>, args: impl IntoIterator<Item = impl Into<OsString>>) -> Exec<'_> {
+        let described = self.spec().map(|spec| spec.process.clone()).unwrap_or_default();
+        let process = Process {
+            program: program.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            terminal: None,
+            in_caller_session: false,
+            ..described
+        };
+        Exec {
+            container: self,
+            process,
+            launch: Launch::default(),
+            group: None,
+            problems: Vec::new(),
+            die_with_caller: false,
+            fail: None,
+        }
+    }
+}
+
+impl Exec<'_> {
+    /// Everything about the program, in place of what was said so far.
+    pub fn process(mut self, process: Process) -> Self {
+        self.process = process;
+        self
+    }
+
+    /// What is said of the program so far.
+    #[must_use]
+    pub fn as_process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Sets a variable of its environment. The last value that is set counts.
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.process.env.push((key.into(), value.into()));
+        self
+    }
+
+    /// Sets variables of its environment.
+    pub fn envs(self, vars: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>) -> Self {
+        vars.into_iter().fold(self, |exec, (key, value)| exec.env(key, value))
+    }
+
+    /// Forgets the environment so far, that of the container's program among it.
+    pub fn env_clear(mut self) -> Self {
+        self.process.env.clear();
+        self
+    }
+
+    /// Its working directory, an absolute path inside; that of the container's program by default, or `/`.
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.process.directory = Some(directory.into());
+        self
+    }
+
+    /// Its user and group inside, without further groups.
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.process.user = Some((uid, gid));
+        self.process.groups.clear();
+        self
+    }
+
+    /// Its further groups inside.
+    #[doc(alias = "setgroups")]
+    pub fn groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
+        self.process.groups = groups.into_iter().collect();
+        self
+    }
+
+    /// Takes nothing away from it: every capability that the caller can give, no filter, no label, no Landlock, no
+    /// `no_new_privs`. For whoever looks after a container from outside; limits of its cgroup still count.
+    ///
+    /// What is executed so is as dangerous as the container's files are: they say what the program is.
+    pub fn elevated(mut self) -> Self {
+        self.process.capabilities = None;
+        self.process.rights = Privileges::default();
+        self
+    }
+
+    /// Gives it a terminal of the container's own as its three standard streams, and as its session's;
+    /// [`Executed::terminal`] is the other side. Needs a devpts on `/dev/pts` in the container.
+    pub fn terminal(mut self) -> Self {
+        self.process.terminal.get_or_insert_default().streams = Stream::ALL.into_iter().collect();
+        self
+    }
+
+    /// The size of its terminal in characters, from its beginning.
+    pub fn terminal_size(mut self, rows: u16, columns: u16) -> Self {
+        self.process.terminal.get_or_insert_default().size = Some((rows, columns));
+        self
+    }
+
+    /// Its standard input; the caller's by default, nothing for [`output`](Self::output).
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        *self.launch.stdio_mut(Stream::Stdin) = Some(stdin.into());
+        self
+    }
+
+    /// Its standard output; the caller's by default, a pipe for [`output`](Self::output).
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        *self.launch.stdio_mut(Stream::Stdout) = Some(stdout.into());
+        self
+    }
+
+    /// Its standard error; the caller's by default, a pipe for [`output`](Self::output).
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        *self.launch.stdio_mut(Stream::Stderr) = Some(stderr.into());
+        self
+    }
+
+    /// Gives it a descriptor under the number `number`. Every other one above 2 is closed in it.
+    pub fn fd(mut self, number: i32, fd: impl Into<OwnedFd>) -> Self {
+        self.launch.give(number, fd.into());
+        self
+    }
+
+    /// A group below the container's, which is there already, to be in: a path from the container's own. By default that
+    /// is the container's own, or where version 2 lets no process be in that, since there are controllers for the groups
+    /// below it, the one that its first process is in.
+    pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
+        self.group = Some(path.into());
+        self
+    }
+
+    /// Has the kernel kill it when the *thread* that starts it ends. See
+    /// [`Builder::die_with_caller`](crate::Builder::die_with_caller).
+    #[doc(alias = "PR_SET_PDEATHSIG")]
+    pub fn die_with_caller(mut self) -> Self {
+        self.die_with_caller = true;
+        self
+    }
+
+    /// Executes this file as the launcher: see [`Builder::launcher`](crate::Builder::launcher).
+    pub fn launcher(mut self, path: impl Into<PathBuf>) -> Self {
+        self.launch.launcher = Some(path.into());
+        self
+    }
+
+    /// Has step number `number` of [`Plan::explain`] fail with the error number `errno` without being tried.
+    #[doc(hidden)]
+    pub fn fail_at(mut self, number: usize, errno: u16) -> Self {
+        self.fail = Some((number, errno));
+        self
+    }
+
+    /// What would be done, without doing it: see [`Plan::explain`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), for what can be seen beforehand.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        self.prepared().map(|(plan, ..)| plan)
+    }
+
+    /// Executes the program. The answer comes when it runs, or could not be executed; from any thread.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem of the description; `WrongState` if the container does not run, or is frozen;
+    /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed; `Busy` if somebody in the
+    /// container keeps stopping it. Nothing is left behind.
+    ///
+    /// A container that is frozen in the meantime keeps the caller until it is thawed.
+    /// # Privileges
+    /// Those that made the container: `CAP_SYS_ADMIN` and the right to trace its first process (ptrace(2)), or to be the
+    /// account that made its user namespace.
+    /// # Kernel
+    /// Linux 5.10.
+    pub fn start(self) -> Result<Executed, Error> {
+        let (plan, joining, spec) = self.prepared()?;
+        let notes = plan.notes().to_vec();
+        let mut launch = self.launch;
+        for stream in self.process.terminal.iter().flat_map(|terminal| &terminal.streams) {
+            // Until it is the terminal.
+            *launch.stdio_mut(*stream) = Some(Stdio::Null);
+        }
+        launch.joining = Some(joining);
+        let Started { pid, process, pipes, terminal, .. } = launch.join(plan, spec)?.start()?;
+        let further = Arc::new(Further::new(pid, process));
+        Ok(Executed::new(further, Arc::clone(&self.container.further), pipes, terminal, notes))
+    }
+
+    /// Runs the program to its end and answers what it wrote. If that fails half way the program is ended.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); `Invalid` for a program with a terminal, which has to be read by itself.
+    pub fn output(mut self) -> Result<Output, Error> {
+        if self.process.terminal.is_some() {
+            self.problems.push("output: it has a terminal: start it, and read Executed::terminal".to_owned());
+        }
+        let [stdin, stdout, stderr] = &mut self.launch.stdio;
+        stdin.get_or_insert(Stdio::Null);
+        stdout.get_or_insert(Stdio::Piped);
+        stderr.get_or_insert(Stdio::Piped);
+        let executed = self.start()?;
+        let further = executed.share();
+        executed.wait_with_output().inspect_err(|_| {
+            // What cannot be read any more is not left to write.
+            if further.process.kill().is_ok() {
+                let _reaped = further.wait(None);
+            }
+        })
+    }
+
+    /// The plan, what is joined by it, and the description that it is of.
+    fn prepared(&self) -> Result<(Plan, Joining, Spec), Error> {
+        let spec = self.spec()?;
+        let mut problems = self.problems.clone();
+        problems.extend(self.launch.problems(self.process.terminal.as_ref()));
+        problems.extend(self.terminal_of_the_machine());
+        problems.extend(self.launch.ways_out(self.container.spec().is_some_and(|spec| spec.root.is_some())));
+        let joining = place::of(self.container, self.group.as_deref())?;
+        let host = Host { rights: Rights::probe(&spec.process), ..Host::default() };
+        let mut plan = Plan::compile_into(self.container.name(), &spec, &host, joining.entering(), problems)?;
+        if let Some((number, errno)) = self.fail {
+            plan.fail_at(number, errno);
+        }
+        Ok((plan, joining, spec))
+    }
+
+    /// The description of the container with this program in place of its own.
+    fn spec(&self) -> Result<Spec, Error> {
+        let Some(described) = self.container.spec() else {
+            let why = "how it was described cannot be read any more: its record is damaged".to_owned();
+            return Err(Error::because(OP, self.object(), ErrorKind::WrongState, why));
+        };
+        let mut process = self.process.clone();
+        if process.directory.is_none() && described.root.is_some() {
+            process.directory = Some("/".into());
+        }
+        let die_with_caller = self.die_with_caller;
+        Ok(Spec { namespaces: described.namespaces.clone(), process, die_with_caller, ..Spec::default() })
+    }
+
+    /// What is wrong with its terminal where the container has no root of its own: what is at `/dev/pts` there may be the
+    /// machine's. In a root of its own what is found there is looked at when it is used.
+    fn terminal_of_the_machine(&self) -> Option<String> {
+        let described = self.container.spec()?;
+        (self.process.terminal.is_some() && described.root.is_none() && !described.has_terminals()).then(|| {
+            "process.terminal: the container has no devpts on \"/dev/pts\": it would be among the machine's own"
+                .to_owned()
+        })
+    }
+
+    fn object(&self) -> Object {
+        self.container.object()
+    }
+}

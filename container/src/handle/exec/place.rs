@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where a further program belongs: the namespaces of the container's first process, and a group.
+
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::io::Errno;
+use skep_cgroup::Cgroup;
+use skep_ns::{Join, Namespace, NamespaceKind, PidFd};
+
+use super::OP;
+use crate::error::{Error, ErrorKind, Object};
+use crate::handle::Container;
+use crate::parent::Joining;
+
+/// The namespaces that the launcher joins for its child: all but the cgroup namespace, into which the kernel lets nobody
+/// move from outside of its group.
+const AT_ONCE: [NamespaceKind; 7] = [
+    NamespaceKind::User,
+    NamespaceKind::Pid,
+    NamespaceKind::Net,
+    NamespaceKind::Ipc,
+    NamespaceKind::Uts,
+    NamespaceKind::Time,
+    NamespaceKind::Mount,
+];
+
+const ESRCH: i32 = 3;
+
+/// Everything that exists already of `container`, for a program in this group below its own.
+pub(super) fn of(container: &Container, group: Option<&Path>) -> Result<Joining, Error> {
+    let first = container.first.demand(OP, || container.object())?;
+    // Asked afterwards: by its number it was found as long as it has not ended.
+    let found = found(container, first, group);
+    let has_ended = first.has_ended().map_err(|error| Error::of_leaf(OP, container.object(), error))?;
+    // What is just ending has no namespaces any more.
+    if has_ended || found.as_ref().is_err_and(|error| error.errno() == Some(ESRCH)) {
+        let why = "its first process has ended".to_owned();
+        return Err(Error::because(OP, container.object(), ErrorKind::WrongState, why));
+    }
+    found
+}
+
+fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<Joining, Error> {
+    let failed = |error: skep_ns::Error| Error::of_leaf(OP, container.object(), error).with_hint_of_limits();
+    let cgroup = cgroup(container, group)?;
+    if let Some(cgroup) = &cgroup {
+        let events = cgroup.events().map_err(|error| Error::of_leaf(OP, container.object(), error))?;
+        if events.frozen == Some(true) {
+            let why = "it is frozen, and so would the program be: thaw it first".to_owned();
+            return Err(Error::because(OP, container.object(), ErrorKind::WrongState, why));
+        }
+    }
+    let is_unknown = |error: &skep_ns::Error| error.kind() == ErrorKind::Unsupported;
+    let kinds =
+        AT_ONCE.into_iter().filter(|kind| !Namespace::of_this_thread(*kind).is_err_and(|error| is_unknown(&error)));
+    let way = Join::new().process(copy(first)?, kinds).prepare().map_err(failed)?;
+    let late = match Namespace::of(first, NamespaceKind::Cgroup) {
+        Ok(namespace) if !is_own(&namespace) => Some(Join::new().namespace(namespace).prepare().map_err(failed)?),
+        Ok(_) => None,
+        Err(error) => return Err(failed(error)),
+    };
+    let denied = container.pid().is_some_and(denies_setgroups);
+    Ok(Joining { way, late, cgroup, setgroups_denied: denied })
+}
+
+fn copy(process: &PidFd) -> Result<OwnedFd, Error> {
+    rustix::io::fcntl_dupfd_cloexec(process, 3).map_err(|errno| {
+        // No number from 3 on is what a limit of 3 means.
+        let errno = if errno == Errno::INVAL { Errno::MFILE } else { errno };
+        Error::os(OP, Object::Container(None), errno.raw_os_error()).with_hint_of_limits()
+    })
+}
+
+fn is_own(namespace: &Namespace) -> bool {
+    let own = Namespace::of_this_thread(NamespaceKind::Cgroup);
+    matches!((own.and_then(|own| own.id()), namespace.id()), (Ok(own), Ok(there)) if own == there)
+}
+
+/// Whether the user namespace of this process denies setgroups(2).
+fn denies_setgroups(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/setgroups")).is_ok_and(|text| text.starts_with(b"deny"))
+}
+
+/// The group that the program is to be in, if the container has one.
+fn cgroup(container: &Container, wanted: Option<&Path>) -> Result<Option<Cgroup>, Error> {
+    let failed = |error| Error::of_leaf(OP, container.object(), error);
+    let invalid = |problem: String| Error::invalid(OP, container.object(), vec![problem]);
+    let Some(own) = container.cgroup()? else {
+        return match wanted {
+            Some(path) => Err(invalid(format!("cgroup: {path:?} cannot be had: the container has no cgroup"))),
+            None => Ok(None),
+        };
+    };
+    let below = match wanted {
+        Some(path) if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) => path,
+        Some(path) => {
+            return Err(invalid(format!("cgroup: {path:?} must be a path from the container's own group, without ..")));
+        }
+        None if has_controllers_below(&own) => match group_of_first(container, &own) {
+            Some(found) => return Cgroup::from_directories(found).map(Some).map_err(failed),
+            None => return Ok(Some(own)),
+        },
+        None => return Ok(Some(own)),
+    };
+    let directories: Vec<PathBuf> = own.directories().map(|path| path.join(below)).collect();
+    if directories.iter().all(|path| !path.is_dir()) {
+        return Err(invalid(format!("cgroup: there is no group {below:?} below that of the container")));
+    }
+    // A hierarchy without a group of this name has the container's own.
+    let places = own.directories().zip(directories).map(|(own, below)| if below.is_dir() { below } else { own.into() });
+    Cgroup::from_directories(places.collect::<Vec<_>>()).map(Some).map_err(failed)
+}
+
+/// Whether version 2 has controllers for the groups below, and so allows no process in this one.
+fn has_controllers_below(group: &Cgroup) -> bool {
+    v2_directory(group)
+        .and_then(|path| std::fs::read(path.join("cgroup.subtree_control")).ok())
+        .is_some_and(|text| !text.trim_ascii().is_empty())
+}
+
+/// The directory of the group in the hierarchy of version 2.
+fn v2_directory(group: &Cgroup) -> Option<&Path> {
+    group.v2_fd()?;
+    group.directories().find(|path| path.join("cgroup.subtree_control").exists())
+}
+
+/// The directories of the group with that of version 2 exchanged for the one below it that the first process is in.
+fn group_of_first(container: &Container, group: &Cgroup) -> Option<Vec<PathBuf>> {
+    let pid = container.pid()?;
+    let v2 = v2_directory(group)?;
+    let mut to_do = vec![v2.to_owned()];
+    while let Some(path) = to_do.pop() {
+        let members = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+        if members.lines().any(|line| line.parse() == Ok(pid)) {
+            return Some(group.directories().map(|own| if own == v2 { path.clone() } else { own.into() }).collect());
+        }
+        let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+        to_do.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+        );
+    }
+    None
+}

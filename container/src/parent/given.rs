@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is wrong with the descriptors that a launch was given.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, fstat};
+use skep_ns::Stdio;
+
+use super::Launch;
+use crate::spec::{Stream, TerminalSpec};
+
+impl Launch {
+    /// Gives the program a descriptor under this number, in place of an earlier one.
+    pub(crate) fn give(&mut self, number: i32, fd: OwnedFd) {
+        self.fds.retain(|(taken, _)| *taken != number);
+        self.fds.push((number, fd));
+    }
+
+    /// What is wrong with them, beside this terminal.
+    pub(crate) fn problems(&self, terminal: Option<&TerminalSpec>) -> Vec<String> {
+        let fds = self.fds.iter().map(|(number, _)| *number).filter(|number| *number < 0);
+        let fds = fds.map(|number| format!("fd: {number} cannot be the number of a descriptor"));
+        let streams = terminal.iter().flat_map(|terminal| &terminal.streams).filter(|stream| self.is_given(**stream));
+        let streams =
+            streams.map(|stream| format!("{stream}: is given, and is the terminal too: it can be one of them"));
+        fds.chain(streams).collect()
+    }
+
+    /// Streams that are directories: with one a program leaves the root that it is given, by "..", or by its link in /proc
+    /// (CVE-2024-21626). One that is given by its number is given on purpose.
+    pub(crate) fn ways_out(&self, has_root: bool) -> Vec<String> {
+        if !has_root {
+            return Vec::new();
+        }
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let inherited = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        let leads_out = |(stream, inherited): &(Stream, BorrowedFd<'_>)| match self.stdio(*stream) {
+            None | Some(Stdio::Inherit) => is_directory(*inherited),
+            Some(Stdio::Descriptor(fd)) => is_directory(fd.as_fd()),
+            Some(_) => false,
+        };
+        let found = Stream::ALL.into_iter().zip(inherited).filter(leads_out);
+        found
+            .map(|(stream, _)| format!("{stream}: is a directory, by which the program could leave its root"))
+            .collect()
+    }
+
+    /// Whether the caller has said what this stream is.
+    fn is_given(&self, stream: Stream) -> bool {
+        self.stdio(stream).is_some() || self.fds.iter().any(|(number, _)| *number == stream.number())
+    }
+}
+
+fn is_directory(fd: BorrowedFd<'_>) -> bool {
+    fstat(fd).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
+}
