@@ -265,6 +265,14 @@ impl Builder {
         self
     }
 
+    /// The signal, 1 to 64, by which its first process is asked to end: see [`Container::stop`]. By default `SIGTERM`, or
+    /// where systemd is its process 1 that one's own.
+    #[doc(alias = "lxc.signal.halt")]
+    pub fn stop_signal(mut self, signal: i32) -> Self {
+        self.spec.stop_signal = Some(signal);
+        self
+    }
+
     /// Kills and reaps the container when its handle is dropped.
     pub fn kill_on_drop(mut self) -> Self {
         self.kill_on_drop = true;

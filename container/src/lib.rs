@@ -80,7 +80,7 @@ struct Readme;
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
-pub use handle::{Container, Created, Exec, Executed, Status};
+pub use handle::{Container, Created, Exec, Executed, Member, RebootRequest, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;
 pub use report::Report;

@@ -6,12 +6,18 @@ mod delete;
 mod ended;
 mod exec;
 mod first;
+mod freeze;
 mod known;
+mod members;
 mod open;
 mod running;
 mod status;
+mod stop;
+mod update;
 
 pub use created::Created;
 pub use exec::{Exec, Executed};
+pub use members::Member;
 pub use running::Container;
 pub use status::Status;
+pub use stop::RebootRequest;

@@ -176,7 +176,11 @@ impl Container {
         }
         if let Some(process) = self.first.process() {
             let has_ended = process.has_ended().map_err(|error| self.waiting(error))?;
-            return Ok(if has_ended { Status::Ended } else { Status::Running });
+            return Ok(match has_ended {
+                true => Status::Ended,
+                false if self.is_frozen() => Status::Frozen,
+                false => Status::Running,
+            });
         }
         if self.doubt.is_some() && self.is_deserted() {
             return Ok(Status::Ended);
@@ -327,14 +331,16 @@ impl Container {
         process.signal(signal).map_err(|error| Error::of_leaf("signal", self.object(), error))
     }
 
-    /// Ends the first process with `SIGKILL`, and with a pid namespace every other process of the container.
+    /// Ends the first process with `SIGKILL`, and with a pid namespace every other process of the container; a frozen one too.
     ///
     /// # Errors
     /// As [`PidFd::kill`].
     pub fn kill(&self) -> Result<(), Error> {
         match self.first.process() {
             Some(process) if self.status.get().is_none() => {
-                process.kill().map_err(|error| Error::of_leaf("kill", self.object(), error))
+                process.kill().map_err(|error| Error::of_leaf("kill", self.object(), error))?;
+                self.thaw_the_killed();
+                Ok(())
             }
             _ => Ok(()),
         }

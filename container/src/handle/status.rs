@@ -13,6 +13,8 @@ pub enum Status {
     HalfMade,
     /// Its first process runs.
     Running,
+    /// Its processes stand still until they are thawed.
+    Frozen,
     /// Its first process has ended.
     Ended,
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Status {
             Status::Creating => "creating",
             Status::HalfMade => "half made",
             Status::Running => "running",
+            Status::Frozen => "frozen",
             Status::Ended => "ended",
         })
     }

@@ -45,6 +45,9 @@ pub struct Spec {
     pub init: bool,
     /// Whether the container dies with the thread that made it.
     pub die_with_caller: bool,
+    /// The signal, 1 to 64, that asks its first process to end: see [`Container::stop`](crate::Container::stop). By default
+    /// `SIGTERM`, or systemd's own.
+    pub stop_signal: Option<i32>,
 }
 
 /// The group of terminals, which devpts is asked to give them.

@@ -145,6 +145,9 @@ impl Spec {
         if self.init && !self.namespaces.contains(NamespaceKind::Pid) {
             found.add("init", "needs a pid namespace: its work is that of process 1");
         }
+        if self.stop_signal.is_some_and(|signal| !(1..=64).contains(&signal)) {
+            found.add("stop_signal", "must be between 1 and 64");
+        }
     }
 
     fn check_terminal(&self, found: &mut Problems) {
@@ -293,6 +296,7 @@ mod tests {
         spec.process.rights.capabilities = Some(skep_caps_sec::Capabilities::default());
         spec.process.rights.seccomp = Some(Policy::allow_all().deny(["mount", "fly"]));
         spec.init = true;
+        spec.stop_signal = Some(65);
         spec.process.in_caller_session = true;
         spec.process.terminal = Some(TerminalSpec::default());
         spec.process.args = vec!["good".into(), "b\0d".into()];
@@ -338,6 +342,7 @@ mod tests {
             "process.rights.rlimits[0]: nofile: the soft limit 2 is above the hard limit 1",
             "process.rights.seccomp.rules[0].calls[1]: \"fly\" is no system call up to Linux 7.2",
             "init: needs a pid namespace: its work is that of process 1",
+            "stop_signal: must be between 1 and 64",
             "process.terminal: the caller's session has a terminal, and no other can be had in it",
             "process.terminal: needs a mount namespace: without one it would be among the machine's own",
             "process.terminal: needs a devpts on \"/dev/pts\", and nothing on top of that",

@@ -24,6 +24,7 @@ mod init;
 mod inside;
 mod kill;
 mod killed;
+mod life;
 mod many;
 mod messages;
 mod named;

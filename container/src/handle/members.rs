@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The processes of a container: which there are, and signals to all of them.
+
+use std::time::Duration;
+
+use skep_ns::{Namespace, NamespaceKind, PidFd};
+
+use super::running::Container;
+use crate::error::{Error, ErrorKind};
+
+/// A process of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Member {
+    /// Its number in the caller's pid namespace, to show.
+    pub pid: u32,
+    /// Its number in the container's; `None` if it has ended since, or cannot be looked at.
+    pub inside: Option<u32>,
+}
+
+/// How long the processes are held still at most while they are signalled.
+const STILL: Duration = Duration::from_millis(500);
+
+impl Container {
+    /// Its processes at this moment, in the order of their numbers: those in its cgroup if it has one, else those in its pid
+    /// namespace if that is its own, else its first process alone. None if it has ended.
+    ///
+    /// # Errors
+    /// What looking at its cgroup or at /proc answers.
+    /// # Privileges
+    /// Those to look at the processes of its user, proc(5).
+    #[doc(alias = "cgroup.procs")]
+    pub fn processes(&self) -> Result<Vec<Member>, Error> {
+        const OP: &str = "list the processes of";
+        let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
+        let Some(first) = self.first.process() else { return Ok(Vec::new()) };
+        if first.has_ended().map_err(failed)? {
+            return Ok(Vec::new());
+        }
+        let namespace = Namespace::of(first, NamespaceKind::Pid).ok();
+        let pids = match self.cgroup()? {
+            Some(group) => group.procs().map_err(|error| Error::of_leaf(OP, self.object(), error))?,
+            None => self.pids_of_namespace(namespace.as_ref())?,
+        };
+        let inside = |pid: u32| namespace.as_ref().and_then(|namespace| namespace.pid_inside(pid).ok());
+        Ok(pids.into_iter().map(|pid| Member { pid, inside: inside(pid) }).collect())
+    }
+
+    /// The numbers of all processes in its pid namespace, or in one below it.
+    fn pids_of_namespace(&self, namespace: Option<&Namespace>) -> Result<Vec<u32>, Error> {
+        let makes_one = self.spec().is_some_and(|spec| spec.namespaces.contains(NamespaceKind::Pid));
+        let Some(namespace) = namespace.filter(|_| makes_one) else { return Ok(self.pid().into_iter().collect()) };
+        let failed = |error: std::io::Error| Error::io("list the processes of", self.object(), &error);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if namespace.pid_inside(pid).is_ok() {
+                found.push(pid);
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Sends `signal`, 1 to 64, to every [process](Self::processes) of the container. With a cgroup they stand still meanwhile,
+    /// so that none that is born in between is missed; without one, those that fork may be.
+    ///
+    /// As for [`signal`](Self::signal) a process 1 without a handler hears none but `SIGKILL` and `SIGSTOP`.
+    ///
+    /// # Errors
+    /// The first refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one
+    /// has ended is none.
+    /// # Privileges
+    /// Those of kill(2) over each; with a cgroup, those to [freeze](Self::freeze) it.
+    pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
+        const OP: &str = "signal the processes of";
+        let first = self.first.demand(OP, || self.object())?;
+        let namespace = Namespace::of(first, NamespaceKind::Pid).ok();
+        let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
+        if signal == SIGKILL
+            && let Some(group) = self.cgroup()?
+        {
+            return group.kill().map_err(|error| Error::of_leaf(OP, self.object(), error));
+        }
+        // One that cannot be frozen is signalled as it is.
+        let held = !self.is_frozen() && self.freeze(STILL).is_ok();
+        let done = self.processes().and_then(|processes| {
+            let mut failure = None;
+            for member in processes {
+                let Ok(process) = PidFd::open(member.pid) else { continue };
+                // Held now: if it is still one of the container's, its number was not given to another.
+                if namespace.as_ref().is_some_and(|namespace| namespace.pid_inside(member.pid).is_err()) {
+                    continue;
+                }
+                match process.signal(signal) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => failure = failure.or(Some(failed(error))),
+                    _ => {}
+                }
+            }
+            failure.map_or(Ok(()), Err)
+        });
+        if held {
+            self.thaw(STILL)?;
+        }
+        done
+    }
+}
+
+const SIGKILL: i32 = 9;
