@@ -47,7 +47,11 @@ impl Container {
         }
         let signal = self.halt_signal();
         if self.hears(signal) {
-            self.signal(signal)?;
+            match self.signal(signal) {
+                // It has ended by itself in between, and another thread has waited for it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                sent => sent?,
+            }
             if self.is_frozen() {
                 // Asked first: it does nothing else in between.
                 self.thaw(deadline)?;
