@@ -18,7 +18,7 @@ use crate::parent_death_signal::ParentDeathSignal;
 use crate::personality::Personality;
 use crate::rlimit::Rlimit;
 use crate::scheduler::Scheduler;
-use crate::seccomp::Policy;
+use crate::seccomp::{Loading, Policy};
 use crate::securebits::Securebits;
 use crate::write_execute::DenyWriteExecute;
 
@@ -56,6 +56,8 @@ pub struct Privileges {
     pub session_keyring: bool,
     /// Which system calls it may make.
     pub seccomp: Option<Policy>,
+    /// How the filter of these is loaded.
+    pub seccomp_loading: Loading,
     /// The processors that it runs on.
     pub cpu_affinity: Option<NumberSet>,
     /// The nodes that its memory comes from.
@@ -147,6 +149,14 @@ impl Privileges {
     #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
     pub fn seccomp(mut self, policy: Policy) -> Self {
         self.seccomp = Some(policy);
+        self
+    }
+
+    /// The filter of its [policy](Self::seccomp) is loaded so. A listener it has of whoever starts it, if of anybody:
+    /// [`Loading::wait_killable`] says nothing without one.
+    #[must_use]
+    pub fn seccomp_loading(mut self, loading: Loading) -> Self {
+        self.seccomp_loading = loading;
         self
     }
 
@@ -259,6 +269,9 @@ impl Privileges {
             Some(Err(error)) => problems.extend(error.problems().iter().map(|problem| format!("seccomp.{problem}"))),
             Some(Ok(filter)) => problems.extend(filter.foreign().map(|why| format!("seccomp.arches: {why}"))),
             None => {}
+        }
+        if self.seccomp.is_none() && self.seccomp_loading != Loading::new() {
+            problems.push(format!("seccomp_loading: there is no policy to be loaded {}", self.seccomp_loading));
         }
         problems.extend(self.cpu_affinity.iter().flat_map(affinity::problems));
         problems.extend(self.memory_policy.iter().flat_map(MemoryPolicy::problems));

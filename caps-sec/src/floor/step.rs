@@ -62,6 +62,8 @@ pub enum Step<'a> {
     Seccomp {
         /// `struct sock_filter`, 8 bytes each.
         program: &'a [u8],
+        /// `SECCOMP_FILTER_FLAG_*`, without that for a listener.
+        flags: u32,
     },
     /// Get a signal when the thread that started this one ends.
     ParentDeathSignal {
@@ -152,7 +154,7 @@ impl<'a> Step<'a> {
             Step::OomScoreAdj { value } => [8, value.cast_unsigned(), 0, 0, 0, 0, 0],
             Step::Undumpable => [9, 0, 0, 0, 0, 0, 0],
             Step::SessionKeyring => [10, 0, 0, 0, 0, 0, 0],
-            Step::Seccomp { program } => [11, keep(program), length(program), 0, 0, 0, 0],
+            Step::Seccomp { program, flags } => [11, keep(program), length(program), flags, 0, 0, 0],
             Step::ParentDeathSignal { signal } => [12, signal, 0, 0, 0, 0, 0],
             Step::DenyWriteExecute { bits } => [13, bits, 0, 0, 0, 0, 0],
             Step::CoreScheduling { scope } => [14, scope, 0, 0, 0, 0, 0],
@@ -181,7 +183,7 @@ impl<'a> Step<'a> {
             8 => Step::OomScoreAdj { value: a.cast_signed() },
             9 => Step::Undumpable,
             10 => Step::SessionKeyring,
-            11 => Step::Seccomp { program: bytes(a, b)? },
+            11 => Step::Seccomp { program: bytes(a, b)?, flags: c },
             12 => Step::ParentDeathSignal { signal: a },
             13 => Step::DenyWriteExecute { bits: a },
             14 => Step::CoreScheduling { scope: a },
@@ -214,7 +216,7 @@ impl<'a> Step<'a> {
             Step::OomScoreAdj { value } => limits::oom_score_adj(value),
             Step::Undumpable => thread::undumpable(),
             Step::SessionKeyring => thread::session_keyring(),
-            Step::Seccomp { program } => thread::seccomp(program),
+            Step::Seccomp { program, flags } => thread::seccomp(program, flags),
             Step::ParentDeathSignal { signal } => thread::parent_death_signal(signal),
             Step::DenyWriteExecute { bits } => thread::deny_write_execute(bits),
             Step::CoreScheduling { scope } => sched::create_core_cookie(0, scope).map_err(Failure::whole),

@@ -28,6 +28,8 @@ impl Errno {
     pub const NOENT: Self = Self(2);
     /// Argument list too long: a structure with more in it than this kernel knows.
     pub const TOOBIG: Self = Self(7);
+    /// Device or resource busy.
+    pub const BUSY: Self = Self(16);
     /// Cross-device link: what was met is another mount's.
     pub const XDEV: Self = Self(18);
     /// Invalid argument.
@@ -171,9 +173,10 @@ struct Program {
 }
 const _: () = assert!(size_of::<Program>() == 16);
 
-/// Filters the system calls of this thread by the program of `bytes`, `struct sock_filter` each 8 of them; by seccomp(2),
-/// or by prctl(2) where a filter answers that to it as a kernel before 3.17 would.
-pub fn filter(bytes: &[u8]) -> Result<(), Errno> {
+/// Filters the system calls of this thread by the program of `bytes`, `struct sock_filter` each 8 of them; by seccomp(2)
+/// with these flags, `SECCOMP_FILTER_FLAG_*`. Without any, it is done by prctl(2) where a filter answers that to it as a
+/// kernel before 3.17 would. Answers 0, the number of a thread that cannot be synchronised, or a listener.
+pub fn filter(bytes: &[u8], flags: u32) -> Result<usize, Errno> {
     const SET_MODE_FILTER: usize = 1;
     const PR_SET_SECCOMP: usize = 22;
     const MODE_FILTER: usize = 2;
@@ -185,12 +188,12 @@ pub fn filter(bytes: &[u8]) -> Result<(), Errno> {
     let at = (&raw const program).expose_provenance();
     // SAFETY: the kernel reads a struct sock_fprog, which is a live local of its size (asserted above), and `count`
     // instructions of 8 bytes behind it, which the slice has.
-    match unsafe { syscall(nr::SECCOMP, [SET_MODE_FILTER, 0, at, 0, 0]) } {
-        Err(Errno::NOSYS) => {}
-        done => return done.map(drop),
+    match unsafe { syscall(nr::SECCOMP, [SET_MODE_FILTER, flags as usize, at, 0, 0]) } {
+        Err(Errno::NOSYS) if flags == 0 => {}
+        done => return done,
     }
     // SAFETY: as above; the third argument of this operation is the same structure.
-    unsafe { syscall(nr::PRCTL, [PR_SET_SECCOMP, MODE_FILTER, at, 0, 0]) }.map(drop)
+    unsafe { syscall(nr::PRCTL, [PR_SET_SECCOMP, MODE_FILTER, at, 0, 0]) }
 }
 
 /// `struct __user_cap_header_struct`, uapi/linux/capability.h.

@@ -140,12 +140,28 @@ pub fn session_keyring() -> Result<(), Failure> {
     }
 }
 
-/// Filters the system calls of this thread, and of all that it starts, by this program; for good.
+/// Filters the system calls of this thread, and of all that it starts, by this program; for good. The flags are
+/// `SECCOMP_FILTER_FLAG_*`, without that for a listener.
 ///
 /// # Errors
 /// `EACCES` without `no_new_privs` and without `CAP_SYS_ADMIN`; `EINVAL` for what is no program, an empty one, more than
-/// 4096 instructions, and a kernel without filters; `ENOMEM` for more than 32768 instructions together with the filters
-/// that there are.
-pub fn seccomp(program: &[u8]) -> Result<(), Failure> {
-    sys::filter(program).map_err(Failure::whole)
+/// 4096 instructions, a flag that the kernel does not know, and a kernel without filters; `ENOMEM` for more than 32768
+/// instructions together with the filters that there are; `EBUSY` for a thread that cannot be synchronised.
+pub fn seccomp(program: &[u8], flags: u32) -> Result<(), Failure> {
+    match sys::filter(program, flags) {
+        Ok(0) => Ok(()),
+        Ok(_thread) => Err(Failure::whole(Errno::BUSY)),
+        Err(errno) => Err(Failure::whole(errno)),
+    }
+}
+
+/// The same with a listener, closed on exec, which is answered: what the filter asks about waits for whoever has it.
+///
+/// # Errors
+/// As [`seccomp`]; `EBUSY` where the thread is under a filter with a listener already; `EMFILE`; `ENOSYS` where seccomp(2)
+/// is not to be had.
+pub fn seccomp_with_listener(program: &[u8], flags: u32) -> Result<i32, Failure> {
+    const NEW_LISTENER: u32 = 1 << 3;
+    let answer = sys::filter(program, flags | NEW_LISTENER).map_err(Failure::whole)?;
+    i32::try_from(answer).map_err(|_| Failure::whole(Errno::INVAL))
 }

@@ -142,7 +142,7 @@ pub fn enter_seccomp(filter: &Filter) -> Result<(), Error> {
     if let Some(why) = filter.foreign() {
         return Err(Error::because(OP, OBJECT, ErrorKind::Unsupported, why));
     }
-    let step = floor::Step::Seccomp { program: filter.as_bytes() };
+    let step = floor::Step::Seccomp { program: filter.as_bytes(), flags: 0 };
     step.perform().map_err(|failure| {
         let errno = i32::from(failure.errno.0);
         let error = Error::os(OP, OBJECT, errno);

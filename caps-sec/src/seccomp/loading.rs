@@ -69,8 +69,9 @@ impl Loading {
         Self { wait_killable: true, ..self }
     }
 
-    /// The flags, `SECCOMP_FILTER_FLAG_*` of linux/seccomp.h.
-    const fn flags(self, listener: bool) -> u32 {
+    /// The flags, `SECCOMP_FILTER_FLAG_*` of linux/seccomp.h, with a listener or without: some go with one alone.
+    #[must_use]
+    pub const fn flags(self, listener: bool) -> u32 {
         // A thread that cannot be synchronised is an errno then, not a thread's number, which could be a descriptor.
         let esrch = self.all_threads && listener;
         (self.all_threads as u32)
@@ -79,6 +80,12 @@ impl Loading {
             | (listener as u32) << 3
             | (esrch as u32) << 4
             | ((self.wait_killable && listener) as u32) << 5
+    }
+
+    /// The way of loading that these flags say, whether with a listener or not.
+    pub(crate) fn of_flags(flags: u32) -> Self {
+        let has = |place: u32| flags >> place & 1 == 1;
+        Self { all_threads: has(0), log: has(1), speculation: has(2), wait_killable: has(5) }
     }
 
     /// Puts the filter in force for the calling thread, or for all of them; there is no way back.

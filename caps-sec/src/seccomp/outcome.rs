@@ -65,6 +65,47 @@ impl Policy {
         }
     }
 
+    /// Whether a supervisor may be asked about the call of this name on an architecture, where its first arguments are
+    /// these; `None` is one that is not known, whose conditions may hold and may not.
+    ///
+    /// ```
+    /// use skep_caps_sec::{Arch, Policy, Rule, Verdict, arg};
+    ///
+    /// let reading = Rule::new(Verdict::Notify, ["openat"]).when([arg(2).masked(3).eq(0)]);
+    /// let policy = Policy::allow_all().rule(reading);
+    /// assert!(policy.may_ask(Arch::NATIVE, "openat", &[]));
+    /// assert!(!policy.may_ask(Arch::NATIVE, "openat", &[None, None, Some(1)]));
+    /// ```
+    #[must_use]
+    #[doc(alias = "SECCOMP_RET_USER_NOTIF")]
+    pub fn may_ask(&self, arch: Arch, name: &str, args: &[Option<u64>]) -> bool {
+        if arch.number_of(name).is_none() {
+            return false;
+        }
+        let known = |number: u8| args.get(usize::from(number)).copied().flatten();
+        match self.fates(arch).remove(name) {
+            Some(Fate::Is(verdict)) => verdict == Verdict::Notify,
+            Some(Fate::Depends(clauses, otherwise)) => {
+                for (when, verdict, name) in clauses {
+                    // Of each condition, whether it holds, where that is certain.
+                    let holds = |condition: &Condition| {
+                        let Condition { arg, mask, compare, value } = condition.of_call(name);
+                        known(arg).map(|is| compare.holds(is & mask, value))
+                    };
+                    let cannot_hold = when.iter().any(|condition| holds(condition) == Some(false));
+                    if !cannot_hold && verdict == Verdict::Notify {
+                        return true;
+                    }
+                    if when.iter().all(|condition| holds(condition) == Some(true)) {
+                        return false;
+                    }
+                }
+                otherwise == Verdict::Notify
+            }
+            None => self.outcome_of(None, name) == Outcome::Always(Verdict::Notify),
+        }
+    }
+
     /// What becomes of every call of an architecture, in the order of the numbers.
     pub(super) fn outcomes(&self, arch: Arch) -> Vec<(&'static str, Outcome)> {
         let mut fates = self.fates(arch);

@@ -133,6 +133,12 @@ impl Policy {
         self
     }
 
+    /// Whether it asks a supervisor about some calls: see [`Verdict::Notify`].
+    #[must_use]
+    pub fn asks_supervisor(&self) -> bool {
+        self.default == Verdict::Notify || self.rules.iter().any(|rule| rule.verdict == Verdict::Notify)
+    }
+
     /// The architectures that it is compiled for.
     pub(super) fn compiled_for(&self) -> &[Arch] {
         if self.arches.is_empty() { &[Arch::NATIVE] } else { &self.arches }

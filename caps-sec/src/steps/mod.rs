@@ -19,7 +19,7 @@ use crate::caps::Capabilities;
 use crate::floor::Step;
 use crate::lsm::{Label, LabelOf, Landlock};
 use crate::privileges::Privileges;
-use crate::seccomp::{Filter, Policy};
+use crate::seccomp::{Filter, Loading, Policy};
 use crate::securebits::Securebits;
 
 /// What a process does to itself for a [`Privileges`] to hold, in three parts: before and after it becomes another user,
@@ -50,6 +50,8 @@ pub struct Steps {
     /// A Landlock ruleset.
     ruleset: Option<Vec<u8>>,
     filter: Option<Filter>,
+    /// How the filter is loaded.
+    loading: Loading,
     /// Whether ruleset and filter come last, rather than before the change of user.
     denied_last: bool,
 }
@@ -96,6 +98,7 @@ impl Privileges {
             after: self.after_identity(),
             ruleset: self.landlock.as_ref().map(Landlock::to_bytes),
             filter: self.seccomp.as_ref().map(compiled),
+            loading: self.seccomp_loading,
             // The promise lets everybody deny himself what he likes: then nothing that comes before has to be allowed by
             // it. Else there must be CAP_SYS_ADMIN, which the change of user takes.
             denied_last: self.no_new_privs,
@@ -261,7 +264,10 @@ impl Steps {
     /// The ruleset, then the filter: which need not allow the calls of Landlock then.
     fn denying(&self) -> impl Iterator<Item = Step<'_>> {
         let ruleset = self.ruleset.as_deref().map(Landlock::step);
-        ruleset.into_iter().chain(self.filter.as_ref().map(|filter| Step::Seccomp { program: filter.as_bytes() }))
+        let flags = self.loading.flags(false);
+        ruleset
+            .into_iter()
+            .chain(self.filter.as_ref().map(|filter| Step::Seccomp { program: filter.as_bytes(), flags }))
     }
 
     /// Performs all of them, on the calling thread. Allocates nothing.

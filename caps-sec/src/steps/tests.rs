@@ -15,7 +15,7 @@ use crate::personality::Personality;
 use crate::privileges::Privileges;
 use crate::rlimit::{Limit, Resource, Rlimit};
 use crate::scheduler::Scheduler;
-use crate::seccomp::Policy;
+use crate::seccomp::{Loading, Policy};
 use crate::securebits::Securebits;
 use crate::write_execute::DenyWriteExecute;
 
@@ -183,7 +183,7 @@ fn a_policy_with_problems_is_told_and_never_left_out() {
     let problems = bad.problems();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("seccomp.rules[0].calls[0]: \"fly\" is no system call"), "{problems:?}");
-    assert_eq!(bad.steps(None).last().last(), Some(Step::Seccomp { program: &[] }));
+    assert_eq!(bad.steps(None).last().last(), Some(Step::Seccomp { program: &[], flags: 0 }));
 }
 
 #[test]
@@ -193,7 +193,8 @@ fn every_problem_is_told_with_its_place() {
         .securebits(Securebits::no_special_root())
         .rlimit(Rlimit::both(Resource::Core, 0))
         .rlimit(Rlimit::new(Resource::Core, 2, 1))
-        .oom_score_adj(OomScoreAdj::new(1001));
+        .oom_score_adj(OomScoreAdj::new(1001))
+        .seccomp_loading(Loading::new().log());
     assert_eq!(
         bad.problems(),
         [
@@ -203,6 +204,7 @@ fn every_problem_is_told_with_its_place() {
             "rlimits[1]: core: the soft limit 2 is above the hard limit 1",
             "rlimits[1]: core is limited twice",
             "oom_score_adj: 1001 is not from -1000 (never) to 1000 (first)",
+            "seccomp_loading: there is no policy to be loaded logged",
         ]
     );
     assert_eq!(bad.check().unwrap_err().to_string(), "cannot use privileges");
@@ -225,7 +227,7 @@ fn any_step() -> impl Strategy<Value = Step<'static>> {
         (any::<u32>(), set, set).prop_map(|(resource, soft, hard)| Step::Rlimit { resource, soft, hard }),
         any::<i32>().prop_map(|value| Step::OomScoreAdj { value }),
         Just(Step::Undumpable),
-        (0..BYTES.len()).prop_map(|length| Step::Seccomp { program: &BYTES[..length] }),
+        (any::<u32>(), 0..BYTES.len()).prop_map(|(flags, length)| Step::Seccomp { program: &BYTES[..length], flags }),
         any::<u32>().prop_map(|signal| Step::ParentDeathSignal { signal }),
         any::<u32>().prop_map(|bits| Step::DenyWriteExecute { bits }),
         any::<u32>().prop_map(|scope| Step::CoreScheduling { scope }),
@@ -281,7 +283,7 @@ fn no_two_steps_have_the_same_kind() {
         Step::OomScoreAdj { value: 0 },
         Step::Undumpable,
         Step::SessionKeyring,
-        Step::Seccomp { program: &BYTES },
+        Step::Seccomp { program: &BYTES, flags: 0 },
         Step::ParentDeathSignal { signal: 0 },
         Step::DenyWriteExecute { bits: 0 },
         Step::CoreScheduling { scope: 0 },
@@ -295,7 +297,7 @@ fn no_two_steps_have_the_same_kind() {
     ];
     assert!(steps.into_iter().map(|step| encode(step)[0]).eq(1..=21));
     assert_eq!(decode([11, PLACE, 65, 0, 0, 0, 0]), None);
-    assert_eq!(decode([11, PLACE, 64, 1, 0, 0, 0]), None);
+    assert_eq!(decode([11, PLACE, 64, 1, 1, 0, 0]), None);
     assert_eq!(decode([1, 0, 0, 1, 0, 0, 0]), None);
     assert_eq!(decode([0; WORDS]), None);
 }
@@ -314,10 +316,15 @@ fn a_failure_says_which_capability_and_what_to_do() {
     let score = Step::OomScoreAdj { value: -5 };
     assert_eq!(score.part(1).as_deref(), Some("writing /proc/self/oom_score_adj"));
     assert_eq!(Step::NoNewPrivs.right(), None);
-    let load = Step::Seccomp { program: &BYTES };
+    let load = Step::Seccomp { program: &BYTES, flags: 0 };
     assert!(load.hint(WHOLE, 13).unwrap().contains("CAP_SYS_ADMIN"));
     assert!(load.hint(WHOLE, 22).unwrap().contains("CONFIG_SECCOMP_FILTER"));
-    assert_eq!(Step::Seccomp { program: &[] }.hint(WHOLE, 22), None);
+    assert_eq!(Step::Seccomp { program: &[], flags: 0 }.hint(WHOLE, 22), None);
+    let logged = Step::Seccomp { program: &BYTES, flags: 0b10_0010 };
+    assert_eq!(logged.to_string(), "filter the system calls, logged, waiting killable");
+    assert!(logged.hint(WHOLE, 22).unwrap().contains("SeccompFeatures"));
+    assert!(logged.hint(WHOLE, 38).unwrap().contains("seccomp(2) itself"));
+    assert!(load.hint(WHOLE, 16).unwrap().contains("one listener"));
 }
 
 #[cfg(feature = "serde")]
@@ -339,7 +346,8 @@ fn serde_keeps_a_description_and_lets_most_of_it_be_left_out() {
         .io_priority(IoPriority::idle())
         .deny_write_execute(DenyWriteExecute::Here)
         .parent_death_signal(ParentDeathSignal::TERM)
-        .seccomp(Policy::standard(FEW));
+        .seccomp(Policy::standard(FEW))
+        .seccomp_loading(Loading::new().log().wait_killable());
     let json = serde_json::to_string(&all).unwrap();
     assert_eq!(serde_json::from_str::<Privileges>(&json).unwrap(), all);
     let short = serde_json::from_str::<Privileges>("{\"no_new_privs\": true}").unwrap();

@@ -16,6 +16,7 @@ use crate::number_set::NumberSet;
 use crate::oom_score_adj::OomScoreAdj;
 use crate::personality::Personality;
 use crate::rlimit::{Limit, Resource, Rlimit};
+use crate::seccomp::Loading;
 use crate::securebits::Securebits;
 
 impl fmt::Display for Step<'_> {
@@ -35,7 +36,10 @@ impl fmt::Display for Step<'_> {
             Step::OomScoreAdj { value } => write!(f, "set the OOM score adjustment to {}", OomScoreAdj::new(value)),
             Step::Undumpable => f.write_str("deny others to look into the process"),
             Step::SessionKeyring => f.write_str("leave the caller's session keyring for an empty one"),
-            Step::Seccomp { .. } => f.write_str("filter the system calls"),
+            Step::Seccomp { flags, .. } => match Loading::of_flags(flags) {
+                loading if loading == Loading::new() => f.write_str("filter the system calls"),
+                loading => write!(f, "filter the system calls, {loading}"),
+            },
             Step::ParentDeathSignal { signal } => {
                 write!(f, "get signal {signal} when the thread that started this ends")
             }
@@ -211,7 +215,17 @@ impl Step<'_> {
             (Step::Seccomp { .. }, Errno::EACCES) => {
                 "without no_new_privs a filter takes CAP_SYS_ADMIN in the user namespace of the process"
             }
-            (Step::Seccomp { program }, Errno::EINVAL) if !program.is_empty() => {
+            (Step::Seccomp { flags: 1.., .. }, Errno::EINVAL) => {
+                "this kernel does not know a way of loading that is asked for: SeccompFeatures::probe tells which it knows"
+            }
+            (Step::Seccomp { .. }, Errno::EBUSY) => {
+                "a process has one listener at most, and it may have come with its parent's filter: is the caller itself \
+                 supervised? Or a thread has filters that others lack"
+            }
+            (Step::Seccomp { flags: 1.., .. }, Errno::ENOSYS) => {
+                "seccomp(2) itself is refused, by the filter that the caller is under"
+            }
+            (Step::Seccomp { program, .. }, Errno::EINVAL) if !program.is_empty() => {
                 "this kernel was built without filters of system calls (CONFIG_SECCOMP_FILTER)"
             }
             _ => return None,

@@ -3,7 +3,7 @@
 
 use super::PERM;
 use crate::error::ErrorKind;
-use crate::seccomp::{Errno, Policy, Rule, Verdict, arg};
+use crate::seccomp::{Arch, Errno, Policy, Rule, Verdict, arg};
 
 #[test]
 fn a_policy_reads_as_it_decides() {
@@ -71,7 +71,7 @@ fn a_rule_in_the_place_of_others_decides_alone() {
 fn a_call_of_another_architecture_is_no_problem_and_says_nothing() {
     let policy = Policy::deny_with(Errno::PERM).allow(["open", "openat"]);
     assert_eq!(policy.problems(), [""; 0]);
-    for arch in crate::seccomp::Arch::ALL {
+    for arch in Arch::ALL {
         policy.compile_for(arch).unwrap();
     }
 }
@@ -123,4 +123,25 @@ fn serde_keeps_a_policy_and_reads_what_people_write() {
     ] {
         assert!(serde_json::from_str::<Policy>(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn who_may_be_asked_is_told_by_what_is_known_of_the_arguments() {
+    let asks = |policy: &Policy, args: &[Option<u64>]| policy.may_ask(Arch::NATIVE, "prctl", args);
+    let on = |verdict, condition| Policy::allow_all().rule(Rule::new(verdict, ["prctl"]).when([condition]));
+    // Only the lower half of it is the kernel's.
+    let policy = on(Verdict::Notify, arg(0).eq(4));
+    assert!(asks(&policy, &[]) && asks(&policy, &[None, Some(4)]) && asks(&policy, &[Some(4 | 1 << 32)]));
+    assert!(!asks(&policy, &[Some(5)]));
+    // What decides before, for certain, decides.
+    let policy = on(Verdict::Allow, arg(1).ge(7)).rule(Rule::new(Verdict::Notify, ["prctl"]));
+    assert!(asks(&policy, &[]) && asks(&policy, &[None, Some(6)]));
+    assert!(!asks(&policy, &[None, Some(7)]));
+    // By default, and for what is not there.
+    let policy = Policy::new(Verdict::Notify).allow(["read"]);
+    assert!(asks(&policy, &[Some(4)]) && !policy.may_ask(Arch::NATIVE, "read", &[]));
+    assert!(!policy.may_ask(Arch::NATIVE, "fly", &[]) && !Policy::allow_all().may_ask(Arch::NATIVE, "prctl", &[]));
+    // Its flags are hidden: ENOSYS answers in the supervisor's place.
+    let policy = Policy::allow_all().rule(Rule::new(Verdict::Notify, ["clone"]));
+    assert!(!policy.may_ask(Arch::NATIVE, "clone3", &[]) && policy.may_ask(Arch::NATIVE, "clone", &[Some(17)]));
 }

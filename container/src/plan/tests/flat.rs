@@ -39,7 +39,7 @@ impl Owned {
             }
             Owned::Hostname(name) => Step::Hostname { name },
             Owned::Directory(path) => Step::Directory { path },
-            Owned::Seccomp(program) => Step::Right(caps_sec::Step::Seccomp { program }),
+            Owned::Seccomp(program) => Step::Right(caps_sec::Step::Seccomp { program, flags: 0 }),
         }
     }
 }
@@ -218,7 +218,7 @@ fn read_everything(bytes: &mut [u8]) {
                 | Step::Hostname { name: text }
                 | Step::Directory { path: text },
             ) => within(text),
-            Some(Step::Right(caps_sec::Step::Seccomp { program })) => {
+            Some(Step::Right(caps_sec::Step::Seccomp { program, .. })) => {
                 let program = program.as_ptr_range();
                 assert!(range.start <= program.start && program.end <= range.end);
             }
@@ -257,7 +257,7 @@ fn a_table_that_points_to_the_plan_s_end_is_refused() {
 #[test]
 fn bytes_that_reach_past_the_plan_s_end_are_none() {
     let mut plan = PlanBuf::default();
-    plan.step(Step::Right(caps_sec::Step::Seccomp { program: &[7; 16] }));
+    plan.step(Step::Right(caps_sec::Step::Seccomp { program: &[7; 16], flags: 0 }));
     let good = plan.finish(0, c"name").unwrap();
     let flat = Flat::new(&good).unwrap();
     let size = u32::try_from(good.len()).unwrap();
