@@ -118,6 +118,13 @@ fn perform(
         Step::Init { own_group, terminal } => init::stay(wire, plan, at, own_group, terminal).map_err(whole),
         Step::Null => streams::own_null().map_err(whole),
         Step::Session => kernel::setsid().map_err(whole),
+        Step::Supervise { program, flags } => {
+            let listener = caps_sec::thread::seccomp_with_listener(program, flags).map_err(of_proc)?;
+            let handed = wire.send_descriptor(Frame::Handed { at }, listener);
+            // Whoever has it answers for all that are under the filter: nobody in the container may.
+            kernel::close(listener);
+            handed.map_err(whole)
+        }
         Step::Umask { mask } => {
             kernel::umask(mask);
             Ok(())
@@ -132,16 +139,20 @@ fn perform(
 /// Tries the program's paths in order, as execvp(3) does: past what is absent, and past what may not be executed if a later
 /// one may. Returns only if none could be executed.
 fn execute(plan: &Flat<'static>) -> (Errno, Detail) {
-    let mut answer = (Errno::NOENT, Detail::Absent);
+    let blind = plan.header().blind;
+    let many = plan.header().programs.count > 1;
+    let exists = |path: &CStr| !blind && kernel::exists(path);
+    let mut answer = (Errno::NOENT, if blind { Detail::Unseen } else { Detail::Absent });
     let mut at = 0;
     while let Some(path) = plan.program(at) {
         let errno = sys::execve(path, plan);
         match errno {
-            Errno::NOENT if kernel::exists(path) => return (errno, Detail::Interpreter),
+            Errno::NOENT if exists(path) => return (errno, Detail::Interpreter),
             // A path that was given says what is wrong with it; a name that is looked for is just not there.
             Errno::NOENT => {}
-            Errno::NOTDIR | Errno::ACCES if plan.header().programs.count > 1 && !kernel::exists(path) => {}
-            Errno::ACCES => answer = (errno, denial(path)),
+            Errno::NOTDIR if many && !exists(path) => {}
+            Errno::ACCES if many && !blind && !exists(path) => {}
+            Errno::ACCES => answer = (errno, if blind { Detail::None } else { denial(path) }),
             _ => return (errno, Detail::None),
         }
         at = at.saturating_add(1);

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use skep_caps_sec::Policy;
 use skep_cgroup::Limits;
 use skep_ns::{Namespaces, Output, Stdio, SysctlKey, Sysctls};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
@@ -398,11 +399,17 @@ impl Builder {
     /// pipe does. Read its [`Container::terminal`].
     ///
     /// # Errors
-    /// As [`start`](Self::start); `Invalid` for a program with a terminal.
+    /// As [`start`](Self::start); `Invalid` for a program with a terminal, and for a policy that asks a supervisor.
     pub fn output(mut self) -> Result<Output, Error> {
-        if self.spec.process.terminal.is_some() {
-            let why = "output: it has a terminal: start it, and read Container::terminal".to_owned();
-            return Err(Error::invalid("create", Object::Container(self.name), vec![why]));
+        let asks = self.spec.process.rights.seccomp.as_ref().is_some_and(Policy::asks_supervisor);
+        let unfit = [
+            (self.spec.process.terminal.is_some(), "it has a terminal: start it, and read Container::terminal"),
+            (asks, "its policy asks a supervisor: start it, and answer what Container::listener receives"),
+        ];
+        let unfit = unfit.into_iter().filter(|(is_so, _)| *is_so);
+        let unfit: Vec<String> = unfit.map(|(_, why)| format!("output: {why}")).collect();
+        if !unfit.is_empty() {
+            return Err(Error::invalid("create", Object::Container(self.name), unfit));
         }
         let [stdin, stdout, stderr] = &mut self.launch.stdio;
         stdin.get_or_insert(Stdio::Null);

@@ -42,6 +42,14 @@
 //! byte of them goes through this library. [`Builder::terminal`] gives it one of the container's own, never the caller's,
 //! whose other side is a [`Terminal`].
 //!
+//! # Supervision
+//! A policy of [system calls](Builder::seccomp) may ask about some of them: the caller answers in the kernel's place, by
+//! [`Container::listener`], which nobody in the container has. It has it from the moment the filter is loaded, so that the
+//! exec of the program can be asked about too ([`Created::take_listener`]). Nothing else of a start is: a policy that would
+//! ask about more is refused, with the names of the calls, and nobody needs to answer for a container to be started, killed
+//! or deleted. Whoever makes a call that is asked about waits until it is answered, or killed. When the listener is dropped,
+//! or its holder dies, these calls answer `ENOSYS`, there and then.
+//!
 //! # Kernels
 //! Linux 5.10 and newer, x86_64 and aarch64; the latter compiles and has not been run. Where clone3, memfd_create or
 //! close_range are refused, older calls do the same.

@@ -104,6 +104,8 @@ pub enum Detail {
     Directory = 3,
     /// This user has no right to execute it.
     NoPermission = 4,
+    /// It, or its interpreter or loader, is absent: which of them was not looked at.
+    Unseen = 5,
 }
 
 /// Which part of making a terminal failed.
@@ -181,6 +183,7 @@ impl Detail {
             2 => Detail::Interpreter,
             3 => Detail::Directory,
             4 => Detail::NoPermission,
+            5 => Detail::Unseen,
             _ => Detail::None,
         }
     }

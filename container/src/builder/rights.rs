@@ -2,8 +2,8 @@
 //! What the program may do, and when and where it runs.
 
 use skep_caps_sec::{
-    DenyWriteExecute, IoPriority, Label, Landlock, MemoryPolicy, NumberSet, OomScoreAdj, Personality, Policy, Rlimit,
-    Scheduler, Securebits,
+    DenyWriteExecute, IoPriority, Label, Landlock, Loading, MemoryPolicy, NumberSet, OomScoreAdj, Personality, Policy,
+    Rlimit, Scheduler, Securebits,
 };
 
 use super::Builder;
@@ -55,9 +55,49 @@ impl Builder {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A policy that [asks](skep_caps_sec::Verdict::Notify) has the caller answer: [`Container::listener`](crate::Container::listener) receives what it
+    /// asks about, of the program and all that it starts, and whoever has made such a call waits until it is answered. What
+    /// the start itself does under the filter, and the init as long as it lives, must not be among it, but for execve(2):
+    /// see [`Created::take_listener`](crate::Created::take_listener). Nobody in the container has the listener. One filter with a listener is all that
+    /// the kernel gives a process: not to a caller that is itself supervised.
+    ///
+    /// ```
+    /// use skep::Container;
+    /// use skep::caps_sec::{Answer, Errno, Policy, Rule, Supervisor, Verdict};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let asking = Rule::new(Verdict::Notify, ["mkdir", "mkdirat"]);
+    /// let mut container = Container::anonymous()
+    ///     .no_new_privileges()
+    ///     .seccomp(Policy::allow_all().rule(asking))
+    ///     .command("/bin/sh", ["-c", "mkdir /asked-about 2> /dev/null || echo refused"])
+    ///     .stdout(skep::ns::Stdio::Piped)
+    ///     .start()?;
+    /// let listener = container.listener.take().ok_or("no listener")?;
+    /// let mut supervisor = Supervisor::new();
+    /// supervisor.on(["mkdir", "mkdirat"], |_| Answer::Error(Errno::ACCES));
+    /// // Until nobody is left under the filter.
+    /// assert_eq!(supervisor.supervise(&listener)?, 1);
+    /// assert_eq!(String::from_utf8_lossy(&container.wait_with_output()?.stdout), "refused\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "SECCOMP_SET_MODE_FILTER")]
+    #[doc(alias = "SECCOMP_FILTER_FLAG_NEW_LISTENER")]
     pub fn seccomp(mut self, policy: Policy) -> Self {
         self.spec.process.rights.seccomp = Some(policy);
+        self
+    }
+
+    /// How the filter of the [policy](Self::seccomp) is loaded: what is refused is logged, whoever waits for a supervisor's
+    /// answer can only be killed. It says nothing of all threads: there is one.
+    ///
+    /// A way that this kernel does not know is an error: [`Loading::wait_killable`] is of Linux 5.19.
+    #[doc(alias = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")]
+    #[doc(alias = "SECCOMP_FILTER_FLAG_LOG")]
+    pub fn seccomp_loading(mut self, loading: Loading) -> Self {
+        self.spec.process.rights.seccomp_loading = loading;
         self
     }
 

@@ -4,7 +4,9 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::error::Error;
+use skep_caps_sec::Listener;
+
+use crate::error::{Error, ErrorKind};
 use crate::handle::Container;
 use crate::parent::Launched;
 use crate::plan::Plan;
@@ -43,6 +45,19 @@ impl Created {
         self.launched.terminal()
     }
 
+    /// Where the system calls arrive that its [policy](crate::Builder::seccomp) asks about, if it asks about any.
+    #[must_use]
+    pub fn listener(&self) -> Option<&Listener> {
+        self.launched.listener()
+    }
+
+    /// The same, taken out: [`Container::listener`] is `None` then. For a policy that asks about execve(2), the program's
+    /// own among others, which is to be answered while [`start`](Self::start) waits for it.
+    #[must_use]
+    pub fn take_listener(&mut self) -> Option<Listener> {
+        self.launched.take_listener()
+    }
+
     /// How long each step of the child's has taken, in its words; nothing unless [`Builder::profile`](crate::Builder::profile)
     /// was asked for.
     #[must_use]
@@ -52,10 +67,19 @@ impl Created {
 
     /// Executes the program. From any thread; the answer comes when it runs, or could not be executed.
     ///
+    /// Where its policy asks about execve(2), it waits for the answer to that too: another thread, or another process, must
+    /// have [taken the listener](Self::take_listener) before, and answer.
+    ///
     /// # Errors
-    /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed. Nothing is left behind.
+    /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed; `WrongState` if its policy
+    /// asks about execve(2) and the listener was not taken. Nothing is left behind.
     pub fn start(self) -> Result<Container, Error> {
         let plan = self.launched.plan();
+        if plan.asks_about_exec() && self.launched.listener().is_some() {
+            let why = "its policy asks about execve, and nobody could answer: the listener is still here".to_owned();
+            let error = Error::because("start", plan.object(), ErrorKind::WrongState, why);
+            return Err(error.with_hint("Created::take_listener, and answer from another thread while this one starts"));
+        }
         let (name, notes) = (plan.name().map(str::to_owned), plan.notes().to_vec());
         Ok(Container::started(name, self.launched.start()?, notes, self.kill_on_drop))
     }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use skep_caps_sec::Listener;
 use skep_cgroup::Cgroup;
 use skep_ns::{ExitStatus, Output, PidFd};
 
@@ -54,6 +55,10 @@ pub struct Container {
     /// What tells that the program was stopped, as by Ctrl-Z: of a container with an init, unless it stays in the caller's
     /// session. Nobody has it who opens the container by its name.
     pub stops: Option<Stops>,
+    /// Where the system calls arrive that its [policy](Builder::seccomp) asks about, if it asks about any: somebody must
+    /// answer them, or whoever makes one waits. Once it is dropped, as it is with the handle, they answer `ENOSYS`: take it
+    /// out to keep it. Nobody has it who opens the container by its name.
+    pub listener: Option<Listener>,
 }
 
 impl Container {
@@ -73,7 +78,7 @@ impl Container {
     }
 
     pub(super) fn started(name: Option<String>, started: Started, notes: Vec<String>, kill_on_drop: bool) -> Self {
-        let Started { pid, process, pipes, terminal, stops, spec, undo } = started;
+        let Started { pid, process, pipes, terminal, stops, listener, spec, undo } = started;
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
         let first = First::Found { pid, process };
         let status = OnceLock::new();
@@ -93,6 +98,7 @@ impl Container {
             stderr,
             terminal,
             stops,
+            listener,
         }
     }
 
@@ -115,6 +121,7 @@ impl Container {
             stderr: None,
             terminal: None,
             stops: None,
+            listener: None,
         }
     }
 
@@ -237,7 +244,8 @@ impl Container {
 
     /// Waits until the first process has ended, and says how; later calls say the same again.
     ///
-    /// With a pid namespace every other process of the container has ended by then. Does not close [`stdin`](Self::stdin).
+    /// With a pid namespace every other process of the container has ended by then. Does not close [`stdin`](Self::stdin),
+    /// and answers no calls: with a [`listener`](Self::listener) that nobody serves it may wait for ever.
     ///
     /// # Errors
     /// As [`PidFd::wait`].
@@ -350,10 +358,14 @@ impl Container {
     ///
     /// # Errors
     /// As [`PidFd::wait`], and what reading the pipes answers; `WrongState` while its [`terminal`](Self::terminal) has not
-    /// been taken: the program waits for whoever reads that.
+    /// been taken: the program waits for whoever reads that; and while its [`listener`](Self::listener) has not.
     pub fn wait_with_output(mut self) -> Result<Output, Error> {
         if self.terminal.is_some() {
             let why = "it has a terminal, which has to be read by itself".to_owned();
+            return Err(Error::because("read the output of", self.object(), ErrorKind::WrongState, why));
+        }
+        if self.listener.is_some() {
+            let why = "its policy asks about system calls, and nobody has taken its listener to answer them".to_owned();
             return Err(Error::because("read the output of", self.object(), ErrorKind::WrongState, why));
         }
         let pipes = skep_ns::Pipes { stdin: self.stdin.take(), stdout: self.stdout.take(), stderr: self.stderr.take() };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What this kernel has of what a program may do, and what is made of a description that asks for more.
 
-use skep_caps_sec::{Cap, Landlock, SecurityModule};
+use skep_caps_sec::{Cap, Landlock, Loading, Policy, SeccompFeatures, SecurityModule};
 
 use crate::spec::Process;
 
@@ -14,6 +14,17 @@ pub(crate) struct Rights {
     pub(crate) landlock: Option<u32>,
     /// The security modules of labels that are asked for and known not to be on, each with the label's place.
     pub(crate) absent: Vec<(&'static str, String)>,
+    /// What the kernel's seccomp can do, if more than the plain way is asked for.
+    pub(crate) seccomp: Option<SeccompFeatures>,
+}
+
+fn asks_supervisor(process: &Process) -> bool {
+    process.rights.seccomp.as_ref().is_some_and(Policy::asks_supervisor)
+}
+
+/// Whether more is asked of seccomp than every kernel has that we support.
+fn wants_more(process: &Process) -> bool {
+    process.rights.seccomp_loading != Loading::new() || asks_supervisor(process)
 }
 
 impl Rights {
@@ -29,6 +40,7 @@ impl Rights {
             last_cap: process.capabilities.as_ref().and_then(|_| Cap::last().ok()),
             landlock: process.rights.landlock.as_ref().and_then(|_| Landlock::version().ok()),
             absent: labels.filter(|(_, module)| is_off(module)).collect(),
+            seccomp: wants_more(process).then(SeccompFeatures::probe),
         }
     }
 
@@ -46,10 +58,28 @@ impl Rights {
         if !process.landlock_where_possible {
             found.extend(self.landlock_for(process).1.into_iter().map(|lack| format!("process.rights.{lack}")));
         }
+        found.extend(self.problems_of_loading(process));
         found.extend(self.absent.iter().map(|(place, module)| {
             format!("{place}: the security module {module} is not on in this kernel (the boot option lsm=)")
         }));
         found
+    }
+
+    /// What of the ways to load a filter cannot be had here.
+    fn problems_of_loading(&self, process: &Process) -> Option<String> {
+        let known = self.seccomp.as_ref()?;
+        let asked = process.rights.seccomp_loading;
+        let lacks = [
+            (asked.log && !known.loading.log, "log"),
+            (asked.speculation && !known.loading.speculation, "speculation"),
+            (asked.wait_killable && !known.loading.wait_killable, "wait_killable (Linux 5.19)"),
+            (asks_supervisor(process) && !known.listener, "a listener, which the policy asks by"),
+        ];
+        let lacks: Vec<&str> = lacks.into_iter().filter(|(is_lacking, _)| *is_lacking).map(|(_, name)| name).collect();
+        (!lacks.is_empty()).then(|| {
+            let lacks = lacks.join(", ");
+            format!("process.rights.seccomp_loading: this kernel, or the filter of the caller, does not have {lacks}")
+        })
     }
 
     /// What can be had of the ruleset here, and what cannot, in a sentence.

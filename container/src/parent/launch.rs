@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use skep_caps_sec::Listener;
 use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes, Prepared, Spawn, Stdio};
 use skep_rootfs::{Steps, Trees};
@@ -89,6 +90,8 @@ pub(crate) struct Launched {
     terminal: Option<Terminal>,
     /// What tells that the program was stopped, where the init can tell.
     stops: Option<Stops>,
+    /// Where the calls arrive that the filter asks about, once that is loaded.
+    listener: Option<Listener>,
     /// How long the child has taken for its steps, where that was asked for.
     times: Vec<(u16, Duration)>,
     // Last: what it removes is in use until the child has ended.
@@ -104,6 +107,7 @@ pub(crate) struct Started {
     pub(crate) terminal: Option<Terminal>,
     pub(crate) stops: Option<Stops>,
     pub(crate) spec: Spec,
+    pub(crate) listener: Option<Listener>,
     pub(crate) undo: Undo,
 }
 
@@ -186,6 +190,7 @@ impl Launch {
                         pipes,
                         terminal: None,
                         stops: None,
+                        listener: None,
                         times: Vec::new(),
                         undo,
                     },
@@ -402,6 +407,14 @@ impl Launched {
         self.terminal.as_ref()
     }
 
+    pub(crate) fn listener(&self) -> Option<&Listener> {
+        self.listener.as_ref()
+    }
+
+    pub(crate) fn take_listener(&mut self) -> Option<Listener> {
+        self.listener.take()
+    }
+
     /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
     fn prepare(
         &mut self,
@@ -436,12 +449,12 @@ impl Launched {
             Ok(process) => {
                 self.is_ours = false;
                 let (pipes, undo) = (std::mem::take(&mut self.pipes), std::mem::take(&mut self.undo));
-                let (terminal, stops) = (self.terminal.take(), self.stops.take());
+                let (terminal, stops, listener) = (self.terminal.take(), self.stops.take(), self.listener.take());
                 if let Some(state) = undo.state() {
                     state.unlock();
                 }
                 let spec = std::mem::take(&mut self.spec);
-                Ok(Started { pid: self.pid, process, pipes, terminal, stops, spec, undo })
+                Ok(Started { pid: self.pid, process, pipes, terminal, stops, listener, spec, undo })
             }
             Err(error) => {
                 self.end();
@@ -498,7 +511,8 @@ impl Launched {
                 (Received::Frame(Frame::Handed { at }), fds) => self.keep(at, fds)?,
                 (Received::Frame(Frame::Ready), _) => {
                     let due = self.plan.steps().filter(Step::hands_over).count();
-                    let kept = usize::from(self.terminal.is_some()).saturating_add(usize::from(self.stops.is_some()));
+                    let kept = [self.terminal.is_some(), self.stops.is_some(), self.listener.is_some()];
+                    let kept = kept.into_iter().filter(|is_kept| *is_kept).count();
                     return if kept == due { Ok(()) } else { Err(Broken::Unexpected) };
                 }
                 _ => return Ok(()),
@@ -520,6 +534,10 @@ impl Launched {
             Some(Step::Init { own_group: true, .. }) if self.stops.is_none() => {
                 let [counter] = fd.map_err(|_| lost(0))?;
                 self.stops = Some(Stops::from(counter));
+            }
+            Some(Step::Supervise { .. }) if self.listener.is_none() => {
+                let [listener] = fd.map_err(|_| lost(0))?;
+                self.listener = Some(Listener::from(listener));
             }
             _ => return Err(Broken::Unexpected),
         }

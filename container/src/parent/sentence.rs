@@ -6,20 +6,24 @@ use std::path::Path;
 use skep_ns::ExitStatus;
 
 use crate::error::{Cause, Error, ErrorKind, Object};
-use crate::floors::caps_sec::procfs;
+use crate::floors::caps_sec::{self, procfs};
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::Spec;
 use crate::wire::{AT_CLONE, AT_ENTER_LATE, AT_EXEC, AT_JOIN, AT_PLAN, Broken, Detail, TerminalPart};
 
 const EMFILE: i32 = 24;
+/// Of an exec that a supervisor is asked about.
+const ASKED: &str =
+    "the policy asks the supervisor about execve: this may be its answer, or ENOSYS, that nobody has the listener";
 const DESCRIPTORS: &str = "the limit on open descriptors of this process is reached (ulimit -n)";
 
 /// The error for a launch that broke, said by or about `who`, which ended by `status`. The kernel has noted `log` of it.
 pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, log: &str, who: &str, status: ExitStatus) -> Error {
     match broken {
         Broken::Failed { at: AT_EXEC, errno, detail } => {
-            execute_error(Path::new(&spec.process.program), errno, Detail::of(detail))
+            let error = execute_error(Path::new(&spec.process.program), errno, Detail::of(detail));
+            if plan.asks_about_exec() { error.with_hint(ASKED) } else { error }
         }
         Broken::Failed { at: AT_CLONE, errno, .. } => clone_error(plan, i32::from(errno)),
         Broken::Failed { at: AT_JOIN, errno, .. } => {
@@ -59,6 +63,12 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
             leaf(half, step.hint(part, errno).map(str::to_owned), errno)
         }
         Some(Step::Right(step)) => leaf(step.part(part), step.hint(part, errno), errno),
+        Some(Step::Supervise { .. }) if errno == EMFILE => {
+            (Cause::Os(errno), Some(format!("{DESCRIPTORS}, or the program's own, which the listener counts for")))
+        }
+        Some(Step::Supervise { program, flags }) => {
+            leaf(None, caps_sec::Step::Seccomp { program, flags }.hint(part, errno), errno)
+        }
         Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
         Some(Step::Sysctl { .. } | Step::Proc { .. }) => of_proc(part, errno),
         Some(Step::Groups { .. }) if errno == 1 => (
@@ -168,6 +178,11 @@ fn execute_error(program: &Path, errno: u16, detail: Detail) -> Error {
         (_, Detail::Interpreter) => {
             (ErrorKind::NotFound, "the interpreter or loader that it names is absent in the container")
         }
+        (_, Detail::Unseen) => (
+            ErrorKind::NotFound,
+            "it is absent in the container, or the interpreter or loader that it names is: to look which would be asked \
+             about",
+        ),
         (_, Detail::Directory) => (ErrorKind::NotExecutable, "it is a directory, not a program"),
         (_, Detail::NoPermission) => (ErrorKind::NotExecutable, "no execute permission is set on it for this user"),
         (20, _) => (ErrorKind::NotFound, "a part of its path is not a directory"),

@@ -21,15 +21,16 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use skep_caps_sec::{Policy, Steps as Rights};
+use skep_caps_sec::{Filter, Policy, Steps as Rights};
 use skep_ns::{NamespaceFlags, NamespaceKind};
 use skep_rootfs::{Mount, Mounts, Setting, Steps};
 
-use super::flatten::PlanBuf;
+use super::flatten::{self, PlanBuf};
 use super::step::Step;
-use super::under_filter;
+use super::under_filter::UnderFilter;
 use super::{Entering, Plan};
 use crate::error::{Error, Object};
+use crate::floors::caps_sec;
 use crate::host::Host;
 use crate::spec::{Spec, TerminalSpec};
 
@@ -79,10 +80,11 @@ impl Plan {
         sysctls(&mut plan, spec, host.caller);
         let clone_flags = spec.namespaces.flags().difference(NamespaceFlags::CGROUP).bits();
         let title = name.unwrap_or("skep");
-        let flat = finished(plan, spec, host, &mut notes, clone_flags, title)
+        let Finished { flat, asks_about_exec } = finished(plan, spec, host, &mut notes, clone_flags, title)
             .map_err(|problems| Error::invalid("create", object(), problems))?;
         let id_map = spec.namespaces.id_map().cloned();
-        Ok(Self { name: name.map(str::to_owned), flat, id_map, cgroup, notes, trees, entering: None, fail: None })
+        let name = name.map(str::to_owned);
+        Ok(Self { name, flat, id_map, cgroup, notes, trees, asks_about_exec, entering: None, fail: None })
     }
 
     /// Compiles a program of `spec` into a container of this name that runs already, whose namespaces the description has
@@ -106,11 +108,29 @@ impl Plan {
             Err(problems)
         };
         let object = || Object::Container(name.map(str::to_owned));
-        let flat = done.map_err(|problems| Error::invalid("execute a program in", object(), problems))?;
+        let Finished { flat, asks_about_exec } =
+            done.map_err(|problems| Error::invalid("execute a program in", object(), problems))?;
         let entering = Some(entering);
         let name = name.map(str::to_owned);
-        Ok(Self { name, flat, id_map: None, cgroup: None, notes, trees: None, entering, fail: None })
+        Ok(Self {
+            name,
+            flat,
+            id_map: None,
+            cgroup: None,
+            notes,
+            trees: None,
+            asks_about_exec,
+            entering,
+            fail: None,
+        })
     }
+}
+
+/// A plan that is laid out.
+struct Finished {
+    flat: Vec<u8>,
+    /// Whether a supervisor may be asked about the exec of the program.
+    asks_about_exec: bool,
 }
 
 /// Lays the plan out, once everything around the program is in it; all problems if that cannot be.
@@ -121,7 +141,7 @@ fn finished(
     notes: &mut Vec<String>,
     clone_flags: u64,
     title: &str,
-) -> Result<Vec<u8>, Vec<String>> {
+) -> Result<Finished, Vec<String>> {
     let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
     let mut rights = spec.process.privileges();
     let (landlock, left_out) = host.rights.landlock_for(&spec.process);
@@ -131,16 +151,24 @@ fn finished(
     give_up(&mut plan, spec, identity, &rights);
     process(&mut plan, spec, &rights);
     let title = CString::new(format!("{title} [setup]")).unwrap_or_default();
-    let flat = plan.finish(clone_flags, &title).ok_or_else(|| {
+    let mut flat = plan.finish(clone_flags, &title).ok_or_else(|| {
         vec![format!("the description is larger than a plan can be: 4 GiB, {} steps", crate::wire::STEPS_MAX)]
     })?;
-    let refused = match rights.filter() {
+    let start = match (rights.filter(), &spec.process.rights.seccomp) {
         // What is wrong with the policy itself was found before; what is left is its size.
-        Some(filter) if filter.len() == 0 => spec.process.rights.seccomp.as_ref().map_or(Vec::new(), too_large),
-        Some(filter) => under_filter::problem(filter, &flat).into_iter().collect(),
-        None => Vec::new(),
+        (Some(filter), Some(policy)) if filter.len() == 0 => {
+            UnderFilter { problems: too_large(policy), ..UnderFilter::default() }
+        }
+        (Some(filter), Some(policy)) => UnderFilter::of(policy, filter, &flat),
+        _ => UnderFilter::default(),
     };
-    if refused.is_empty() { Ok(flat) } else { Err(refused) }
+    if !start.problems.is_empty() {
+        return Err(start.problems);
+    }
+    if start.asks_about_look {
+        flatten::set_blind(&mut flat);
+    }
+    Ok(Finished { flat, asks_about_exec: start.asks_about_exec })
 }
 
 /// What the compiler has against a policy.
@@ -215,7 +243,7 @@ fn as_seen_outside(spec: &Spec) -> Cow<'_, Mounts> {
 /// Who the program is and what it may do, in the one order in which the kernel lets it be given up.
 fn give_up(plan: &mut PlanBuf, spec: &Spec, identity: Option<(u32, u32)>, rights: &Rights) {
     for step in rights.before_identity() {
-        plan.step(Step::Right(step));
+        plan.step(right(step, spec, rights));
     }
     if let Some((uid, gid)) = identity {
         let groups = &spec.process.groups;
@@ -231,6 +259,16 @@ fn give_up(plan: &mut PlanBuf, spec: &Spec, identity: Option<(u32, u32)>, rights
     }
 }
 
+/// A step of what the program may do. A filter that asks somebody is loaded so that the caller is asked.
+fn right<'a>(step: caps_sec::Step<'a>, spec: &Spec, rights: &Rights) -> Step<'a> {
+    match step {
+        caps_sec::Step::Seccomp { program, .. } if rights.filter().is_some_and(Filter::asks_supervisor) => {
+            Step::Supervise { program, flags: spec.process.rights.seccomp_loading.flags(true) }
+        }
+        step => Step::Right(step),
+    }
+}
+
 fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
     let process = &spec.process;
     if spec.die_with_caller {
@@ -240,7 +278,7 @@ fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
         plan.step(Step::Session);
     }
     for step in rights.last() {
-        plan.step(Step::Right(step));
+        plan.step(right(step, spec, rights));
     }
     if let Some(terminal) = &process.terminal {
         let (rows, columns) = terminal.size.unwrap_or_default();

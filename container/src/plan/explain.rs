@@ -8,7 +8,7 @@ use skep_ns::{NamespaceFlags, SysctlKey};
 
 use super::step::{Flat, Step};
 use super::{Entering, ParentStep, Plan, Stage};
-use crate::floors::rootfs;
+use crate::floors::{caps_sec, rootfs};
 
 impl Plan {
     /// The plan in words, a line a step, and then what was left out of it: what a dry run prints.
@@ -43,7 +43,10 @@ impl Plan {
                 let step = self.steps().nth(at.into());
                 step.map_or_else(|| "a step it does not know".to_owned(), |step| Words(step).to_string())
             }
-            Stage::Execute => format!("execute {}", self.programs().join(", else ")),
+            Stage::Execute => {
+                let asked = if self.asks_about_exec { ", about which the supervisor is asked" } else { "" };
+                format!("execute {}{asked}", self.programs().join(", else "))
+            }
         }
     }
 
@@ -150,6 +153,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
     match step {
         Step::Disk(step) => step.right(),
         Step::Right(step) => step.right(),
+        Step::Supervise { program, flags } => caps_sec::Step::Seccomp { program, flags: *flags }.right(),
         Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } | Step::Root => Some("CAP_SETUID, CAP_SETGID"),
@@ -175,6 +179,10 @@ impl fmt::Display for Words<'_> {
         match self.0 {
             Step::Disk(step) => step.fmt(f),
             Step::Right(step) => step.fmt(f),
+            Step::Supervise { program, flags } => {
+                let load = caps_sec::Step::Seccomp { program, flags };
+                write!(f, "{load}, and hand over the listener of those that a supervisor is asked about")
+            }
             Step::Hostname { name } => write!(f, "set the host name {}", quoted(name)),
             Step::Loopback => f.write_str("bring the loopback interface up"),
             Step::Proc { held: true } => f.write_str("keep this machine's /proc at hand"),

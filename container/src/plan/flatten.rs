@@ -75,7 +75,8 @@ impl PlanBuf {
         let argv = table(self.argv.len(), pointers(&self.argv))?;
         let envp = table(self.envp.len(), pointers(&self.envp))?;
         let size = u32::try_from(flat.len()).ok()?;
-        let header = Header { size, clone_flags, name, steps, programs, argv, envp, fail: None, profile: false };
+        let header =
+            Header { size, clone_flags, name, steps, programs, argv, envp, fail: None, profile: false, blind: false };
         write_header(&mut flat, &header);
         Some(flat)
     }
@@ -109,6 +110,12 @@ pub(super) fn set_fail(flat: &mut [u8], fail: Option<(u16, u16)>) {
 /// Has the child of a plan that is laid out already tell how long each step takes.
 pub(super) fn set_profile(flat: &mut [u8]) {
     let Some(header) = Flat::new(flat).map(|flat| Header { profile: true, ..flat.header() }) else { return };
+    write_header(flat, &header);
+}
+
+/// Has the child of a plan that is laid out already not look why an exec has failed.
+pub(super) fn set_blind(flat: &mut [u8]) {
+    let Some(header) = Flat::new(flat).map(|flat| Header { blind: true, ..flat.header() }) else { return };
     write_header(flat, &header);
 }
 

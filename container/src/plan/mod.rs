@@ -36,6 +36,8 @@ pub struct Plan {
     trees: Option<Steps>,
     /// What exists already and is joined, if it is the plan of a program in a container that runs.
     entering: Option<Entering>,
+    /// Whether a supervisor may be asked about the exec of the program.
+    asks_about_exec: bool,
     /// A stage that fails on purpose, and the error number.
     fail: Option<(Stage, u16)>,
 }
@@ -111,6 +113,11 @@ impl Plan {
     /// What the parent writes once the child exists.
     pub(crate) fn id_map(&self) -> Option<&IdMap> {
         self.id_map.as_ref()
+    }
+
+    /// Whether a supervisor may be asked about the exec of the program, which then waits for an answer.
+    pub(crate) fn asks_about_exec(&self) -> bool {
+        self.asks_about_exec
     }
 
     /// What the parent makes before there is a child.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  header   20 words of 4 bytes: magic, version, size, clone flags (2), name, offset and count of each table, where to
-//!           fail on purpose (3), whether to tell how long steps take
+//!           fail on purpose (3), whether to tell how long steps take, whether to look why an exec failed
 //!  text     strings that end in NUL, and bytes whose number their step tells; the tables after it begin at a multiple of 8
 //!  steps    8 words each: whose, kind, six operands (numbers, or offsets of strings and bytes)
 //!  programs 1 word each: offset of a path to try
@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
@@ -91,6 +91,13 @@ pub enum Step<'a> {
     },
     /// Lead a session without a terminal.
     Session,
+    /// Filter the system calls, and hand over the listener of those that the filter asks about.
+    Supervise {
+        /// `struct sock_filter`, 8 bytes each.
+        program: &'a [u8],
+        /// `SECCOMP_FILTER_FLAG_*`.
+        flags: u32,
+    },
     /// Set the mask of permissions for new files.
     Umask {
         /// The bits to leave out.
@@ -132,7 +139,7 @@ impl<'a> Step<'a> {
     /// Whether the caller is handed a descriptor by it.
     #[must_use]
     pub const fn hands_over(&self) -> bool {
-        matches!(self, Step::Terminal { .. } | Step::Init { own_group: true, .. })
+        matches!(self, Step::Terminal { .. } | Step::Supervise { .. } | Step::Init { own_group: true, .. })
     }
 
     /// The step as words.
@@ -156,6 +163,10 @@ impl<'a> Step<'a> {
                 // What is longer than a plan can be is refused with the plan.
                 let length = u32::try_from(list.len()).unwrap_or(u32::MAX);
                 (OURS, [15, texts.keep_bytes(list), length, 0, 0, 0, 0])
+            }
+            Step::Supervise { program, flags } => {
+                let length = u32::try_from(program.len()).unwrap_or(u32::MAX);
+                (OURS, [16, texts.keep_bytes(program), length, flags, 0, 0, 0])
             }
             Step::Proc { held } => (OURS, [12, held as u32, 0, 0, 0, 0, 0]),
             Step::Root => (OURS, [13, 0, 0, 0, 0, 0, 0]),
@@ -189,6 +200,7 @@ impl<'a> Step<'a> {
             (OURS, 13) => Step::Root,
             (OURS, 15) => Step::Groups { list: flat.bytes(a, b)? },
             (OURS, 14) => Step::Sysctl { path: flat.text(a)?, value: flat.text(b)? },
+            (OURS, 16) => Step::Supervise { program: flat.bytes(a, b)?, flags: c },
             _ => return None,
         })
     }
@@ -240,13 +252,15 @@ pub struct Header {
     pub fail: Option<(u16, u16)>,
     /// Whether the child tells how long each step has taken.
     pub profile: bool,
+    /// Whether the child does nothing to find out why an exec has failed: a supervisor would be asked about it.
+    pub blind: bool,
 }
 
 impl Header {
     /// The header as words.
     #[must_use]
     pub const fn encode(&self) -> [u32; HEADER_WORDS] {
-        let Header { size, clone_flags, name, steps, programs, argv, envp, fail, profile } = *self;
+        let Header { size, clone_flags, name, steps, programs, argv, envp, fail, profile, blind } = *self;
         let (fails, at, errno) = match fail {
             Some((at, errno)) => (1, at as u32, errno as u32),
             None => (0, 0, 0),
@@ -270,7 +284,7 @@ impl Header {
             at,
             errno,
             profile as u32,
-            0,
+            blind as u32,
             0,
         ]
     }
@@ -305,6 +319,7 @@ impl<'a> Flat<'a> {
                 _ => None,
             },
             profile: at(17)? != 0,
+            blind: at(18)? != 0,
         };
         Some(Self { bytes, header })
     }

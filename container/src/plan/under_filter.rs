@@ -4,8 +4,12 @@
 //! The program that is to be kept from things is executed by a process that is kept from them already. What that process,
 //! and the init, still have to do is listed here for each step, and asked of the filter while the plan is made: a policy
 //! that forbids it is refused in one sentence, rather than by a child that dies without a word.
+//!
+//! So is one that asks a supervisor about it: nobody answers before the caller has the listener, and perhaps nobody ever
+//! does for the init. Two things may be asked about. The exec of the program: the caller can have somebody answer by then.
+//! And what is looked at to tell why an exec failed, which is not done then.
 
-use skep_caps_sec::{Call, Errno, Filter, Verdict};
+use skep_caps_sec::{Arch, Call, Errno, Filter, Policy, Verdict};
 
 use super::step::{Flat, Step};
 use crate::floors::caps_sec;
@@ -13,9 +17,9 @@ use crate::floors::caps_sec;
 /// A system call of the start.
 struct Need {
     name: &'static str,
-    /// Its first two arguments, where they are the same at all times; a filter sees 0 elsewhere.
-    first: u64,
-    second: u64,
+    /// Its first two arguments, where they are the same at all times.
+    first: Option<u64>,
+    second: Option<u64>,
     grace: Grace,
 }
 
@@ -28,58 +32,103 @@ enum Grace {
     Absence,
     /// Every error: it is for the better.
     Errors,
+    /// Every error, and being asked about: it is not done then.
+    Everything,
 }
 
 const fn must(name: &'static str) -> Need {
-    Need { name, first: 0, second: 0, grace: Grace::None }
+    Need { name, first: None, second: None, grace: Grace::None }
 }
 
 impl Need {
     const fn first(self, first: u64) -> Self {
-        Self { first, ..self }
+        Self { first: Some(first), ..self }
     }
 
     const fn second(self, second: u64) -> Self {
-        Self { second, ..self }
+        Self { second: Some(second), ..self }
     }
 
     const fn with(self, grace: Grace) -> Self {
         Self { grace, ..self }
     }
 
-    fn is_met(&self, filter: &Filter) -> bool {
+    fn is_denied(&self, filter: &Filter) -> bool {
         // The tables have every name below, of which there is a test.
-        let Some(call) = Call::named(self.name) else { return true };
-        match (filter.decide(&call.arg(0, self.first).arg(1, self.second)), self.grace) {
-            (verdict, _) if verdict.lets_through() => true,
-            (Verdict::Errno(errno), Grace::Absence) => [Errno::PERM, Errno::NOSYS].contains(&errno),
-            (Verdict::Errno(_), Grace::Errors) => true,
-            _ => false,
+        let Some(call) = Call::named(self.name) else { return false };
+        // Where it is not the same at all times, the filter sees 0.
+        let call = call.arg(0, self.first.unwrap_or_default()).arg(1, self.second.unwrap_or_default());
+        match (filter.decide(&call), self.grace) {
+            // That is told apart.
+            (Verdict::Notify, _) => false,
+            (verdict, _) if verdict.lets_through() => false,
+            (Verdict::Errno(errno), Grace::Absence) => ![Errno::PERM, Errno::NOSYS].contains(&errno),
+            (Verdict::Errno(_), Grace::Errors | Grace::Everything) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether a supervisor may be asked, whatever the arguments are that differ.
+    fn may_be_asked(&self, policy: &Policy) -> bool {
+        policy.may_ask(Arch::NATIVE, self.name, &[self.first, self.second])
+    }
+}
+
+/// How a filter is for a start.
+#[derive(Debug, Default)]
+pub(super) struct UnderFilter {
+    /// What is wrong with it, a sentence each.
+    pub(super) problems: Vec<String>,
+    /// Whether a supervisor may be asked about the exec of the program.
+    pub(super) asks_about_exec: bool,
+    /// Whether one may be asked about what would tell why an exec failed.
+    pub(super) asks_about_look: bool,
+}
+
+impl UnderFilter {
+    /// The filter, of this policy, for this plan.
+    pub(super) fn of(policy: &Policy, filter: &Filter, flat: &[u8]) -> Self {
+        let Some(flat) = Flat::new(flat) else { return Self::default() };
+        let loads =
+            |step: &Step<'_>| matches!(step, Step::Supervise { .. } | Step::Right(caps_sec::Step::Seccomp { .. }));
+        let under = (0..).map_while(|at| flat.step(at)).skip_while(|step| !loads(step));
+        let needs: Vec<Need> = under.flat_map(needs).chain(always()).collect();
+        let asks = policy.asks_supervisor();
+        let asked: Vec<&Need> = needs.iter().filter(|need| asks && need.may_be_asked(policy)).collect();
+        let (at_exec, others): (Vec<&Need>, Vec<&Need>) = asked.into_iter().partition(|need| need.name == EXEC);
+        let (looks, others): (Vec<&Need>, Vec<&Need>) =
+            others.into_iter().partition(|need| matches!(need.grace, Grace::Everything));
+        let denied: Vec<&Need> = needs.iter().filter(|need| need.is_denied(filter)).collect();
+        let problems = [named("denies", &denied), named("asks the supervisor about", &others)];
+        Self {
+            problems: problems.into_iter().flatten().collect(),
+            asks_about_exec: !at_exec.is_empty(),
+            asks_about_look: !looks.is_empty(),
         }
     }
 }
 
-/// What is wrong with the filter for this plan, if anything is.
-pub(super) fn problem(filter: &Filter, flat: &[u8]) -> Option<String> {
-    let flat = Flat::new(flat)?;
-    let steps = (0..).map_while(|at| flat.step(at));
-    let under = steps.skip_while(|step| !matches!(step, Step::Right(caps_sec::Step::Seccomp { .. }))).skip(1);
-    let mut denied: Vec<&str> = Vec::new();
-    for need in under.flat_map(needs).chain(always()).filter(|need| !need.is_met(filter)) {
-        if !denied.contains(&need.name) {
-            denied.push(need.name);
+/// The sentence about these, each named once; none about nothing.
+fn named(what: &str, needs: &[&Need]) -> Option<String> {
+    let mut names: Vec<&str> = Vec::new();
+    for need in needs {
+        if !names.contains(&need.name) {
+            names.push(need.name);
         }
     }
-    let denied = denied.join(", ");
-    (!denied.is_empty()).then(|| format!("process.rights.seccomp: denies what the start does under it: {denied}"))
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("process.rights.seccomp: {what} what the start does under it: {names}"))
 }
+
+/// What becomes the program.
+const EXEC: &str = "execve";
 
 /// What every start does: `launcher/run.rs`, `launcher/sys/wire.rs`.
 fn always() -> impl Iterator<Item = Need> {
     let talk = [must("sendmsg"), must("recvfrom"), must("ppoll")];
-    let end = [must("execve"), must("exit_group")];
+    let end = [must(EXEC), must("exit_group")];
     // After an exec that failed, to tell why.
-    let look = ["faccessat", "openat", "close"].map(|name| must(name).with(Grace::Errors));
+    let look = ["faccessat", "openat", "close"].map(|name| must(name).with(Grace::Everything));
     talk.into_iter().chain(end).chain(look)
 }
 
@@ -94,6 +143,8 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Groups { .. } => vec![must("setgroups")],
         Step::DieWithCaller { .. } => vec![prctl(1)],
         Step::Session => vec![must("setsid")],
+        // The listener: as long as it is open here, what is asked about waits though nobody else has it.
+        Step::Supervise { .. } => vec![must("close")],
         Step::Umask { .. } => vec![must("umask")],
         Step::Directory { .. } => vec![must("chdir")],
         Step::Init { own_group, terminal } => init(own_group, terminal != 0),

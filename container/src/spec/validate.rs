@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use skep_caps_sec::Policy;
+use skep_caps_sec::{Loading, Policy};
 use skep_ns::NamespaceKind;
 use skep_rootfs::Mount;
 
@@ -139,9 +139,15 @@ impl Spec {
         let mut rights = self.process.privileges();
         // Compiled with the plan, once.
         let policy = rights.seccomp.take();
+        if policy.is_some() {
+            rights.seccomp_loading = Loading::new();
+        }
         let policy =
             policy.iter().flat_map(Policy::problems).map(|problem| format!("process.rights.seccomp.{problem}"));
         found.0.extend(rights.problems().iter().map(place).chain(policy));
+        if self.process.rights.seccomp_loading.all_threads {
+            found.add("process.rights.seccomp_loading", "all_threads: the program begins with one thread");
+        }
         if self.init && !self.namespaces.contains(NamespaceKind::Pid) {
             found.add("init", "needs a pid namespace: its work is that of process 1");
         }

@@ -37,6 +37,7 @@ mod roles;
 mod seccomp;
 mod secret;
 mod starts;
+mod supervised;
 mod sysctls;
 mod system_calls;
 mod terminal;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use needs::{Scratch, isolated, needs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use skep::caps_sec::{Errno, Policy};
+use skep::caps_sec::{Errno, Loading, Policy, Rule, Verdict};
 use skep::ns::{IdMap, IdRange, NamespaceKind, Namespaces};
 use skep::rootfs::{Devpts, Mounts};
 use skep::{Builder, Container, Error, ErrorKind, Report};
@@ -62,6 +62,22 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
             "a policy of calls that are none",
             Invalid,
             true_().no_new_privileges().seccomp(Policy::allow_all().deny(["fly", "mount", "unmount"])),
+        ),
+        (
+            "a policy that asks about the start",
+            Invalid,
+            true_()
+                .init()
+                .no_new_privileges()
+                .seccomp(Policy::allow_all().rule(Rule::new(Verdict::Notify, ["sendmsg", "mkdir", "kill", "execve"]))),
+        ),
+        ("a filter for all threads", Invalid, true_().umask(0o1000).seccomp_loading(Loading::new().all_threads())),
+        (
+            "a policy that asks, and a program that is absent",
+            NotFound,
+            container("/no/such/program")
+                .no_new_privileges()
+                .seccomp(Policy::allow_all().rule(Rule::new(Verdict::Notify, ["openat"]))),
         ),
         ("a container without a program", Invalid, Container::anonymous()),
         ("a terminal without a devpts", Invalid, true_().terminal()),

@@ -34,6 +34,7 @@ fn play() {
         "creating and copying" => crate::forks::create_and_copy(),
         "keyring" => say(&format!("keyring {}", keyctl(0))),
         "reaping" => reaping(),
+        "leaving unanswered" => crate::supervised::leave_unanswered(),
         "without a place" => without_a_place(),
         other => panic!("no role is called {other:?}"),
     }

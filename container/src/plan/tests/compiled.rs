@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Plans of whole descriptions, compared with the files in `tests/plans`. `UPDATE=1` writes them anew.
 
-use skep_caps_sec::{Cap, CapSet, Policy, Resource, Rlimit};
+use skep_caps_sec::{Cap, CapSet, Loading, Policy, Resource, Rlimit, Rule, Verdict};
 use skep_cgroup::{Limits, MIB, Quota};
 use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces, SysctlKey};
 use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, RootSpec};
@@ -208,6 +208,19 @@ fn more_steps_than_the_wire_can_name_are_refused() {
     let error = builder.plan_for(&Host::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(crate::Report(&error).to_string().contains("larger than a plan can be"));
+}
+
+#[test]
+fn a_policy_that_asks_has_its_listener_handed_over() {
+    let asking = Rule::new(Verdict::Notify, ["mkdir", "execve"]);
+    let builder = Container::anonymous()
+        .namespaces(five())
+        .no_new_privileges()
+        .seccomp(Policy::allow_all().rule(asking))
+        .seccomp_loading(Loading::new().log().wait_killable())
+        .init()
+        .command("/bin/sh", [""; 0]);
+    plan_is!("supervised", builder);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::plan::step::Step;
 
 /// What is done under the filter if it is loaded last, in the order in which a plan tells it.
-const LAST: [&str; 20] = [
+pub(super) const LAST: [&str; 20] = [
     "rt_sigprocmask",
     "clone",
     "prctl",
@@ -36,10 +36,10 @@ const LAST: [&str; 20] = [
 ];
 
 /// What is done under it besides if it is loaded while there is the right to.
-const EARLY: [&str; 6] = ["setgroups", "setresgid", "setresuid", "keyctl", "capset", "setsid"];
+pub(super) const EARLY: [&str; 6] = ["setgroups", "setresgid", "setresuid", "keyctl", "capset", "setsid"];
 
 /// A container in which everything is done that can be under a filter.
-fn everything() -> Builder {
+pub(super) fn everything() -> Builder {
     Container::anonymous()
         .namespaces(Namespaces::new().make([Pid]))
         .capabilities(["chown"])
@@ -51,7 +51,7 @@ fn everything() -> Builder {
         .command("/bin/true", [""; 0])
 }
 
-fn refusal(builder: Builder) -> Option<String> {
+pub(super) fn refusal(builder: Builder) -> Option<String> {
     let error = builder.plan_for(&Host::default()).err()?;
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(error.problems().len(), 1, "{:?}", error.problems());
@@ -59,7 +59,7 @@ fn refusal(builder: Builder) -> Option<String> {
 }
 
 /// Where the steps are that this finds.
-fn place(builder: &Builder, wanted: fn(&Step<'_>) -> bool) -> usize {
+pub(super) fn place(builder: &Builder, wanted: fn(&Step<'_>) -> bool) -> usize {
     builder.plan_for(&Host::default()).unwrap().steps().position(|step| wanted(&step)).unwrap()
 }
 

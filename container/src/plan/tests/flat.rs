@@ -20,7 +20,8 @@ enum Owned {
     Overlay(CString, CString, CString),
     Hostname(CString),
     Directory(CString),
-    Seccomp(Vec<u8>),
+    Seccomp(Vec<u8>, u32),
+    Supervise(Vec<u8>, u32),
 }
 
 impl Owned {
@@ -39,13 +40,18 @@ impl Owned {
             }
             Owned::Hostname(name) => Step::Hostname { name },
             Owned::Directory(path) => Step::Directory { path },
-            Owned::Seccomp(program) => Step::Right(caps_sec::Step::Seccomp { program, flags: 0 }),
+            Owned::Seccomp(program, flags) => Step::Right(caps_sec::Step::Seccomp { program, flags: *flags }),
+            Owned::Supervise(program, flags) => Step::Supervise { program, flags: *flags },
         }
     }
 }
 
 fn texts() -> impl Strategy<Value = CString> {
     prop::collection::vec(1..=u8::MAX, 0..40).prop_map(|bytes| CString::new(bytes).unwrap())
+}
+
+fn program() -> impl Strategy<Value = (Vec<u8>, u32)> {
+    (prop::collection::vec(any::<u8>(), 0..80), any::<u32>())
 }
 
 fn steps() -> impl Strategy<Value = Owned> {
@@ -77,7 +83,8 @@ fn steps() -> impl Strategy<Value = Owned> {
         (texts(), texts(), texts()).prop_map(|(target, lowers, kept)| Owned::Overlay(target, lowers, kept)),
         texts().prop_map(Owned::Hostname),
         texts().prop_map(Owned::Directory),
-        prop::collection::vec(any::<u8>(), 0..80).prop_map(Owned::Seccomp),
+        program().prop_map(|(program, flags)| Owned::Seccomp(program, flags)),
+        program().prop_map(|(program, flags)| Owned::Supervise(program, flags)),
     ]
 }
 
@@ -218,7 +225,7 @@ fn read_everything(bytes: &mut [u8]) {
                 | Step::Hostname { name: text }
                 | Step::Directory { path: text },
             ) => within(text),
-            Some(Step::Right(caps_sec::Step::Seccomp { program, .. })) => {
+            Some(Step::Right(caps_sec::Step::Seccomp { program, .. }) | Step::Supervise { program, .. }) => {
                 let program = program.as_ptr_range();
                 assert!(range.start <= program.start && program.end <= range.end);
             }

@@ -4,3 +4,4 @@
 mod compiled;
 mod filtered;
 mod flat;
+mod supervised;
