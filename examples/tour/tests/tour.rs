@@ -39,6 +39,29 @@ fn further_programs_are_executed_in_a_container_that_runs() {
 }
 
 #[test]
+fn files_that_are_in_no_container_are_lent_to_one() {
+    needs!(userns, syscall("seccomp"), syscall("openat2"));
+    assert!(include_str!("../src/bin/12_supervised.rs").lines().count() < 60);
+    isolated(|| {
+        let folder = std::env::temp_dir().join(needs::token());
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("letter"), "dear reader\n").unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.join("way-out")).unwrap();
+        let out = Command::new(env!("CARGO_BIN_EXE_12_supervised"))
+            .arg(&folder)
+            .args(["cat", "/lent/letter", "/lent/way-out", "/lent/absent", "/dev/null"])
+            .output()
+            .unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(said.starts_with("dear reader\n") && !said.contains("root:"), "{said}");
+        for words in ["way-out: No such file", "absent: No such file", "asked ", "ended: exit code 1\n"] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    });
+}
+
+#[test]
 fn every_namespace_of_the_machine_is_a_line() {
     isolated(|| {
         let run = |argument: &str| {
