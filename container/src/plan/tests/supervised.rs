@@ -51,6 +51,16 @@ fn each_call_of_the_start_is_found_that_the_supervisor_would_be_asked_about() {
 }
 
 #[test]
+fn the_listener_can_be_closed() {
+    let bare = || Container::anonymous().command("/bin/true", [""; 0]).no_new_privileges();
+    assert_eq!(refusal(bare().seccomp(asking(["close"]))), told(&["close"]));
+    let denied = "process.rights.seccomp: denies what the start does under it: close";
+    assert_eq!(refusal(bare().seccomp(asking(["mkdir"]).deny(["close"]))).as_deref(), Some(denied));
+    // Where there is none it may be.
+    assert_eq!(refusal(bare().seccomp(Policy::allow_all().deny(["close"]))), None);
+}
+
+#[test]
 fn what_is_denied_and_what_is_asked_about_are_two_problems() {
     let policy = asking(["sendmsg"]).deny(["execve"]);
     let builder = Container::anonymous().command("/bin/true", [""; 0]).no_new_privileges().seccomp(policy);
