@@ -44,7 +44,7 @@
 //!
 //! # Supervision
 //! A policy of [system calls](Builder::seccomp) may ask about some of them: the caller answers in the kernel's place, by
-//! [`Container::listener`], which nobody in the container has. It has it from the moment the filter is loaded, so that the
+//! [`Container::listener`], which nobody in the container has, or has it done by [`Container::supervise`]. It has it from the moment the filter is loaded, so that the
 //! exec of the program can be asked about too ([`Created::take_listener`]). Nothing else of a start is: a policy that would
 //! ask about more is refused, with the names of the calls, and nobody needs to answer for a container to be started, killed
 //! or deleted. Whoever makes a call that is asked about waits until it is answered, or killed. When the listener is dropped,

@@ -74,11 +74,9 @@ impl Builder {
     ///     .command("/bin/sh", ["-c", "mkdir /asked-about 2> /dev/null || echo refused"])
     ///     .stdout(skep::ns::Stdio::Piped)
     ///     .start()?;
-    /// let listener = container.listener.take().ok_or("no listener")?;
     /// let mut supervisor = Supervisor::new();
     /// supervisor.on(["mkdir", "mkdirat"], |_| Answer::Error(Errno::ACCES));
-    /// // Until nobody is left under the filter.
-    /// assert_eq!(supervisor.supervise(&listener)?, 1);
+    /// assert!(container.supervise(&mut supervisor)?.success());
     /// assert_eq!(String::from_utf8_lossy(&container.wait_with_output()?.stdout), "refused\n");
     /// # Ok(())
     /// # }

@@ -14,6 +14,7 @@ mod running;
 mod status;
 mod stop;
 mod update;
+mod supervise;
 
 pub use created::Created;
 pub use exec::{Exec, Executed};

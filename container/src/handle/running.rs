@@ -56,7 +56,7 @@ pub struct Container {
     /// session. Nobody has it who opens the container by its name.
     pub stops: Option<Stops>,
     /// Where the system calls arrive that its [policy](Builder::seccomp) asks about, if it asks about any: somebody must
-    /// answer them, or whoever makes one waits. Once it is dropped, as it is with the handle, they answer `ENOSYS`: take it
+    /// answer them, or whoever makes one waits: [`supervise`](Self::supervise), or a loop of one's own. Once it is dropped, as it is with the handle, they answer `ENOSYS`: take it
     /// out to keep it. Nobody has it who opens the container by its name.
     pub listener: Option<Listener>,
 }

@@ -47,8 +47,8 @@ fn until_asked(listener: &Listener) {
 }
 
 /// Answers until nobody is left under the filter, and tells what the program said.
-fn supervise(mut supervisor: Supervisor<'_>, (container, listener): (Container, Listener)) -> String {
-    supervisor.supervise(&listener).unwrap();
+fn supervise(mut supervisor: Supervisor<'_>, mut container: Container) -> String {
+    container.supervise(&mut supervisor).unwrap();
     let out = container.wait_with_output().unwrap();
     assert!(out.status.success(), "{}", out.status);
     String::from_utf8(out.stdout).unwrap()
@@ -85,7 +85,7 @@ fn the_caller_answers_in_the_kernel_s_place() {
                     None => Answer::Proceed,
                 })
                 .otherwise(|_| Answer::Error(Errno::ACCES));
-            let said = supervise(supervisor, start(builder));
+            let said = supervise(supervisor, builder.start().unwrap());
             let [first, second, third, end] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
             assert_eq!((first, second, end), ("made", "given", "end"), "{said}");
             assert!(third.contains("Permission denied"), "{said}");
@@ -385,6 +385,34 @@ fn one_that_waits_is_interrupted_by_a_signal_unless_it_can_only_be_killed() {
 }
 
 #[test]
+fn a_container_is_supervised_to_its_end_whatever_becomes_of_the_supervisor() {
+    needs!(userns, syscall("seccomp"));
+    isolated_for(DEADLINE, || {
+        let script = "mkdir /nowhere 2>&1; mkdir /nowhere 2>&1; exit 7";
+        // One that fails, by an answer that is none.
+        let mut container = asking_shell(script).start().unwrap();
+        let mut supervisor = Supervisor::new();
+        supervisor.otherwise(|_| Answer::Error(Errno::new(0)));
+        let error = container.supervise(&mut supervisor).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.kind()), ("cannot supervise the container", ErrorKind::Invalid));
+        assert!(container.listener.is_none());
+        let out = container.wait_with_output().unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        assert_eq!((out.status.code(), said.matches("Function not implemented").count()), (Some(7), 2), "{said}");
+        // One that panics: the panic is the caller's own, and comes when the container has ended.
+        let mut container = asking_shell(script).start().unwrap();
+        let mut supervisor = Supervisor::new();
+        supervisor.otherwise(|_| panic!("of the supervisor"));
+        let supervised = std::panic::AssertUnwindSafe(|| container.supervise(&mut supervisor));
+        assert!(std::panic::catch_unwind(supervised).is_err());
+        assert_eq!(container.try_wait().unwrap().unwrap().code(), Some(7));
+        // And where there is nothing to answer.
+        let error = container.supervise(&mut Supervisor::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+    });
+}
+
+#[test]
 fn output_is_not_read_to_its_end_while_nobody_can_answer() {
     needs!(userns, syscall("seccomp"));
     isolated_for(DEADLINE, || {
@@ -434,7 +462,7 @@ fn many_threads_make_supervised_containers_and_each_has_its_own_listener() {
                         assert_eq!(path(asked), PathBuf::from(format!("/of/{number}")));
                         Answer::Value(0)
                     });
-                    tell.send(supervise(supervisor, start(asking_shell(&script)))).unwrap();
+                    tell.send(supervise(supervisor, asking_shell(&script).start().unwrap())).unwrap();
                 });
             }
         });

@@ -25,7 +25,8 @@ impl Listener {
     /// # Errors
     /// `Invalid` for a descriptor that is no listener.
     /// # Kernel
-    /// Linux 5.0; that nobody is left is known since 5.8.
+    /// Linux 5.0; that nobody is left is known since 5.8. Before 6.11 who has ended counts until somebody has waited for it:
+    /// where that is one's own child, another thread than this must.
     #[doc(alias = "SECCOMP_IOCTL_NOTIF_RECV")]
     pub fn receive(&self) -> Result<Option<Notification<'_>>, Error> {
         let failed = |error| Error::io("receive a system call from", Object::Named("the seccomp listener"), &error);

@@ -71,7 +71,8 @@ impl<'h> Supervisor<'h> {
         self
     }
 
-    /// Answers calls until nobody is left under the filter; how many it were.
+    /// Answers calls until nobody is left under the filter; how many it were. Another thread waits for the process
+    /// meanwhile: see [`Listener::receive`].
     ///
     /// # Errors
     /// As [`Listener::receive`], and as the functions of [`Notification`] that answer.

@@ -30,12 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .seccomp(Policy::allow_all().rule(Rule::new(Verdict::Notify, ["openat"])))
         .start();
     let mut container = container.map_err(|error| Report(&error).to_string())?;
-    let listener = container.listener.take().ok_or("no listener")?;
     let mut supervisor = Supervisor::new();
     supervisor.on(["openat"], |asked| lend(asked, &lender).unwrap_or(Answer::Error(Errno::ACCES)));
-    // Until the last process of the container has ended.
-    let asked = supervisor.supervise(&listener)?;
-    println!("asked {asked} times; ended: {}", container.wait()?);
+    println!("ended: {}", container.supervise(&mut supervisor)?);
     Ok(())
 }
 
