@@ -13,8 +13,8 @@ mod open;
 mod running;
 mod status;
 mod stop;
-mod update;
 mod supervise;
+mod update;
 
 pub use created::Created;
 pub use exec::{Exec, Executed};

@@ -112,17 +112,7 @@ impl Plan {
             done.map_err(|problems| Error::invalid("execute a program in", object(), problems))?;
         let entering = Some(entering);
         let name = name.map(str::to_owned);
-        Ok(Self {
-            name,
-            flat,
-            id_map: None,
-            cgroup: None,
-            notes,
-            trees: None,
-            asks_about_exec,
-            entering,
-            fail: None,
-        })
+        Ok(Self { name, flat, id_map: None, cgroup: None, notes, trees: None, asks_about_exec, entering, fail: None })
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use needs::{Screen, isolated, isolated_for, needs};
-use skep::caps_sec::{Policy, Privileges};
+use skep::caps_sec::{Answer, Policy, Privileges, Rule, Supervisor, Verdict};
 use skep::cgroup::Limits;
 use skep::ns::{IdMap, NamespaceKind, Namespaces, Stdio};
 use skep::rootfs::{Devpts, Mounts, Proc};
@@ -385,5 +385,39 @@ fn a_further_program_that_nobody_waits_for_does_not_keep_the_container_from_endi
         let container = sleeper().start().unwrap();
         drop(sh(&container, "sleep 1000").start().unwrap());
         drop(container);
+    });
+}
+
+#[test]
+fn a_further_program_has_a_listener_of_its_own() {
+    needs!(userns, syscall("seccomp"));
+    isolated_for(DEADLINE, || {
+        let asking = |calls: &[&'static str]| {
+            let rule = Rule::new(Verdict::Notify, calls.iter().copied());
+            sleeper().seccomp(Policy::allow_all().rule(rule)).no_new_privileges().start().unwrap()
+        };
+        let container = asking(&["mkdir", "mkdirat"]);
+        let exec = || sh(&container, "mkdir /not/made && echo made").stdout(Stdio::Piped);
+        let mut executed = exec().start().unwrap();
+        let listener = executed.listener.take().unwrap();
+        let mut supervisor = Supervisor::new();
+        supervisor.on(["mkdir", "mkdirat"], |_| Answer::Value(0));
+        std::thread::scope(|scope| {
+            // Until nobody is left under the filter, which a program that was not waited for is.
+            let served = scope.spawn(move || supervisor.supervise(&listener).unwrap());
+            assert_eq!(executed.wait_with_output().unwrap().stdout, b"made\n");
+            served.join().unwrap();
+        });
+        let error = exec().output().unwrap_err();
+        assert!(error.problems()[0].contains("Executed::listener"), "{}", Report(&error));
+        let error = exec().start().unwrap().wait_with_output().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+        // Its own exec cannot be answered by anybody.
+        let mut plain = container.spec().unwrap().process.clone();
+        plain.rights.seccomp = Some(Policy::allow_all().rule(Rule::new(Verdict::Notify, ["execve"])));
+        let error = exec().process(plain).start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+        assert!(error.hint().unwrap().contains("Exec::elevated"), "{}", Report(&error));
+        assert_eq!(text_of(sh(&container, "mkdir /not/made 2>/dev/null || echo no").elevated()), "no\n");
     });
 }

@@ -62,6 +62,13 @@ fn files_that_are_in_no_container_are_lent_to_one() {
 }
 
 #[test]
+fn a_system_is_asked_for_by_its_directory() {
+    let out = Command::new(env!("CARGO_BIN_EXE_13_system")).output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stderr).contains("usage: 13_system ROOT"), "{out:?}");
+    assert!(include_str!("../src/bin/13_system.rs").lines().count() < 75);
+}
+
+#[test]
 fn every_namespace_of_the_machine_is_a_line() {
     isolated(|| {
         let run = |argument: &str| {

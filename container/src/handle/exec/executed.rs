@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use skep_caps_sec::Listener;
 use skep_ns::{ExitStatus, Output, PidFd, Pipes};
 
 use super::further::{Further, Furthers};
@@ -31,20 +32,17 @@ pub struct Executed {
     pub stderr: Option<PipeReader>,
     /// The caller's side of its terminal, if it was given one.
     pub terminal: Option<Terminal>,
+    /// Where the system calls arrive that its policy asks about, if it asks about any: its own, not those of the
+    /// container's program. See [`Container::listener`](crate::Container::listener).
+    pub listener: Option<Listener>,
 }
 
 impl Executed {
     /// The handle of `further`, which is one of `all`.
-    pub(super) fn new(
-        further: Arc<Further>,
-        all: Arc<Furthers>,
-        pipes: Pipes,
-        terminal: Option<Terminal>,
-        notes: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(further: Arc<Further>, all: Arc<Furthers>, pipes: Pipes, notes: Vec<String>) -> Self {
         let Pipes { stdin, stdout, stderr } = pipes;
         all.add(Arc::clone(&further));
-        Self { further, all, notes, stdin, stdout, stderr, terminal }
+        Self { further, all, notes, stdin, stdout, stderr, terminal: None, listener: None }
     }
 
     /// What it shares with the container's handle.
@@ -121,10 +119,14 @@ impl Executed {
     ///
     /// # Errors
     /// As [`PidFd::wait`], and what reading the pipes answers; `WrongState` while its [`terminal`](Self::terminal) has not
-    /// been taken: the program waits for whoever reads that.
+    /// been taken: the program waits for whoever reads that; and while its [`listener`](Self::listener) has not.
     pub fn wait_with_output(mut self) -> Result<Output, Error> {
         if self.terminal.is_some() {
             let why = "it has a terminal, which has to be read by itself".to_owned();
+            return Err(Error::because("read the output of", OBJECT, ErrorKind::WrongState, why));
+        }
+        if self.listener.is_some() {
+            let why = "its policy asks about system calls, and nobody has taken its listener to answer them".to_owned();
             return Err(Error::because("read the output of", OBJECT, ErrorKind::WrongState, why));
         }
         let pipes = Pipes { stdin: self.stdin.take(), stdout: self.stdout.take(), stderr: self.stderr.take() };

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use skep_caps_sec::Privileges;
+use skep_caps_sec::{Policy, Privileges};
 use skep_ns::{Output, Stdio};
 
 use super::running::Container;
@@ -231,7 +231,8 @@ impl Exec<'_> {
     /// # Errors
     /// `Invalid` with every problem of the description; `WrongState` if the container does not run, or is frozen;
     /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed; `Busy` if somebody in the
-    /// container keeps stopping it. Nothing is left behind.
+    /// container keeps stopping it; `WrongState` too if its policy asks a supervisor about execve(2): there is no moment
+    /// before that in which one could have the listener. Nothing is left behind.
     ///
     /// A container that is frozen in the meantime keeps the caller until it is thawed.
     /// # Privileges
@@ -241,6 +242,11 @@ impl Exec<'_> {
     /// Linux 5.10.
     pub fn start(self) -> Result<Executed, Error> {
         let (plan, joining, spec) = self.prepared()?;
+        if plan.asks_about_exec() {
+            let why = "its policy asks about execve, and nobody has the listener yet who could answer".to_owned();
+            let error = Error::because(OP, self.object(), ErrorKind::WrongState, why);
+            return Err(error.with_hint("Exec::process with a policy of its own, or Exec::elevated"));
+        }
         let notes = plan.notes().to_vec();
         let mut launch = self.launch;
         for stream in self.process.terminal.iter().flat_map(|terminal| &terminal.streams) {
@@ -248,18 +254,24 @@ impl Exec<'_> {
             *launch.stdio_mut(*stream) = Some(Stdio::Null);
         }
         launch.joining = Some(joining);
-        let Started { pid, process, pipes, terminal, .. } = launch.join(plan, spec)?.start()?;
+        let Started { pid, process, pipes, terminal, listener, .. } = launch.join(plan, spec)?.start()?;
         let further = Arc::new(Further::new(pid, process));
-        Ok(Executed::new(further, Arc::clone(&self.container.further), pipes, terminal, notes))
+        let mut executed = Executed::new(further, Arc::clone(&self.container.further), pipes, notes);
+        (executed.terminal, executed.listener) = (terminal, listener);
+        Ok(executed)
     }
 
     /// Runs the program to its end and answers what it wrote. If that fails half way the program is ended.
     ///
     /// # Errors
-    /// As [`start`](Self::start); `Invalid` for a program with a terminal, which has to be read by itself.
+    /// As [`start`](Self::start); `Invalid` for a program with a terminal, or a policy that asks a supervisor.
     pub fn output(mut self) -> Result<Output, Error> {
         if self.process.terminal.is_some() {
             self.problems.push("output: it has a terminal: start it, and read Executed::terminal".to_owned());
+        }
+        if self.process.rights.seccomp.as_ref().is_some_and(Policy::asks_supervisor) {
+            let why = "output: its policy asks a supervisor: start it, and answer what Executed::listener receives";
+            self.problems.push(why.to_owned());
         }
         let [stdin, stdout, stderr] = &mut self.launch.stdio;
         stdin.get_or_insert(Stdio::Null);
