@@ -69,6 +69,18 @@ fn a_system_is_asked_for_by_its_directory() {
 }
 
 #[test]
+fn a_system_boots_is_asked_and_halts() {
+    needs!(root, file("/lib/systemd/systemd"), cgroup("pids"));
+    isolated(|| {
+        // This machine's own, of which a copy in memory is changed.
+        let out = Command::new(env!("CARGO_BIN_EXE_13_system")).arg("/").output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(said.starts_with("running\n") || said.starts_with("degraded\n"), "{said}");
+        assert!(said.ends_with("ended: signal 2, Some(Halt)\n"), "{said}");
+    });
+}
+
+#[test]
 fn every_namespace_of_the_machine_is_a_line() {
     isolated(|| {
         let run = |argument: &str| {
