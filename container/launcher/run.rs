@@ -95,6 +95,7 @@ fn perform(
         }
         Step::Right(step) => step.perform().map_err(|failure| (Errno(failure.errno.0), failure.part)),
         Step::Hostname { name } => uts::hostname(name).map_err(whole),
+        Step::Domainname { name } => uts::domainname(name).map_err(whole),
         Step::Proc { held } => {
             *proc = None;
             if held {

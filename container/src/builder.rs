@@ -153,6 +153,14 @@ impl Builder {
         self
     }
 
+    /// The NIS domain name, at most 64 bytes; needs a uts namespace. It is not that of DNS: few programs ask for it. The
+    /// kernel begins a machine with `(none)`, and a namespace with its maker's. See setdomainname(2).
+    #[doc(alias = "setdomainname")]
+    pub fn domainname(mut self, name: impl Into<String>) -> Self {
+        self.spec.domainname = Some(name.into());
+        self
+    }
+
     /// Sets a switch of the container's namespaces, such as `net.ipv4.ip_forward`; needs a namespace of its kind, or it would
     /// be the machine's. See [`SysctlKey::kind`].
     ///

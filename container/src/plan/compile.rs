@@ -71,6 +71,9 @@ impl Plan {
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
         }
+        if let Some(domainname) = &spec.domainname {
+            plan.step(Step::Domainname { name: &text(domainname) });
+        }
         if spec.namespaces.contains(NamespaceKind::Net) {
             plan.step(Step::Loopback);
         }

@@ -154,7 +154,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Disk(step) => step.right(),
         Step::Right(step) => step.right(),
         Step::Supervise { program, flags } => caps_sec::Step::Seccomp { program, flags: *flags }.right(),
-        Step::Hostname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
+        Step::Hostname { .. } | Step::Domainname { .. } | Step::Unshare { .. } => Some("CAP_SYS_ADMIN"),
         Step::Loopback => Some("CAP_NET_ADMIN"),
         Step::Become { .. } | Step::Root => Some("CAP_SETUID, CAP_SETGID"),
         Step::Groups { .. } => Some("CAP_SETGID, and a user namespace that does not deny setgroups"),
@@ -184,6 +184,7 @@ impl fmt::Display for Words<'_> {
                 write!(f, "{load}, and hand over the listener of those that a supervisor is asked about")
             }
             Step::Hostname { name } => write!(f, "set the host name {}", quoted(name)),
+            Step::Domainname { name } => write!(f, "set the NIS domain name {}", quoted(name)),
             Step::Loopback => f.write_str("bring the loopback interface up"),
             Step::Proc { held: true } => f.write_str("keep this machine's /proc at hand"),
             Step::Proc { held: false } => f.write_str("let go of this machine's /proc"),

@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// Words of a step.
@@ -38,6 +38,11 @@ pub enum Step<'a> {
     Right(caps_sec::Step<'a>),
     /// Set the host name.
     Hostname {
+        /// The name, at most 64 bytes.
+        name: &'a CStr,
+    },
+    /// Set the NIS domain name.
+    Domainname {
         /// The name, at most 64 bytes.
         name: &'a CStr,
     },
@@ -149,6 +154,7 @@ impl<'a> Step<'a> {
             Step::Disk(step) => (DISK, step.encode(&mut keep)),
             Step::Right(step) => (RIGHT, step.encode(&mut |bytes: &[u8]| texts.keep_bytes(bytes))),
             Step::Hostname { name } => (OURS, [1, keep(name), 0, 0, 0, 0, 0]),
+            Step::Domainname { name } => (OURS, [16, keep(name), 0, 0, 0, 0, 0]),
             Step::Loopback => (OURS, [2, 0, 0, 0, 0, 0, 0]),
             Step::Unshare { flags } => (OURS, [3, low(flags), high(flags), 0, 0, 0, 0]),
             Step::Become { uid, gid, drop_groups } => (OURS, [4, uid, gid, drop_groups as u32, 0, 0, 0]),
@@ -166,7 +172,7 @@ impl<'a> Step<'a> {
             }
             Step::Supervise { program, flags } => {
                 let length = u32::try_from(program.len()).unwrap_or(u32::MAX);
-                (OURS, [16, texts.keep_bytes(program), length, flags, 0, 0, 0])
+                (OURS, [17, texts.keep_bytes(program), length, flags, 0, 0, 0])
             }
             Step::Proc { held } => (OURS, [12, held as u32, 0, 0, 0, 0, 0]),
             Step::Root => (OURS, [13, 0, 0, 0, 0, 0, 0]),
@@ -199,8 +205,9 @@ impl<'a> Step<'a> {
             (OURS, 12) => Step::Proc { held: a != 0 },
             (OURS, 13) => Step::Root,
             (OURS, 15) => Step::Groups { list: flat.bytes(a, b)? },
+            (OURS, 16) => Step::Domainname { name: flat.text(a)? },
             (OURS, 14) => Step::Sysctl { path: flat.text(a)?, value: flat.text(b)? },
-            (OURS, 16) => Step::Supervise { program: flat.bytes(a, b)?, flags: c },
+            (OURS, 17) => Step::Supervise { program: flat.bytes(a, b)?, flags: c },
             _ => return None,
         })
     }

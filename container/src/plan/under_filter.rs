@@ -153,6 +153,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Disk(_)
         | Step::Null
         | Step::Hostname { .. }
+        | Step::Domainname { .. }
         | Step::Loopback
         | Step::Unshare { .. }
         | Step::Proc { .. }

@@ -34,6 +34,8 @@ pub struct Spec {
     pub namespaces: Namespaces,
     /// The host name; needs a uts namespace.
     pub hostname: Option<String>,
+    /// The NIS domain name, which is not that of DNS; needs a uts namespace.
+    pub domainname: Option<String>,
     /// The switches of its namespaces: each needs a namespace of its kind.
     pub sysctls: Sysctls,
     /// What it may use at most.

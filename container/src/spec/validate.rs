@@ -11,7 +11,7 @@ use skep_rootfs::Mount;
 
 use super::{CapabilityNames, Spec};
 
-/// The kernel's limit on host names, in bytes.
+/// The kernel's limit on host names and on NIS domain names, in bytes (`__NEW_UTS_LEN`).
 const HOSTNAME_MAX: usize = 64;
 
 /// The kernel's limit on further groups (`NGROUPS_MAX`).
@@ -27,6 +27,7 @@ impl Spec {
         let mut found = Problems(Vec::new());
         self.check_namespaces(&mut found);
         self.check_hostname(&mut found);
+        self.check_domainname(&mut found);
         self.check_sysctls(&mut found);
         self.check_disk(&mut found);
         self.check_resources(&mut found);
@@ -61,6 +62,18 @@ impl Spec {
             found.add("hostname", format!("has {} bytes; the kernel takes 1 to {HOSTNAME_MAX}", hostname.len()));
         }
         found.check_text("hostname", OsStr::new(hostname));
+    }
+
+    fn check_domainname(&self, found: &mut Problems) {
+        let Some(name) = &self.domainname else { return };
+        if !self.namespaces.contains(NamespaceKind::Uts) {
+            found.add("domainname", "needs a uts namespace: without one that of the machine itself would be changed");
+        }
+        // An empty one is a name like others: that none is set.
+        if name.len() > HOSTNAME_MAX {
+            found.add("domainname", format!("has {} bytes; the kernel takes up to {HOSTNAME_MAX}", name.len()));
+        }
+        found.check_text("domainname", OsStr::new(name));
     }
 
     fn check_sysctls(&self, found: &mut Problems) {
@@ -290,6 +303,7 @@ mod tests {
     /// A description in which everything is wrong that can be.
     fn wrong() -> Spec {
         let mut spec = Spec { hostname: Some("h\0".repeat(33)), ..Spec::default() };
+        spec.domainname = Some("\0".to_owned());
         let map = IdMap::new().uid(IdRange::new(0, 5, 2)).uid(IdRange::new(1, 9, 1)).gid(IdRange::new(7, 7, 1));
         spec.namespaces = Namespaces::new().user(map);
         spec.sysctls = Sysctls::new().value(SysctlKey::SHMMAX, "perhaps");
@@ -322,6 +336,8 @@ mod tests {
             "hostname: needs a uts namespace: without one the machine itself would be renamed",
             "hostname: has 66 bytes; the kernel takes 1 to 64",
             "hostname: has a NUL byte",
+            "domainname: needs a uts namespace: without one that of the machine itself would be changed",
+            "domainname: \"\\0\" has a NUL byte in it, which ends a string for the kernel",
             "sysctls: kernel.shmmax: \"perhaps\" is not a number from 0 to 18446744073709551615",
             "sysctls: kernel.shmmax: the container makes no ipc namespace: it would be set on the whole machine",
             "root.base.directory \"root\" is not absolute",
@@ -395,5 +411,11 @@ mod tests {
         spec.process.user = Some((3, 2));
         spec.hostname = Some("h".repeat(65));
         assert_eq!(spec.problems().len(), 2);
+        spec.hostname = None;
+        spec.process.user = None;
+        for (name, problems) in [("", 0), (&"d".repeat(64), 0), (&"d".repeat(65), 1)] {
+            spec.domainname = Some(name.to_owned());
+            assert_eq!(spec.problems().len(), problems, "{name:?}: {:?}", spec.problems());
+        }
     }
 }

@@ -32,6 +32,22 @@ fn the_host_name_is_set_inside_and_unchanged_outside() {
 }
 
 #[test]
+fn the_domain_name_of_nis_is_set_inside_and_unchanged_outside() {
+    needs!(userns);
+    isolated(|| {
+        const FILE: &str = "/proc/sys/kernel/domainname";
+        let before = fs::read_to_string(FILE).unwrap();
+        let longest = "d".repeat(64);
+        for name in ["bees", &longest, ""] {
+            let said = text_of(shell(&format!("cat {FILE}; uname -n")).domainname(name).hostname("a-cell"));
+            assert_eq!(said, format!("{name}\na-cell\n"));
+        }
+        assert_eq!(text_of(shell(&format!("cat {FILE}"))), before);
+        assert_eq!(fs::read_to_string(FILE).unwrap(), before);
+    });
+}
+
+#[test]
 fn the_loopback_interface_is_up_and_the_only_one() {
     needs!(userns);
     isolated(|| {

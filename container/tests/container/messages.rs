@@ -79,6 +79,7 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
                 .no_new_privileges()
                 .seccomp(Policy::allow_all().rule(Rule::new(Verdict::Notify, ["openat"]))),
         ),
+        ("a domain name that is too long", Invalid, true_().domainname("d".repeat(65))),
         ("a container without a program", Invalid, Container::anonymous()),
         ("a terminal without a devpts", Invalid, true_().terminal()),
         ("a devpts that is covered", Invalid, true_().mounts(covered).terminal()),

@@ -26,6 +26,7 @@ fn everything(tree: &Tree) -> Builder {
         .terminal()
         .terminal_size(24, 80)
         .umask(0o27)
+        .domainname("bees")
         .current_dir("/tmp")
         .die_with_caller();
     builder.limits_where_possible(limits)

@@ -96,6 +96,7 @@ fn every_wish_becomes_a_step() {
     let builder = Container::anonymous()
         .namespaces(Namespaces::all().user(map))
         .hostname("web \"1\"")
+        .domainname("hive \"2\"")
         .mounts(Mounts::new().add(Bind::new("/srv/a b", "/mnt")).add(Proc::new("/proc")).add(Devpts::new("/dev/pts")))
         .terminal_on([Stream::Stderr])
         .sysctl(SysctlKey::SHMMAX, 65_536)

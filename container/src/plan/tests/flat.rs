@@ -19,6 +19,7 @@ enum Owned {
     Root(CString),
     Overlay(CString, CString, CString),
     Hostname(CString),
+    Domainname(CString),
     Directory(CString),
     Seccomp(Vec<u8>, u32),
     Supervise(Vec<u8>, u32),
@@ -39,6 +40,7 @@ impl Owned {
                 Step::Disk(rootfs::Step::Overlay { target, layers, attributes: 4, make: true, or_bind: false })
             }
             Owned::Hostname(name) => Step::Hostname { name },
+            Owned::Domainname(name) => Step::Domainname { name },
             Owned::Directory(path) => Step::Directory { path },
             Owned::Seccomp(program, flags) => Step::Right(caps_sec::Step::Seccomp { program, flags: *flags }),
             Owned::Supervise(program, flags) => Step::Supervise { program, flags: *flags },
@@ -82,6 +84,7 @@ fn steps() -> impl Strategy<Value = Owned> {
         texts().prop_map(Owned::Root),
         (texts(), texts(), texts()).prop_map(|(target, lowers, kept)| Owned::Overlay(target, lowers, kept)),
         texts().prop_map(Owned::Hostname),
+        texts().prop_map(Owned::Domainname),
         texts().prop_map(Owned::Directory),
         program().prop_map(|(program, flags)| Owned::Seccomp(program, flags)),
         program().prop_map(|(program, flags)| Owned::Supervise(program, flags)),
@@ -223,6 +226,7 @@ fn read_everything(bytes: &mut [u8]) {
                     | rootfs::Step::ReadOnly { target: text, .. },
                 )
                 | Step::Hostname { name: text }
+                | Step::Domainname { name: text }
                 | Step::Directory { path: text },
             ) => within(text),
             Some(Step::Right(caps_sec::Step::Seccomp { program, .. }) | Step::Supervise { program, .. }) => {
