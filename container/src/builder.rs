@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use skep_caps_sec::Policy;
 use skep_cgroup::Limits;
-use skep_ns::{Namespaces, Output, Stdio, SysctlKey, Sysctls};
+use skep_ns::{Namespaces, Output, Stdio, SysctlKey, Sysctls, TimeOffsets};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
 
 use crate::error::{Error, Object};
@@ -158,6 +158,20 @@ impl Builder {
     #[doc(alias = "setdomainname")]
     pub fn domainname(mut self, name: impl Into<String>) -> Self {
         self.spec.domainname = Some(name.into());
+        self
+    }
+
+    /// How far the container's clocks of time since boot are from the machine's, either way, up to 292 years; needs a time
+    /// namespace. The clock that tells the date has no offset. A clock must not become negative by it, nor pass 146 years:
+    /// that is found when the container is made.
+    ///
+    /// # Privileges
+    /// `CAP_SYS_TIME` in the user namespace that owns the time namespace, which a new user namespace gives.
+    /// # Kernel
+    /// Linux 6.2; from 5.6 on with an [`init`](Self::init). See time_namespaces(7).
+    #[doc(alias = "timens_offsets")]
+    pub fn time_offsets(mut self, offsets: TimeOffsets) -> Self {
+        self.spec.time_offsets = Some(offsets);
         self
     }
 

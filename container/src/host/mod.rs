@@ -63,6 +63,7 @@ impl Host {
         }
         host.rights = Rights::probe(&spec.process);
         host.lacks.extend(files(spec)?);
+        host.lacks.extend(clocks(spec));
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
             && let Some(root) = StateRoot::open(state_root)?
@@ -139,6 +140,24 @@ fn files(spec: &Spec) -> Result<Vec<String>, Error> {
             Ok(vec![format!("root.base.directory: {error}{cause}")])
         }
     }
+}
+
+/// Why clocks cannot be set on this kernel, if they are to be. Before Linux 6.2 nothing but a fork leads into the time
+/// namespace that was unshared, which an init does.
+fn clocks(spec: &Spec) -> Option<String> {
+    const EXEC_ENTERS: (u32, u32) = (6, 2);
+    spec.time_offsets?;
+    let ns = Path::new("/proc/self/ns");
+    if ns.is_dir() && !ns.join("time").exists() {
+        return Some("time_offsets: this kernel has no time namespaces (CONFIG_TIME_NS)".to_owned());
+    }
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse::<u32>().ok());
+    let kernel = (numbers.next()?, numbers.next()?);
+    (kernel < EXEC_ENTERS && !spec.init).then(|| {
+        format!("time_offsets: without an init they take Linux 6.2, where executing a program enters a time namespace; this is {release}")
+    })
 }
 
 /// A number that nobody guesses; where the kernel has none to give yet, one that is at least nobody else's now.

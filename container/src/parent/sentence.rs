@@ -7,7 +7,7 @@ use skep_ns::ExitStatus;
 
 use crate::error::{Cause, Error, ErrorKind, Object};
 use crate::floors::caps_sec::{self, procfs};
-use crate::plan::step::Step;
+use crate::plan::step::{CLOCKS, Step};
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::Spec;
 use crate::wire::{AT_CLONE, AT_ENTER_LATE, AT_EXEC, AT_JOIN, AT_PLAN, Broken, Detail, TerminalPart};
@@ -70,6 +70,7 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
             leaf(None, caps_sec::Step::Seccomp { program, flags }.hint(part, errno), errno)
         }
         Some(Step::Terminal { .. }) => terminal(TerminalPart::of(part), errno),
+        Some(Step::Sysctl { path, .. }) if path == CLOCKS => of_clocks(part, errno),
         Some(Step::Sysctl { .. } | Step::Proc { .. }) => of_proc(part, errno),
         Some(Step::Groups { .. }) if errno == 1 => (
             Cause::Os(errno),
@@ -113,6 +114,22 @@ fn of_proc(part: u16, errno: i32) -> (Cause, Option<String>) {
         _ => return (Cause::Os(errno), None),
     };
     (Cause::Os(errno), Some(hint.to_owned()))
+}
+
+/// The same for the parts of setting clocks.
+fn of_clocks(part: u16, errno: i32) -> (Cause, Option<String>) {
+    const EPERM: i32 = 1;
+    const ERANGE: i32 = 34;
+    match (part, errno) {
+        (procfs::WRITING, ERANGE) => {
+            (Cause::Explained(errno, "a clock would become negative, or pass 146 years"), None)
+        }
+        (procfs::WRITING, EPERM) => (
+            Cause::Os(errno),
+            Some("it takes CAP_SYS_TIME in the user namespace that owns the time namespace".to_owned()),
+        ),
+        _ => of_proc(part, errno),
+    }
 }
 
 /// The same for the parts of making a terminal.

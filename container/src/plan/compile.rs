@@ -26,7 +26,7 @@ use skep_ns::{NamespaceFlags, NamespaceKind};
 use skep_rootfs::{Mount, Mounts, Setting, Steps};
 
 use super::flatten::{self, PlanBuf};
-use super::step::Step;
+use super::step::{CLOCKS, Step};
 use super::under_filter::UnderFilter;
 use super::{Entering, Plan};
 use crate::error::{Error, Object};
@@ -64,9 +64,10 @@ impl Plan {
             return Err(Error::invalid("create", object(), problems));
         }
         let mut plan = PlanBuf::default();
-        if !spec.sysctls.is_empty() {
+        if !spec.sysctls.is_empty() || spec.time_offsets.is_some() {
             plan.step(Step::Proc { held: true });
         }
+        clocks(&mut plan, spec);
         let trees = disk(&mut plan, spec, host.caller).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
@@ -81,7 +82,11 @@ impl Plan {
             plan.step(Step::Unshare { flags: NamespaceFlags::CGROUP.bits() });
         }
         sysctls(&mut plan, spec, host.caller);
-        let clone_flags = spec.namespaces.flags().difference(NamespaceFlags::CGROUP).bits();
+        let mut later = NamespaceFlags::CGROUP;
+        if spec.time_offsets.is_some() {
+            later |= NamespaceFlags::TIME;
+        }
+        let clone_flags = spec.namespaces.flags().difference(later).bits();
         let title = name.unwrap_or("skep");
         let Finished { flat, asks_about_exec } = finished(plan, spec, host, &mut notes, clone_flags, title)
             .map_err(|problems| Error::invalid("create", object(), problems))?;
@@ -169,6 +174,17 @@ fn too_large(policy: &Policy) -> Vec<String> {
     let error = policy.compile().err();
     let problems = error.iter().flat_map(skep_caps_sec::Error::problems);
     problems.map(|problem| format!("process.rights.seccomp.{problem}")).collect()
+}
+
+/// First of all, as who made the child, whose the file is. What is cloned into a time namespace is in it at once, and its
+/// clocks stand: who unshares it can still set them, and is in it after its next fork or exec.
+fn clocks(plan: &mut PlanBuf, spec: &Spec) {
+    let Some(offsets) = &spec.time_offsets else { return };
+    plan.step(Step::Unshare { flags: NamespaceFlags::TIME.bits() });
+    plan.step(Step::Sysctl { path: CLOCKS, value: &text(offsets.to_string()) });
+    if spec.sysctls.is_empty() {
+        plan.step(Step::Proc { held: false });
+    }
 }
 
 fn disk(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) -> Option<Steps> {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use skep_ns::{NamespaceFlags, SysctlKey};
 
-use super::step::{Flat, Step};
+use super::step::{CLOCKS, Flat, Step};
 use super::{Entering, ParentStep, Plan, Stage};
 use crate::floors::{caps_sec, rootfs};
 
@@ -159,6 +159,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Become { .. } | Step::Root => Some("CAP_SETUID, CAP_SETGID"),
         Step::Groups { .. } => Some("CAP_SETGID, and a user namespace that does not deny setgroups"),
         Step::Sysctl { path, .. } if path.to_bytes().starts_with(b"sys/net/") => Some("CAP_NET_ADMIN"),
+        Step::Sysctl { path, .. } if *path == CLOCKS => Some("CAP_SYS_TIME"),
         Step::Sysctl { .. } => Some("to be root there"),
         Step::Init { .. }
         | Step::Proc { .. }
@@ -189,6 +190,10 @@ impl fmt::Display for Words<'_> {
             Step::Proc { held: true } => f.write_str("keep this machine's /proc at hand"),
             Step::Proc { held: false } => f.write_str("let go of this machine's /proc"),
             Step::Root => f.write_str("act as root of the user namespace"),
+            Step::Sysctl { path, value } if path == CLOCKS => {
+                let lines = value.to_string_lossy().trim_end().replace('\n', ", ");
+                write!(f, "move the clocks (seconds, nanoseconds): {lines}")
+            }
             Step::Sysctl { path, value } => write!(f, "set {} to {}", key(path), quoted(value)),
             Step::Unshare { flags } => write!(f, "make more namespaces: {}", namespaces(flags)),
             Step::Become { uid, gid, drop_groups: true } => {

@@ -24,6 +24,8 @@ pub const MAGIC: u32 = 0x736b_6570;
 pub const VERSION: u32 = 8;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
+/// The file below /proc by which the clocks of the time namespace that one will be in are set.
+pub const CLOCKS: &CStr = c"self/timens_offsets";
 /// Words of a step.
 pub const STEP_WORDS: usize = 8;
 

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use skep_caps_sec::Privileges;
 use skep_cgroup::Limits;
-use skep_ns::{NamespaceKind, Namespaces, Sysctls};
+use skep_ns::{NamespaceKind, Namespaces, Sysctls, TimeOffsets};
 use skep_rootfs::{Mounts, RootSpec, Setting};
 
 pub use capabilities::CapabilityNames;
@@ -36,6 +36,8 @@ pub struct Spec {
     pub hostname: Option<String>,
     /// The NIS domain name, which is not that of DNS; needs a uts namespace.
     pub domainname: Option<String>,
+    /// How far its clocks are from the machine's; needs a time namespace.
+    pub time_offsets: Option<TimeOffsets>,
     /// The switches of its namespaces: each needs a namespace of its kind.
     pub sysctls: Sysctls,
     /// What it may use at most.

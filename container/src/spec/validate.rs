@@ -28,6 +28,7 @@ impl Spec {
         self.check_namespaces(&mut found);
         self.check_hostname(&mut found);
         self.check_domainname(&mut found);
+        self.check_time_offsets(&mut found);
         self.check_sysctls(&mut found);
         self.check_disk(&mut found);
         self.check_resources(&mut found);
@@ -74,6 +75,14 @@ impl Spec {
             found.add("domainname", format!("has {} bytes; the kernel takes up to {HOSTNAME_MAX}", name.len()));
         }
         found.check_text("domainname", OsStr::new(name));
+    }
+
+    fn check_time_offsets(&self, found: &mut Problems) {
+        let Some(offsets) = &self.time_offsets else { return };
+        if !self.namespaces.contains(NamespaceKind::Time) {
+            found.add("time_offsets", "need a time namespace: without one the clocks are the machine's");
+        }
+        found.0.extend(offsets.problems().iter().map(|problem| format!("time_offsets.{problem}")));
     }
 
     fn check_sysctls(&self, found: &mut Problems) {
@@ -292,7 +301,7 @@ impl Problems {
 mod tests {
     use std::ffi::OsString;
 
-    use skep_ns::{IdMap, IdRange, Namespaces, SysctlKey, Sysctls};
+    use skep_ns::{ClockOffset, IdMap, IdRange, Namespaces, SysctlKey, Sysctls, TimeOffsets};
 
     use skep_caps_sec::{Policy, Resource, Rlimit};
     use skep_cgroup::Limits;
@@ -304,6 +313,7 @@ mod tests {
     fn wrong() -> Spec {
         let mut spec = Spec { hostname: Some("h\0".repeat(33)), ..Spec::default() };
         spec.domainname = Some("\0".to_owned());
+        spec.time_offsets = Some(TimeOffsets::new().boottime(ClockOffset::new(9_223_372_037, 1_000_000_000)));
         let map = IdMap::new().uid(IdRange::new(0, 5, 2)).uid(IdRange::new(1, 9, 1)).gid(IdRange::new(7, 7, 1));
         spec.namespaces = Namespaces::new().user(map);
         spec.sysctls = Sysctls::new().value(SysctlKey::SHMMAX, "perhaps");
@@ -338,6 +348,9 @@ mod tests {
             "hostname: has a NUL byte",
             "domainname: needs a uts namespace: without one that of the machine itself would be changed",
             "domainname: \"\\0\" has a NUL byte in it, which ends a string for the kernel",
+            "time_offsets: need a time namespace: without one the clocks are the machine's",
+            "time_offsets.boottime: 9223372037 seconds are more than 292 years",
+            "time_offsets.boottime: 1000000000 nanoseconds are more than a second",
             "sysctls: kernel.shmmax: \"perhaps\" is not a number from 0 to 18446744073709551615",
             "sysctls: kernel.shmmax: the container makes no ipc namespace: it would be set on the whole machine",
             "root.base.directory \"root\" is not absolute",

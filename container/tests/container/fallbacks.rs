@@ -2,10 +2,12 @@
 //! Machines that refuse the better call: a container starts and ends as on any other.
 
 use std::fs;
+use std::time::Duration;
 
 use needs::{Scratch, isolated, isolated_unboxed, needs};
 use rustix::mount::{MountFlags, UnmountFlags};
 use skep::ns::NamespaceKind::Time;
+use skep::ns::{ClockOffset, TimeOffsets};
 
 use crate::common::{namespaces, program, role_of, shell, text_of};
 
@@ -87,6 +89,52 @@ fn without_clone3_a_time_namespace_is_made_later() {
         // Unlike the others it takes effect for children, or with the next exec, which the program is.
         let inside = text_of(shell("readlink /proc/self/ns/time").namespaces(all));
         assert_ne!(inside.trim(), fs::read_link("/proc/self/ns/time").unwrap().to_str().unwrap());
+    });
+}
+
+/// The clocks inside are so far from those outside, with an init and without.
+#[track_caller]
+fn clocks_are_moved() {
+    let day = ClockOffset::ahead(Duration::from_secs(86_400));
+    let offsets = TimeOffsets::new().boottime(day).monotonic(ClockOffset::ahead(Duration::from_millis(1500)));
+    let builder = || {
+        shell("cat /proc/self/timens_offsets /proc/uptime").namespaces(namespaces().make([Time])).time_offsets(offsets)
+    };
+    let seconds = |text: &str| text.split('.').next().unwrap().parse::<u64>().unwrap();
+    let outside = fs::read_to_string("/proc/self/timens_offsets").unwrap();
+    for builder in [builder(), builder().init()] {
+        let before = seconds(&fs::read_to_string("/proc/uptime").unwrap());
+        let said = text_of(builder);
+        let (moved, uptime) = said.rsplit_once('\n').and_then(|(said, _)| said.rsplit_once('\n')).unwrap();
+        assert_eq!(moved.parse::<TimeOffsets>().unwrap(), offsets);
+        let after = seconds(&fs::read_to_string("/proc/uptime").unwrap());
+        assert!((before + 86_400..=after + 86_401).contains(&seconds(uptime)), "{before} {uptime} {after}");
+    }
+    assert_eq!(fs::read_to_string("/proc/self/timens_offsets").unwrap(), outside);
+}
+
+#[test]
+fn clocks_are_moved_with_any_clone() {
+    needs!(userns, kernel(6, 2), file("/proc/self/timens_offsets"));
+    isolated(clocks_are_moved);
+    isolated(|| {
+        needs::deny(&"clone3".parse().unwrap()).unwrap();
+        clocks_are_moved();
+    });
+}
+
+#[test]
+fn a_clock_that_would_become_negative_is_refused_in_words() {
+    needs!(userns, kernel(6, 2), file("/proc/self/timens_offsets"));
+    isolated(|| {
+        let back = TimeOffsets::new().boottime(ClockOffset::new(-9_000_000_000, 0));
+        let error = shell(":").namespaces(namespaces().make([Time])).time_offsets(back).create().unwrap_err();
+        let report = skep::Report(&error).to_string();
+        assert!(report.contains("a clock would become negative, or pass 146 years: "), "{report}");
+        assert!(
+            report.contains("move the clocks (seconds, nanoseconds): monotonic 0 0, boottime -9000000000 0"),
+            "{report}"
+        );
     });
 }
 

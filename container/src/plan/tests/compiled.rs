@@ -3,7 +3,7 @@
 
 use skep_caps_sec::{Cap, CapSet, Loading, Policy, Resource, Rlimit, Rule, Verdict};
 use skep_cgroup::{Limits, MIB, Quota};
-use skep_ns::{IdMap, IdRange, NamespaceKind::*, Namespaces, SysctlKey};
+use skep_ns::{ClockOffset, IdMap, IdRange, NamespaceKind::*, Namespaces, SysctlKey, TimeOffsets};
 use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, RootSpec};
 
 use crate::builder::Builder;
@@ -97,6 +97,7 @@ fn every_wish_becomes_a_step() {
         .namespaces(Namespaces::all().user(map))
         .hostname("web \"1\"")
         .domainname("hive \"2\"")
+        .time_offsets(TimeOffsets::new().boottime(ClockOffset::new(-2, 500_000_000)))
         .mounts(Mounts::new().add(Bind::new("/srv/a b", "/mnt")).add(Proc::new("/proc")).add(Devpts::new("/dev/pts")))
         .terminal_on([Stream::Stderr])
         .sysctl(SysctlKey::SHMMAX, 65_536)
