@@ -81,7 +81,11 @@ fn whoever_executes_may_be_killed_at_any_moment_and_shows_nothing() {
         let container = tree.named("k", "sleep 1000; :").namespaces(namespaces).start().unwrap();
         let look = || text_of(container.exec("/bin/sh", ["-c", LOOK]));
         let count = |seen: &str| seen.lines().filter(|line| line.starts_with("== ")).count();
-        until("the first program runs its own", || count(&look()) == 3);
+        let is_alone = || {
+            reap_orphans();
+            count(&look()) == 3
+        };
+        until("the first program runs its own", is_alone);
         let mut seed = [0; 2];
         rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).unwrap();
         let stride = (STOPS / rounds(DEATHS) as usize).max(1);
@@ -95,17 +99,14 @@ fn whoever_executes_may_be_killed_at_any_moment_and_shows_nothing() {
                 assert!(!seen.contains(secret), "stop {at}: {secret}: {seen}");
             }
             kill(traced);
-            until("nothing of it is left", || {
-                reap_orphans();
-                count(&look()) == 3
-            });
+            until("nothing of it is left", is_alone);
             at += stride;
         }
         println!("{at} stops, {met} with somebody inside");
         assert!(at > 80, "only {at} stops");
         assert!(met > 2, "only {met} with somebody inside");
         assert!(container.try_wait().unwrap().is_none());
-        reap_orphans();
+        until("nothing of it is left", is_alone);
         container.delete().unwrap();
     });
 }
