@@ -5,12 +5,16 @@ mod cgroup;
 pub(crate) mod file;
 mod given;
 mod ids;
+mod joining;
 mod launch;
+mod launched;
 mod launcher;
 mod sentence;
 mod undo;
 mod wire;
 
-pub(crate) use launch::{Joining, Launch, Launched, Started};
+pub(crate) use joining::Joining;
+pub(crate) use launch::Launch;
+pub(crate) use launched::{Launched, Started};
 pub use launcher::LAUNCHER;
 pub(crate) use undo::Undo;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What exists already, and a child is put into: the way of a further program of a container.
+
+use skep_cgroup::Cgroup;
+use skep_ns::Prepared;
+
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Entering, Plan, Stage};
+
+/// What exists already, and a child is put into.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    /// The namespaces that the launcher joins.
+    pub(crate) way: Prepared,
+    /// Those that the child joins once it is in its cgroup.
+    pub(crate) late: Option<Prepared>,
+    pub(crate) cgroup: Option<Cgroup>,
+    /// Whether the user namespace denies setgroups(2).
+    pub(crate) setgroups_denied: bool,
+}
+
+impl Joining {
+    /// What the plan has to know of it.
+    pub(crate) fn entering(&self) -> Entering {
+        let kinds = |way: &Prepared| way.joins().map(|(_, kinds)| kinds).collect();
+        Entering {
+            kinds: kinds(&self.way),
+            late: self.late.as_ref().map(kinds).unwrap_or_default(),
+            has_cgroup: self.cgroup.is_some(),
+        }
+    }
+
+    /// The sentence for a namespace that could not be joined.
+    pub(super) fn refused(&self, plan: &Plan, at: u16, errno: u16) -> Error {
+        const ESRCH: u16 = 3;
+        let error = match errno {
+            ESRCH => {
+                let why = "its first process has ended, and with it the container".to_owned();
+                Error::because(plan.operation(), plan.object(), ErrorKind::WrongState, why)
+            }
+            _ => Error::of_leaf(plan.operation(), plan.object(), self.way.refused(at.into(), errno)),
+        };
+        error.at(plan.place(Stage::Enter), plan.operation(), plan.object())
+    }
+}
