@@ -253,6 +253,8 @@ pub enum Broken {
     Unexpected,
     /// Somebody stops the other end whenever it goes on.
     Stopped,
+    /// The cgroup that the other end is in is frozen.
+    Frozen,
 }
 
 impl Phase {

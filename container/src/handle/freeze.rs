@@ -7,6 +7,7 @@ use skep_cgroup::Cgroup;
 
 use super::running::Container;
 use crate::error::{Error, ErrorKind};
+use crate::parent::is_frozen;
 
 /// How long a thaw that a kill needs may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -46,14 +47,8 @@ impl Container {
     }
 
     /// Whether it is frozen now; not if it has no cgroup, or that cannot be looked at.
-    ///
-    /// By its stored directories, each a file or two: who lists a thousand containers asks this of each.
     pub(super) fn is_frozen(&self) -> bool {
-        let mut directories = self.undo.cgroup().into_iter().flatten();
-        directories.any(|path| match std::fs::read(path.join("cgroup.events")) {
-            Ok(events) => events.split(|byte| *byte == b'\n').any(|line| line == b"frozen 1"),
-            Err(_) => std::fs::read(path.join("freezer.state")).is_ok_and(|state| state.starts_with(b"FROZEN")),
-        })
+        is_frozen(self.undo.cgroup().into_iter().flatten())
     }
 
     /// The cgroup of a container that runs, to do `op` by.

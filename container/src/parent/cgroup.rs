@@ -2,6 +2,7 @@
 //! The cgroup of a container: made and limited before there is a process, joined by the child before it does anything.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use skep_cgroup::Cgroup;
 
@@ -46,4 +47,15 @@ pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32, was_born_in_it: bool,
         return Ok(());
     }
     cgroup.add(pid).map_err(|error| Error::of_leaf(plan.operation(), plan.object(), error))
+}
+
+/// Whether the group with these directories is frozen; not if that cannot be looked at.
+///
+/// By its directories, each a file or two: who lists a thousand containers asks this of each, and finding the machine's
+/// hierarchies takes longer.
+pub(crate) fn is_frozen<P: AsRef<Path>>(directories: impl IntoIterator<Item = P>) -> bool {
+    directories.into_iter().any(|path| match std::fs::read(path.as_ref().join("cgroup.events")) {
+        Ok(events) => events.split(|byte| *byte == b'\n').any(|line| line == b"frozen 1"),
+        Err(_) => std::fs::read(path.as_ref().join("freezer.state")).is_ok_and(|state| state.starts_with(b"FROZEN")),
+    })
 }

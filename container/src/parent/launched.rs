@@ -2,6 +2,7 @@
 //! A child that was born: led through its steps to its program, or ended.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use skep_caps_sec::Listener;
 use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes};
 
+use super::cgroup::is_frozen;
 use super::launch::perform;
 use super::sentence::sentence;
 use super::undo::Undo;
@@ -32,6 +34,8 @@ pub(crate) struct Launched {
     spec: Spec,
     pid: u32,
     child: PidFd,
+    /// The directories of the group that it was put into, among others.
+    group: Vec<PathBuf>,
     /// Whether the child is ours to end: it does not run the program yet, and has not been reaped.
     is_ours: bool,
     pipes: Pipes,
@@ -101,6 +105,7 @@ impl Launched {
             spec,
             pid,
             child,
+            group: Vec::new(),
             is_ours: true,
             pipes,
             terminal: None,
@@ -154,6 +159,9 @@ impl Launched {
         goes: bool,
         setgroups_denied: bool,
     ) -> Result<(), Error> {
+        if self.plan.is_among_others() {
+            self.group = cgroup.into_iter().flat_map(Cgroup::directories).map(Path::to_path_buf).collect();
+        }
         let joined = cgroup.map_or(Ok(()), |cgroup| {
             perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes))
         });
@@ -231,7 +239,7 @@ impl Launched {
     fn answer(&mut self) -> Result<(), Broken> {
         loop {
             let received = if self.plan.is_among_others() {
-                self.wire.receive_among_others(&self.child)?
+                self.wire.receive_among_others(&self.child, || is_frozen(&self.group))?
             } else {
                 self.wire.receive()?
             };

@@ -13,6 +13,7 @@ mod sentence;
 mod undo;
 mod wire;
 
+pub(crate) use cgroup::is_frozen;
 pub(crate) use joining::Joining;
 pub(crate) use launch::Launch;
 pub(crate) use launched::{Launched, Started};

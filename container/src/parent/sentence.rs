@@ -49,6 +49,10 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, log: &str, who:
             let why = "somebody in it stops what is to become the program, again and again".to_owned();
             Error::because(plan.operation(), plan.object(), ErrorKind::Busy, why)
         }
+        Broken::Frozen => {
+            let why = "its cgroup was frozen meanwhile, and has not been thawed for some seconds".to_owned();
+            Error::because(plan.operation(), plan.object(), ErrorKind::Busy, why)
+        }
         Broken::Unexpected => {
             let why = format!("the {who} does not keep to the protocol; is the launcher of another version?");
             Error::because(plan.operation(), plan.object(), ErrorKind::WrongState, why)

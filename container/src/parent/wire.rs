@@ -86,8 +86,13 @@ impl ParentWire {
     /// As [`receive`](Self::receive), from a child that is among others, who may stop it or end it: neither must keep the
     /// caller.
     ///
-    /// A stopped child is had go on, for a while: whoever stops it again and again is told.
-    pub(crate) fn receive_among_others(&mut self, child: &PidFd) -> Result<(Received, Vec<OwnedFd>), Broken> {
+    /// A stopped child is had go on, for a while: whoever stops it again and again is told. One that is frozen is waited for
+    /// as long: a container that may freeze groups of its own could keep it so.
+    pub(crate) fn receive_among_others(
+        &mut self,
+        child: &PidFd,
+        is_frozen: impl Fn() -> bool,
+    ) -> Result<(Received, Vec<OwnedFd>), Broken> {
         let mut patience = PATIENCE;
         loop {
             if self.is_ready(Some(&SILENCE)) {
@@ -96,6 +101,9 @@ impl ParentWire {
             // Its end of the wire may be somebody else's too by now.
             if !matches!(child.has_ended(), Ok(false)) && !self.is_ready(Some(&NOW)) {
                 return Err(Broken::Died);
+            }
+            if is_frozen() {
+                patience = patience.checked_sub(1).ok_or(Broken::Frozen)?;
             }
             if is_stopped(child) && !self.is_ready(Some(&NOW)) {
                 patience = patience.checked_sub(1).ok_or(Broken::Stopped)?;

@@ -5,13 +5,15 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use needs::{isolated_for, needs};
+use skep::cgroup::{Cgroup, Limits};
 use skep::ns::Stdio;
 use skep::{ErrorKind, Report};
 
-use crate::common::{DEADLINE, program};
+use crate::common::{DEADLINE, program, until};
 use crate::exec::{sleeper, text_of};
 use crate::tree::Tree;
 
@@ -93,6 +95,42 @@ fn the_directory_of_a_further_program_cannot_be_one_of_the_caller_s() {
                 Ok(out) => panic!("{link}: {}", String::from_utf8_lossy(&out.stdout)),
             }
         }
+    });
+}
+
+#[test]
+fn whoever_may_freeze_a_group_keeps_nobody() {
+    needs!(root, cgroup("pids"));
+    isolated_for(DEADLINE, || {
+        let container = sleeper().limits(Limits::new().pids_max(64)).start().unwrap();
+        let group = container.cgroup().unwrap().unwrap();
+        let below: Vec<_> = group.directories().map(|path| path.join("below")).collect();
+        below.iter().for_each(|path| fs::create_dir(path).unwrap());
+        let below = Cgroup::from_directories(&below).unwrap();
+        let directories: Vec<_> = below.directories().map(Path::to_path_buf).collect();
+        let procs = || fs::read_to_string(directories[0].join("cgroup.procs")).unwrap();
+        let is_frozen_in_time = || {
+            let done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                // As a container could with a group of its own: as soon as somebody is in it, and for good.
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) && procs().is_empty() {}
+                    drop(below.freeze(DEADLINE));
+                });
+                let executed = container.exec("/bin/true", [""; 0]).cgroup("below").start();
+                done.store(true, Ordering::Relaxed);
+                executed.err().map(|error| error.kind())
+            })
+        };
+        until("it was frozen before it was executed", || {
+            let kind = is_frozen_in_time();
+            below.thaw(DEADLINE).unwrap();
+            assert!([None, Some(ErrorKind::Busy)].contains(&kind), "{kind:?}");
+            kind.is_some()
+        });
+        container.kill().unwrap();
+        container.wait().unwrap();
+        below.remove_within(DEADLINE).unwrap();
     });
 }
 

@@ -231,10 +231,8 @@ impl Exec<'_> {
     /// # Errors
     /// `Invalid` with every problem of the description; `WrongState` if the container does not run, or is frozen;
     /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed; `Busy` if somebody in the
-    /// container keeps stopping it; `WrongState` too if its policy asks a supervisor about execve(2): there is no moment
+    /// container keeps stopping it, or its cgroup is frozen meanwhile and stays so for seconds; `WrongState` too if its policy asks a supervisor about execve(2): there is no moment
     /// before that in which one could have the listener. Nothing is left behind.
-    ///
-    /// A container that is frozen in the meantime keeps the caller until it is thawed.
     /// # Privileges
     /// Those that made the container: `CAP_SYS_ADMIN` and the right to trace its first process (ptrace(2)), or to be the
     /// account that made its user namespace.
