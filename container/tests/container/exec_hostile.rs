@@ -114,7 +114,9 @@ fn whoever_may_freeze_a_group_keeps_nobody() {
             std::thread::scope(|scope| {
                 // As a container could with a group of its own: as soon as somebody is in it, and for good.
                 scope.spawn(|| {
-                    while !done.load(Ordering::Relaxed) && procs().is_empty() {}
+                    while !done.load(Ordering::Relaxed) && procs().is_empty() {
+                        std::hint::spin_loop();
+                    }
                     drop(below.freeze(DEADLINE));
                 });
                 let executed = container.exec("/bin/true", [""; 0]).cgroup("below").start();

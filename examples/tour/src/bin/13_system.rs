@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let layout = Layout::detect()?;
     let v2 = layout.hierarchies().iter().find(|hierarchy| hierarchy.version() == Version::V2);
     let v2 = v2.ok_or("this machine has no cgroups of version 2 mounted")?;
-    let group = format!("/skep-tour-{}", std::process::id());
+    let group = format!("/skep-tour-system-{}", std::process::id());
     // Version 2 alone, and the container's own group in it: what a systemd is at home in.
     let cgroups = Cgroups::new("/sys/fs/cgroup", [Hierarchy::unified(v2.mount_point(), &group)]);
     let mounts = Mounts::standard()
