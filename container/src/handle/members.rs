@@ -73,6 +73,8 @@ impl Container {
     /// has ended is none.
     /// # Privileges
     /// Those of kill(2) over each; with a cgroup, those to [freeze](Self::freeze) it.
+    /// # Kernel
+    /// Linux 5.3: pidfd_open(2).
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         const OP: &str = "signal the processes of";
         let first = self.first.demand(OP, || self.object())?;
@@ -88,7 +90,14 @@ impl Container {
         let done = self.processes().and_then(|processes| {
             let mut failure = None;
             for member in processes {
-                let Ok(process) = PidFd::open(member.pid) else { continue };
+                let process = match PidFd::open(member.pid) {
+                    Ok(process) => process,
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    Err(error) => {
+                        failure = failure.or(Some(failed(error)));
+                        continue;
+                    }
+                };
                 // Held now: if it is still one of the container's, its number was not given to another.
                 if namespace.as_ref().is_some_and(|namespace| namespace.pid_inside(member.pid).is_err()) {
                     continue;

@@ -136,7 +136,7 @@ fn with_a_cgroup_processes_are_told_from_it() {
 
 #[test]
 fn a_signal_to_all_reaches_all() {
-    needs!(userns);
+    needs!(userns, syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let child = "trap 'exit 0' USR1; while :; do sleep 0.01; done";
         let script = format!(

@@ -126,7 +126,7 @@ fn not_even_while_the_program_is_executed() {
 
 #[test]
 fn a_call_that_nobody_answers_waits_and_its_container_can_be_killed_and_deleted() {
-    needs!(userns, program("busybox"), syscall("seccomp"));
+    needs!(userns, program("busybox"), syscall("seccomp"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         for init in [false, true] {
             let builder = asking_shell("mkdir /nowhere; echo went on");

@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use skep_cgroup::Cgroup;
@@ -27,11 +28,14 @@ const AT_ONCE: [NamespaceKind; 7] = [
 
 const ESRCH: i32 = 3;
 
+/// How long an init may take to let go: without close_range(2) it closes what it may have one by one.
+const LETTING_GO_TAKES: Duration = Duration::from_secs(1);
+
 /// Everything that exists already of `container`, for a program in this group below its own.
 pub(super) fn of(container: &Container, group: Option<&Path>) -> Result<Joining, Error> {
     let first = container.first.demand(OP, || container.object())?;
     // Asked afterwards: by its number it was found as long as it has not ended.
-    let found = found(container, first, group);
+    let found = found_once_the_init_shows(container, || found(container, first, group));
     let has_ended = first.has_ended().map_err(|error| Error::of_leaf(OP, container.object(), error))?;
     // What is just ending has no namespaces any more.
     if has_ended || found.as_ref().is_err_and(|error| error.errno() == Some(ESRCH)) {
@@ -39,6 +43,24 @@ pub(super) fn of(container: &Container, group: Option<&Path>) -> Result<Joining,
         return Err(Error::because(OP, container.object(), ErrorKind::WrongState, why));
     }
     found
+}
+
+/// The init of a user's container lets that user look at it when it has let go of all that is to be hidden, which may be a
+/// moment after its program began.
+fn found_once_the_init_shows(
+    container: &Container,
+    look: impl Fn() -> Result<Joining, Error>,
+) -> Result<Joining, Error> {
+    let may_come = container.spec().is_some_and(|spec| spec.init && spec.namespaces.id_map().is_some());
+    let begin = Instant::now();
+    loop {
+        match look() {
+            Err(error) if may_come && error.kind() == ErrorKind::Denied && begin.elapsed() < LETTING_GO_TAKES => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            found => return found,
+        }
+    }
 }
 
 fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<Joining, Error> {
