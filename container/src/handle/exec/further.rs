@@ -65,6 +65,8 @@ impl Furthers {
     }
 
     pub(super) fn add(&self, further: Arc<Further>) {
+        // What has ended is not kept for a wait that may never come.
+        let _failed = self.reap();
         locked(&self.list).push(further);
         if let Some(news) = self.news.get().and_then(Option::as_ref) {
             let _full = rustix::io::write(news, &1_u64.to_ne_bytes());
@@ -74,7 +76,7 @@ impl Furthers {
     /// Waits until the container's first process has ended, at most for `deadline`; answers whether it has. Reaps those that
     /// end meanwhile.
     pub(crate) fn wait_for(&self, first: &PidFd, deadline: Option<Duration>) -> Result<bool, skep_ns::Error> {
-        /// How long those are passed over that came later, where there is no descriptor to be told by.
+        /// How long those are passed over at most that came later, and of which another thread was told.
         const BLIND: Duration = Duration::from_millis(100);
         let end = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
@@ -84,7 +86,8 @@ impl Furthers {
             let mut fds = vec![PollFd::new(first, PollFlags::IN)];
             fds.extend(running.iter().map(|further| PollFd::from_borrowed_fd(further.process.as_fd(), PollFlags::IN)));
             fds.extend(news.map(|news| PollFd::new(news, PollFlags::IN)));
-            let blind = news.is_none().then(|| Instant::now() + BLIND);
+            // By the clock too: of several who wait another may have been told of what is new.
+            let blind = Instant::now().checked_add(BLIND);
             let any = is_readable(&mut fds, end.into_iter().chain(blind).min());
             if fds.first().is_some_and(|first| !first.revents().is_empty()) {
                 return Ok(true);
