@@ -200,10 +200,11 @@ impl<'a> Fate<'a> {
     /// One more rule, which counts where none before it holds.
     fn add(&mut self, when: &'a [Condition], verdict: Verdict, name: &'a str) {
         let Self::Depends(clauses, _) = self else { return };
-        match (when.is_empty(), clauses.is_empty()) {
-            (true, true) => *self = Self::Is(verdict),
-            // Nothing behind it counts; what is added nevertheless is never come to.
-            (true, false) | (false, _) => clauses.push((when, verdict, name)),
+        match clauses.last() {
+            None if when.is_empty() => *self = Self::Is(verdict),
+            // Nothing behind one without a condition is ever come to.
+            Some(([], ..)) => {}
+            _ => clauses.push((when, verdict, name)),
         }
     }
 }

@@ -244,6 +244,10 @@ fn a_namespace_that_clone_must_not_make_is_not_made_by_clone3() {
     assert_eq!(decide(Policy::allow_all().deny(["clone"])), NOSYS);
     assert_eq!(decide(Policy::allow_all().deny_if(["clone"], [of_namespaces]).allow(["clone3"])), Verdict::Allow);
     assert_eq!(decide(Policy::allow_all().rule(Rule::new(Verdict::Log, ["clone"]))), Verdict::Allow);
+    // What is said behind a rule without a condition is not said at all. (Users are told that it says nothing.)
+    let allowed = Policy::allow_all().rule(Rule::new(Verdict::Allow, ["clone"]).when([arg(0).eq(0)])).allow(["clone"]);
+    let behind = filter(&allowed.deny(["clone"]), Arch::NATIVE);
+    assert_eq!(behind.decide(&Call::named("clone3").unwrap()), Verdict::Allow);
 }
 
 #[test]
