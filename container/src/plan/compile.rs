@@ -95,13 +95,14 @@ impl Plan {
         Ok(Self { name, flat, id_map, cgroup, notes, trees, asks_about_exec, entering: None, fail: None })
     }
 
-    /// Compiles a program of `spec` into a container of this name that runs already, whose namespaces the description has
-    /// too: nothing of those is made.
+    /// Compiles a program of `spec` into a container of this name that runs already, which was `described` so; its
+    /// namespaces `spec` has too: nothing of those is made.
     ///
     /// # Errors
     /// `Invalid` with every problem of the program, each with its place.
     pub(crate) fn compile_into(
         name: Option<&str>,
+        described: Option<&Spec>,
         spec: &Spec,
         host: &Host,
         entering: Entering,
@@ -110,8 +111,12 @@ impl Plan {
         problems.extend(spec.problems_of_program());
         problems.extend(host.rights.problems(&spec.process));
         let mut notes = Vec::new();
+        let mut plan = PlanBuf::default();
+        if described.is_some_and(has_own_null) {
+            plan.step(Step::Null);
+        }
         let done = if problems.is_empty() {
-            finished(PlanBuf::default(), spec, host, &mut notes, 0, name.unwrap_or("skep"))
+            finished(plan, spec, host, &mut notes, 0, name.unwrap_or("skep"))
         } else {
             Err(problems)
         };
@@ -199,11 +204,16 @@ fn disk(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) -> Option<Steps> {
     for step in steps.iter() {
         plan.step(Step::Disk(step));
     }
-    let has_devices = |mount: &Mount| matches!(mount, Mount::Dev(dev) if dev.target == Path::new("/dev"));
-    if spec.root.is_some() && spec.mounts.mounts.iter().any(has_devices) {
+    if has_own_null(spec) {
         plan.step(Step::Null);
     }
     Some(steps)
+}
+
+/// Whether the container has a null device of its own, in a root of its own: the machine's is none of its business then.
+fn has_own_null(spec: &Spec) -> bool {
+    let has_devices = |mount: &Mount| matches!(mount, Mount::Dev(dev) if dev.target == Path::new("/dev"));
+    spec.root.is_some() && spec.mounts.mounts.iter().any(has_devices)
 }
 
 /// Whose is what the child makes on disk, if not the caller's, who the child still is then: root's in its user namespace,

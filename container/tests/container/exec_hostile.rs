@@ -157,3 +157,16 @@ fn a_program_that_is_the_launcher_itself_is_not_the_caller() {
         assert_eq!(text_of(container.exec("/bin/echo", ["yes"])), "yes\n");
     });
 }
+
+#[test]
+fn a_further_program_has_the_container_s_null_device_and_not_the_machine_s() {
+    needs!(root, program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let container = tree.shell("sleep 1000").kill_on_drop().start().unwrap();
+        let script = "stat -L -c %d:%i /dev/null; stat -L -c %d:%i /proc/self/fd/0";
+        let text = text_of(container.exec("/bin/sh", ["-c", script]).stdin(Stdio::Null));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], lines[1], "{text}");
+    });
+}

@@ -294,7 +294,14 @@ impl Exec<'_> {
         problems.extend(self.launch.ways_out(self.container.spec().is_some_and(|spec| spec.root.is_some())));
         let joining = place::of(self.container, self.group.as_deref())?;
         let host = Host { rights: Rights::probe(&spec.process), ..Host::default() };
-        let mut plan = Plan::compile_into(self.container.name(), &spec, &host, joining.entering(), problems)?;
+        let mut plan = Plan::compile_into(
+            self.container.name(),
+            self.container.spec(),
+            &spec,
+            &host,
+            joining.entering(),
+            problems,
+        )?;
         if let Some((number, errno)) = self.fail {
             plan.fail_at(number, errno);
         }
