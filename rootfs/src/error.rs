@@ -169,6 +169,11 @@ impl Error {
         Self::new(op, object, ErrorKind::Invalid, Cause::Problems(problems))
     }
 
+    /// Something that cannot be told before it is there, and why.
+    pub(crate) fn unforeseen(op: &'static str, object: Object, why: String) -> Self {
+        Self::new(op, object, ErrorKind::Unsupported, Cause::Explained(0, why))
+    }
+
     fn new(op: &'static str, object: Object, kind: ErrorKind, source: Cause) -> Self {
         Self(Box::new(Inner { op, object, kind, hint: None, source }))
     }

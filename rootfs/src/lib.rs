@@ -7,7 +7,7 @@
 //! be read before it is done, and that a thread performs in a mount namespace of its own without a heap. Nothing in a root
 //! is believed: every target is resolved inside it to a descriptor, and mounts are attached to that. [`Root`] is the same
 //! for files and whole trees ([`TreeCopy`]), and for the small files that programs look themselves up in ([`Hosts`],
-//! [`Account`]); it tells beforehand what it and this machine lack for mounts. [`View`] is a copy-on-write root of this
+//! [`Account`]); it tells beforehand what it and this machine lack for mounts, and [`Foreseen`] what files the mounts will show. [`View`] is a copy-on-write root of this
 //! machine's own files, made from what is mounted on it. [`Procfs`] is a proc that can be believed, and [`Pty`] a terminal
 //! in a devpts that is given.
 //!
@@ -52,6 +52,7 @@ mod enter;
 mod error;
 #[doc(hidden)]
 pub mod floor;
+mod foreseen;
 mod fstab;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -74,6 +75,7 @@ mod write;
 pub use detached::fs_log;
 pub use enter::{NewNamespaces, Prepared};
 pub use error::{Error, ErrorKind, Object};
+pub use foreseen::Foreseen;
 pub use living::{Attached, MountNamespace};
 pub use mounts::{
     Attributes, Bind, CgroupAccess, Cgroups, Changes, Dev, Device, DeviceKind, Devpts, Disk, FileSystem, HidePid,

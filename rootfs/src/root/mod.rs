@@ -26,6 +26,7 @@ pub(crate) use change::set_mode_of;
 pub use dir::{DirEntry, EntryKind, ReadDir};
 pub use make::Node;
 pub use options::OpenOptions;
+pub(crate) use options::in_words;
 
 /// A directory that we can never be led out of.
 ///
@@ -171,7 +172,7 @@ pub(crate) fn links_for(path: &Path) -> Links {
 }
 
 /// Whether a path says of its last name that it is a directory's: "a/", "a/.".
-fn names_directory(path: &Path) -> bool {
+pub(crate) fn names_directory(path: &Path) -> bool {
     let path = path.as_os_str().as_bytes();
     path.ends_with(b"/") || path.ends_with(b"/.")
 }

@@ -254,7 +254,7 @@ impl Root {
 }
 
 /// What is there in place of a file.
-pub(super) fn in_words(is: FileType) -> &'static str {
+pub(crate) fn in_words(is: FileType) -> &'static str {
     match is {
         FileType::Directory => "a directory",
         FileType::Symlink => "a link",

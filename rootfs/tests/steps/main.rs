@@ -11,6 +11,7 @@
 mod cgroups;
 mod disk;
 mod fallbacks;
+mod foreseen;
 mod forged;
 mod hostile;
 mod idmapped;
