@@ -3,6 +3,7 @@
 
 mod given;
 mod rights;
+mod user;
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -219,23 +220,6 @@ impl Builder {
         self
     }
 
-    /// The program's user and group inside; by default root in a new user namespace, else who the caller is.
-    pub fn user(mut self, uid: u32, gid: u32) -> Self {
-        self.spec.process.user = Some((uid, gid));
-        self
-    }
-
-    /// The program's further groups inside, beside that of its [`user`](Self::user), which must be said then. None by
-    /// default.
-    ///
-    /// A user namespace that denies setgroups(2), as one does that an ordinary user makes with no more than their own id,
-    /// lets nobody have any.
-    #[doc(alias = "setgroups")]
-    pub fn groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
-        self.spec.process.groups = groups.into_iter().collect();
-        self
-    }
-
     /// The program's mask of permissions for new files, 0 to 0o777; the caller's by default.
     pub fn umask(mut self, mask: u32) -> Self {
         self.spec.process.umask = Some(mask);
@@ -402,7 +386,8 @@ impl Builder {
             // Until it is the terminal. The caller's own is never in the container then.
             *self.launch.stdio_mut(stream) = Some(Stdio::Null);
         }
-        let launched = self.launch.create(plan, self.spec, &state_root)?;
+        let spec = plan.settled(self.spec);
+        let launched = self.launch.create(plan, spec, &state_root)?;
         Ok(Created::new(launched, self.kill_on_drop))
     }
 

@@ -33,6 +33,11 @@
 //! its state directory, so that [`delete`](Container::delete) removes all of it whenever its maker dies. Any process of the
 //! same user can [`open`](Container::open) it. A [`Created`] one is its maker's alone, and goes with it.
 //!
+//! # Users
+//! Who the program is, is said in [numbers](Builder::user) or by [name](Builder::user_named), which the container's own
+//! `/etc/passwd` and `/etc/group` make numbers of: as text, in the caller, before anything is made, and through whatever will
+//! lie over these files. This machine's accounts are nobody's in a container with a root of its own.
+//!
 //! # Further programs
 //! [`Container::exec`] executes programs in a container that runs: what its own was described to be, in its namespaces and its
 //! cgroup, by the same launcher. Whoever has opened a container by its name can do so too.
@@ -96,6 +101,6 @@ pub use skep_caps_sec as caps_sec;
 pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
-pub use spec::{CapabilityNames, Process, Resources, Spec, Stream, TerminalSpec};
+pub use spec::{CapabilityNames, IdOrName, Process, Resources, Spec, Stream, TerminalSpec, UserSpec};
 pub use stops::Stops;
 pub use terminal::Terminal;

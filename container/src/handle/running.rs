@@ -131,7 +131,7 @@ impl Container {
         self.name.as_deref()
     }
 
-    /// How it was described when it was made; `None` if it was opened half made.
+    /// How it was described when it was made, with the numbers that names of users had then; `None` if it was opened half made.
     #[must_use]
     pub fn spec(&self) -> Option<&Spec> {
         self.spec.as_ref()

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a plan depends on beside the description: the facts of this host, looked up before anything is made.
 
+mod accounts;
 mod rights;
 
 use std::path::{Path, PathBuf};
 
 use skep_cgroup::{Cgroup, Lack, Layout};
-use skep_rootfs::{ErrorKind, Root, RootSpec};
+use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
 use crate::plan::CgroupPlan;
 use crate::spec::{Resources, Spec};
 use crate::state::StateRoot;
 
+pub(crate) use accounts::{Place, Who, denies_setgroups, look_up};
 pub(crate) use rights::Rights;
 
 /// The facts of a host that matter to one description. What it does not need is not looked up.
@@ -28,6 +30,8 @@ pub(crate) struct Host {
     pub(crate) name_is_used: bool,
     /// The user and group that the child is until it has become its own.
     pub(crate) caller: (u32, u32),
+    /// Who the program is, if that had to be looked up.
+    pub(crate) who: Option<Who>,
 }
 
 /// The cgroups of a host, looked at for one description.
@@ -62,7 +66,17 @@ impl Host {
             }
         }
         host.rights = Rights::probe(&spec.process);
-        host.lacks.extend(files(spec)?);
+        let lacks = files(spec)?;
+        if can_be_looked_into(spec) && !lacks.iter().any(|lack| lack.starts_with("root.")) {
+            let files = Foreseen::new(spec.root.as_ref(), &spec.mounts, spec.setting());
+            let setgroups_denied = denies_setgroups(spec.namespaces.id_map(), caller);
+            match look_up(spec, &Place { files, caller, setgroups_denied })? {
+                Some(Ok(who)) => host.who = Some(who),
+                Some(Err(problems)) => host.lacks.extend(problems),
+                None => {}
+            }
+        }
+        host.lacks.extend(lacks);
         host.lacks.extend(clocks(spec));
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
@@ -71,6 +85,15 @@ impl Host {
             host.name_is_used = root.find(name)?.is_some();
         }
         Ok(host)
+    }
+
+    /// Who the program is: as it was looked up, or as it is said. Nobody by a name that was not looked up.
+    pub(crate) fn who(&self, spec: &Spec) -> Result<Who, String> {
+        match &self.who {
+            Some(who) => Ok(who.clone()),
+            None if Who::is_looked_up(&spec.process) => Err("process.user: its names were not looked up".to_owned()),
+            None => Ok(Who::said(&spec.process)),
+        }
     }
 
     /// What of the description cannot be had on this host, a sentence each that begins with the place.
@@ -106,6 +129,12 @@ impl Host {
 /// number that nobody else has: what is removed by this name later was made for this container, and for no other.
 fn default_cgroup(name: Option<&str>) -> PathBuf {
     PathBuf::from(format!("/skep-{}-{:016x}", name.unwrap_or("anonymous"), token()))
+}
+
+/// Whether what it is made of can be looked at: what is wrong with the description itself is told without.
+fn can_be_looked_into(spec: &Spec) -> bool {
+    let problems = spec.root.iter().flat_map(RootSpec::problems).chain(spec.mounts.problems());
+    problems.chain(spec.setting().problems(spec.root.as_ref(), &spec.mounts)).next().is_none()
 }
 
 /// What is wrong with the root directory and with the mounts in it, looked at through the root itself. What an ordinary

@@ -31,7 +31,7 @@ use super::under_filter::UnderFilter;
 use super::{Entering, Plan};
 use crate::error::{Error, Object};
 use crate::floors::caps_sec;
-use crate::host::Host;
+use crate::host::{Host, Who};
 use crate::spec::{Spec, TerminalSpec};
 
 /// What the program's name is looked for in when its environment has no `PATH`.
@@ -63,12 +63,14 @@ impl Plan {
         if !problems.is_empty() {
             return Err(Error::invalid("create", object(), problems));
         }
+        let who = host.who(spec).map_err(|problem| Error::invalid("create", object(), vec![problem]))?;
+        notes.extend(who.left_out.iter().cloned());
         let mut plan = PlanBuf::default();
         if !spec.sysctls.is_empty() || spec.time_offsets.is_some() {
             plan.step(Step::Proc { held: true });
         }
         clocks(&mut plan, spec);
-        let trees = disk(&mut plan, spec, host.caller).filter(Steps::need_preparing);
+        let trees = disk(&mut plan, spec, &who, host.caller).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
         }
@@ -88,11 +90,11 @@ impl Plan {
         }
         let clone_flags = spec.namespaces.flags().difference(later).bits();
         let title = name.unwrap_or("skep");
-        let Finished { flat, asks_about_exec } = finished(plan, spec, host, &mut notes, clone_flags, title)
+        let Finished { flat, asks_about_exec } = finished(plan, spec, (host, &who), &mut notes, clone_flags, title)
             .map_err(|problems| Error::invalid("create", object(), problems))?;
         let id_map = spec.namespaces.id_map().cloned();
         let name = name.map(str::to_owned);
-        Ok(Self { name, flat, id_map, cgroup, notes, trees, asks_about_exec, entering: None, fail: None })
+        Ok(Self { name, flat, id_map, cgroup, notes, who, trees, asks_about_exec, entering: None, fail: None })
     }
 
     /// Compiles a program of `spec` into a container of this name that runs already, which was `described` so; its
@@ -110,13 +112,18 @@ impl Plan {
     ) -> Result<Self, Error> {
         problems.extend(spec.problems_of_program());
         problems.extend(host.rights.problems(&spec.process));
-        let mut notes = Vec::new();
+        let who = host.who(spec).unwrap_or_else(|problem| {
+            // Where there are others, that is for them.
+            problems.extend(problems.is_empty().then_some(problem));
+            Who::default()
+        });
+        let mut notes = who.left_out.clone();
         let mut plan = PlanBuf::default();
         if described.is_some_and(has_own_null) {
             plan.step(Step::Null);
         }
         let done = if problems.is_empty() {
-            finished(plan, spec, host, &mut notes, 0, name.unwrap_or("skep"))
+            finished(plan, spec, (host, &who), &mut notes, 0, name.unwrap_or("skep"))
         } else {
             Err(problems)
         };
@@ -125,7 +132,18 @@ impl Plan {
             done.map_err(|problems| Error::invalid("execute a program in", object(), problems))?;
         let entering = Some(entering);
         let name = name.map(str::to_owned);
-        Ok(Self { name, flat, id_map: None, cgroup: None, notes, trees: None, asks_about_exec, entering, fail: None })
+        Ok(Self {
+            name,
+            flat,
+            id_map: None,
+            cgroup: None,
+            notes,
+            who,
+            trees: None,
+            asks_about_exec,
+            entering,
+            fail: None,
+        })
     }
 }
 
@@ -140,19 +158,19 @@ struct Finished {
 fn finished(
     mut plan: PlanBuf,
     spec: &Spec,
-    host: &Host,
+    (host, who): (&Host, &Who),
     notes: &mut Vec<String>,
     clone_flags: u64,
     title: &str,
 ) -> Result<Finished, Vec<String>> {
-    let identity = spec.process.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
+    let identity = who.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
     let mut rights = spec.process.privileges();
     let (landlock, left_out) = host.rights.landlock_for(&spec.process);
     rights.landlock = landlock;
     notes.extend(left_out);
     let rights = rights.steps(identity.map(|(uid, _)| uid));
-    give_up(&mut plan, spec, identity, &rights);
-    process(&mut plan, spec, &rights);
+    give_up(&mut plan, spec, (identity, &who.groups), &rights);
+    process(&mut plan, spec, who, &rights);
     let title = CString::new(format!("{title} [setup]")).unwrap_or_default();
     let mut flat = plan.finish(clone_flags, &title).ok_or_else(|| {
         vec![format!("the description is larger than a plan can be: 4 GiB, {} steps", crate::wire::STEPS_MAX)]
@@ -192,14 +210,14 @@ fn clocks(plan: &mut PlanBuf, spec: &Spec) {
     }
 }
 
-fn disk(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) -> Option<Steps> {
+fn disk(plan: &mut PlanBuf, spec: &Spec, who: &Who, caller: (u32, u32)) -> Option<Steps> {
     if !spec.namespaces.contains(NamespaceKind::Mount) {
         return None;
     }
     let steps = Steps::new(
         spec.root.as_ref(),
         &as_seen_outside(spec),
-        Setting { owner: owner(spec, caller), ..spec.setting() },
+        Setting { owner: owner(spec, who, caller), ..spec.setting() },
     );
     for step in steps.iter() {
         plan.step(Step::Disk(step));
@@ -218,9 +236,9 @@ fn has_own_null(spec: &Spec) -> bool {
 
 /// Whose is what the child makes on disk, if not the caller's, who the child still is then: root's in its user namespace,
 /// and where that has none its user's.
-fn owner(spec: &Spec, caller: (u32, u32)) -> Option<(u32, u32)> {
+fn owner(spec: &Spec, who: &Who, caller: (u32, u32)) -> Option<(u32, u32)> {
     let map = spec.namespaces.id_map()?;
-    let user = spec.process.user.unwrap_or_default();
+    let user = who.user.unwrap_or_default();
     let uid = if map.outside_uid(0).is_some() { 0 } else { user.0 };
     let gid = if map.outside_gid(0).is_some() { 0 } else { user.1 };
     let is_caller = (map.outside_uid(uid), map.outside_gid(gid)) == (Some(caller.0), Some(caller.1));
@@ -260,12 +278,11 @@ fn as_seen_outside(spec: &Spec) -> Cow<'_, Mounts> {
 }
 
 /// Who the program is and what it may do, in the one order in which the kernel lets it be given up.
-fn give_up(plan: &mut PlanBuf, spec: &Spec, identity: Option<(u32, u32)>, rights: &Rights) {
+fn give_up(plan: &mut PlanBuf, spec: &Spec, (identity, groups): (Option<(u32, u32)>, &[u32]), rights: &Rights) {
     for step in rights.before_identity() {
         plan.step(right(step, spec, rights));
     }
     if let Some((uid, gid)) = identity {
-        let groups = &spec.process.groups;
         if !groups.is_empty() {
             plan.step(Step::Groups { list: &groups.iter().flat_map(|gid| gid.to_ne_bytes()).collect::<Vec<u8>>() });
         }
@@ -288,7 +305,7 @@ fn right<'a>(step: caps_sec::Step<'a>, spec: &Spec, rights: &Rights) -> Step<'a>
     }
 }
 
-fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
+fn process(plan: &mut PlanBuf, spec: &Spec, who: &Who, rights: &Rights) {
     let process = &spec.process;
     if spec.die_with_caller {
         plan.step(Step::DieWithCaller { signal: SIGKILL });
@@ -321,7 +338,8 @@ fn process(plan: &mut PlanBuf, spec: &Spec, rights: &Rights) {
     for arg in &process.args {
         plan.arg(&text(arg));
     }
-    for (key, value) in environment(&process.env) {
+    let home = who.home.as_ref().map(|home| (OsString::from("HOME"), home.clone()));
+    for (key, value) in environment(&process.env).chain(&home) {
         let mut entry = key.clone();
         entry.push("=");
         entry.push(value);

@@ -11,11 +11,13 @@ use super::{Entering, ParentStep, Plan, Stage};
 use crate::floors::{caps_sec, rootfs};
 
 impl Plan {
-    /// The plan in words, a line a step, and then what was left out of it: what a dry run prints.
+    /// The plan in words, a line a step, and then what was looked up for it and what was left out of it: what a dry run
+    /// prints.
     #[must_use]
     pub fn explain(&self) -> String {
         let steps = self.lines().into_iter().enumerate().map(|(at, line)| format!("{:>3}. {line}\n", at + 1));
-        steps.chain(self.notes().iter().map(|note| format!("left out: {note}\n"))).collect()
+        let found = self.who.found.iter().map(|found| format!("looked up: {found}\n"));
+        steps.chain(found).chain(self.notes().iter().map(|note| format!("left out: {note}\n"))).collect()
     }
 
     fn lines(&self) -> Vec<String> {

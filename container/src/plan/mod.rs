@@ -19,6 +19,8 @@ use skep_ns::{IdMap, NamespaceFlags};
 use skep_rootfs::Steps;
 
 use crate::error::Object;
+use crate::host::Who;
+use crate::spec::Spec;
 use crate::state::Removal;
 use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
 pub(crate) use stage::{ParentStep, Stage};
@@ -32,6 +34,8 @@ pub struct Plan {
     id_map: Option<IdMap>,
     cgroup: Option<CgroupPlan>,
     notes: Vec<String>,
+    /// Who the program is.
+    who: Who,
     /// The steps of its mounts, if some of these are made by the parent.
     trees: Option<Steps>,
     /// What exists already and is joined, if it is the plan of a program in a container that runs.
@@ -68,6 +72,12 @@ impl Plan {
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// The description that this is a plan of, with numbers for who was looked up by name: what is kept of it.
+    pub(crate) fn settled(&self, mut spec: Spec) -> Spec {
+        self.who.settle(&mut spec.process);
+        spec
     }
 
     /// The container's name, if it has one.

@@ -7,6 +7,7 @@
 mod capabilities;
 mod terminal;
 mod text;
+mod user;
 mod validate;
 
 use std::ffi::OsString;
@@ -20,6 +21,8 @@ use skep_rootfs::{Mounts, RootSpec, Setting};
 
 pub use capabilities::CapabilityNames;
 pub use terminal::{Stream, TerminalSpec};
+pub use user::{IdOrName, UserSpec};
+pub(crate) use validate::GROUPS_MAX;
 
 /// What a container is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -115,9 +118,12 @@ pub struct Process {
     #[serde(with = "text::optional_path")]
     pub directory: Option<PathBuf>,
     /// Its user and group inside; by default root in a new user namespace, else who the caller is.
-    pub user: Option<(u32, u32)>,
-    /// Its further groups inside; by default none where it has a [`user`](Self::user), else the caller's.
-    pub groups: Vec<u32>,
+    pub user: Option<UserSpec>,
+    /// Its further groups inside. By default those that list its [`user`](Self::user) in `/etc/group`, if that was said
+    /// without a group; none if it was said with one; else the caller's.
+    pub groups: Option<Vec<IdOrName>>,
+    /// Whether `HOME` is its user's directory by the container's `/etc/passwd`, if `env` has none.
+    pub home_of_user: bool,
     /// Its capabilities; by default what the kernel leaves it.
     pub capabilities: Option<CapabilityNames>,
     /// What else it may do, and when and where it runs; the caller's for what is not said. Its capabilities have their names

@@ -9,13 +9,13 @@ use skep_caps_sec::{Loading, Policy};
 use skep_ns::NamespaceKind;
 use skep_rootfs::Mount;
 
-use super::{CapabilityNames, Spec};
+use super::{CapabilityNames, IdOrName, Spec};
 
 /// The kernel's limit on host names and on NIS domain names, in bytes (`__NEW_UTS_LEN`).
 const HOSTNAME_MAX: usize = 64;
 
 /// The kernel's limit on further groups (`NGROUPS_MAX`).
-const GROUPS_MAX: usize = 65_536;
+pub(crate) const GROUPS_MAX: usize = 65_536;
 
 /// Where a container's terminals are.
 const TERMINALS: &str = "/dev/pts";
@@ -232,7 +232,7 @@ impl Spec {
     }
 
     fn check_groups(&self, found: &mut Problems) {
-        let groups = &self.process.groups;
+        let groups = self.process.groups.as_deref().unwrap_or_default();
         if groups.is_empty() {
             return;
         }
@@ -246,31 +246,31 @@ impl Spec {
         if groups.len() > GROUPS_MAX {
             found.add("process.groups", format!("are {}; the kernel takes {GROUPS_MAX}", groups.len()));
         }
-        for gid in groups.iter().filter(|gid| **gid == u32::MAX) {
-            found.add("process.groups", format!("group {gid} is nobody's number"));
+        for problem in groups.iter().filter_map(|group| group.problem("group")) {
+            found.add("process.groups", problem);
         }
-        let unmapped = |gid: &&u32| map.is_some_and(|map| map.outside_gid(**gid).is_none());
-        for gid in groups.iter().filter(unmapped) {
+        let unmapped = |gid: &u32| map.is_some_and(|map| map.outside_gid(*gid).is_none());
+        for gid in groups.iter().filter_map(IdOrName::id).filter(unmapped) {
             found.add("process.groups", format!("group {gid} is not in the id map of the user namespace"));
         }
     }
 
     fn check_user(&self, found: &mut Problems) {
-        for (what, id) in self.process.user.iter().flat_map(|(uid, gid)| [("user", *uid), ("group", *gid)]) {
-            if id == u32::MAX {
-                found.add(
-                    "process.user",
-                    format!("{what} {id} is nobody's number: the kernel takes it for \"no change\""),
-                );
-            }
+        let user = self.process.user.as_ref();
+        for problem in user.iter().flat_map(|user| user.problems()) {
+            found.add("process.user", problem);
         }
         self.check_groups(found);
         let Some(map) = self.namespaces.id_map() else { return };
-        let (uid, gid) = self.process.user.unwrap_or((0, 0));
-        if map.outside_uid(uid).is_none() {
+        // What is said by name is looked up first.
+        let (uid, gid) = match user {
+            None => (Some(0), Some(0)),
+            Some(user) => (user.user.id(), user.group.as_ref().and_then(IdOrName::id)),
+        };
+        if let Some(uid) = uid.filter(|uid| map.outside_uid(*uid).is_none()) {
             found.add("process.user", format!("user {uid} is not in the id map of the user namespace"));
         }
-        if map.outside_gid(gid).is_none() {
+        if let Some(gid) = gid.filter(|gid| map.outside_gid(*gid).is_none()) {
             found.add("process.user", format!("group {gid} is not in the id map of the user namespace"));
         }
     }
@@ -334,8 +334,8 @@ mod tests {
         spec.process.env = vec![var("GOOD", "x"), var("", "x"), var("A=B", "x"), var("C", "\0")];
         spec.process.directory = Some("tmp".into());
         spec.process.umask = Some(0o1000);
-        spec.process.user = Some((33, 34));
-        spec.process.groups = vec![7, 35];
+        spec.process.user = Some((33, 34).into());
+        spec.process.groups = Some(vec![7.into(), 35.into()]);
         spec
     }
 
@@ -419,9 +419,9 @@ mod tests {
         spec.namespaces = Namespaces::new().make([skep_ns::NamespaceKind::Uts]).user(IdMap::whole(1000, 3));
         spec.process.program = "/bin/true".into();
         spec.process.umask = Some(0o777);
-        spec.process.user = Some((2, 2));
+        spec.process.user = Some((2, 2).into());
         assert_eq!(spec.problems(), [""; 0]);
-        spec.process.user = Some((3, 2));
+        spec.process.user = Some((3, 2).into());
         spec.hostname = Some("h".repeat(65));
         assert_eq!(spec.problems().len(), 2);
         spec.hostname = None;

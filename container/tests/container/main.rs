@@ -44,4 +44,5 @@ mod terminal;
 mod tracer;
 mod tree;
 mod undo;
+mod users;
 mod victims;

@@ -53,6 +53,8 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         ("a host name that is too long", Invalid, true_().hostname(long)),
         ("an id map that overlaps", Invalid, with(overlapping)),
         ("a user that is not mapped", Invalid, true_().user(33, 0)),
+        ("names that nobody has", Invalid, true_().user_named("no-such-user:no-such-group").groups(["nor-this"])),
+        ("names that are none", Invalid, true_().user_named("a:b:c").groups(["", "4294967296"]).umask(0o1000)),
         (
             "a policy that lets nothing be done",
             Invalid,

@@ -130,15 +130,15 @@ impl Exec<'_> {
 
     /// Its user and group inside, without further groups.
     pub fn user(mut self, uid: u32, gid: u32) -> Self {
-        self.process.user = Some((uid, gid));
-        self.process.groups.clear();
+        self.process.user = Some((uid, gid).into());
+        self.process.groups = None;
         self
     }
 
     /// Its further groups inside.
     #[doc(alias = "setgroups")]
     pub fn groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
-        self.process.groups = groups.into_iter().collect();
+        self.process.groups = Some(groups.into_iter().map(Into::into).collect());
         self
     }
 

@@ -9,7 +9,7 @@ use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, Roo
 use crate::builder::Builder;
 use crate::error::ErrorKind;
 use crate::handle::Container;
-use crate::host::{Cgroups, Host};
+use crate::host::{Cgroups, Host, Who};
 use crate::plan::Stage;
 use crate::plan::step::{Flat, Step};
 use crate::spec::Stream;
@@ -109,6 +109,32 @@ fn every_wish_becomes_a_step() {
         .umask(0o27)
         .die_with_caller();
     plan_is!("everything", builder);
+}
+
+#[test]
+fn who_was_looked_up_is_in_the_plan_as_numbers_and_told_as_names() {
+    let who = Who {
+        user: Some((33, 34)),
+        groups: vec![34, 4],
+        home: Some("/var/www".into()),
+        found: vec!["user \"web\" is 33".into(), "HOME is \"/var/www\"".into()],
+        left_out: vec!["further groups of \"web\"".into()],
+    };
+    let host = Host { who: Some(who), ..Host::default() };
+    let builder = Container::anonymous().user_named("web").home_of_user().env("A", "b").command("/bin/true", ["x"]);
+    let plan = builder.plan_for(&host).unwrap();
+    compare_text("looked_up", include_str!("../../../tests/plans/looked_up.txt"), &plan.explain());
+    assert!(plan.bytes().windows(14).any(|text| text == b"HOME=/var/www\0"));
+    let settled = plan.settled(builder.spec().clone()).process;
+    let said = Container::anonymous().user(33, 34).groups([34, 4]).env("A", "b").env("HOME", "/var/www");
+    assert_eq!(settled, said.command("/bin/true", ["x"]).spec().process);
+    // A name that nobody has looked up is nobody's.
+    let error = builder.plan_for(&Host::default()).unwrap_err();
+    assert_eq!(error.problems(), ["process.user: its names were not looked up"]);
+    // What is said in numbers stays as it is said.
+    let plan = Container::anonymous().user(33, 34).command("/bin/true", ["x"]).plan_for(&Host::default()).unwrap();
+    let builder = Container::anonymous().user(33, 34);
+    assert_eq!(plan.settled(builder.spec().clone()), *builder.spec());
 }
 
 /// A machine with a cgroup of version 2 and one of version 1 for processes, as it could be detected.
