@@ -312,6 +312,56 @@ fn what_became_of_names_is_explained_and_kept() {
 }
 
 #[test]
+fn a_further_program_is_who_the_files_say_now() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = tree();
+        fs::create_dir(tree.root().join("jail")).unwrap();
+        let script = "echo 'late:x:0:0::/late:' >> /etc/passwd; rm /etc/group; touch /done; exec sleep 1000";
+        let container = tree.shell(script).kill_on_drop().start().unwrap();
+        crate::common::until("the file is changed", || tree.root().join("done").exists());
+        fs::write(tree.root().join("etc/passwd"), format!("{PASSWD}\nlate:x:0:0::/late:\n")).unwrap();
+        let exec = |user: &str| container.exec("/bin/sh", ["-c", WHO]).user_named(user).home_of_user();
+        let out = exec("late").output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        let said = String::from_utf8(out.stdout).unwrap();
+        assert!(said.starts_with("0\n0") && said.ends_with("\n/late\n"), "{said}");
+        let error = exec("later").groups(["adm"]).start().unwrap_err();
+        assert_eq!(
+            error.problems(),
+            [
+                "process.user: there is no user \"later\" in the container's /etc/passwd",
+                "process.groups: there is no group \"adm\": the container has no /etc/group"
+            ]
+        );
+        fs::remove_file(tree.root().join("etc/passwd")).unwrap();
+        mkfifo(&tree.root().join("etc/passwd"));
+        let error = exec("late").start().unwrap_err();
+        assert!(error.problems()[0].ends_with("\"/etc/passwd\" is a pipe, no ordinary file"), "{error:?}");
+    });
+}
+
+#[test]
+fn a_root_that_the_first_process_gives_itself_is_not_the_container_s() {
+    needs!(root, program("busybox"));
+    isolated(|| {
+        let tree = tree();
+        let jail = tree.root().join("jail");
+        fs::create_dir_all(jail.join("etc")).unwrap();
+        fs::write(jail.join("etc/passwd"), "web:x:0:0::/:\n").unwrap();
+        fs::create_dir(jail.join("bin")).unwrap();
+        fs::copy(tree.root().join("bin/busybox"), jail.join("bin/busybox")).unwrap();
+        let script = "exec busybox chroot /jail /bin/busybox sleep 1000";
+        let container = tree.shell(script).kill_on_drop().start().unwrap();
+        let link = format!("/proc/{}/root", container.pid().unwrap());
+        let jailed = || fs::metadata(format!("{link}/etc/group")).is_err();
+        crate::common::until("it is in there", jailed);
+        let out = container.exec("/bin/sh", ["-c", WHO]).user_named("web").output().unwrap();
+        assert_eq!(String::from_utf8(out.stdout).unwrap(), "33\n34 4 50\nunset\n");
+    });
+}
+
+#[test]
 fn a_limit_on_descriptors_is_told_where_names_are_looked_up() {
     needs!(userns, program("busybox"));
     isolated(|| {

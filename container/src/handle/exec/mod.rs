@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use skep_caps_sec::{Policy, Privileges};
 use skep_ns::{Output, Stdio};
+use skep_rootfs::Foreseen;
 
 use super::running::Container;
 use crate::error::{Error, ErrorKind, Object};
-use crate::host::{Host, Rights};
+use crate::host::{Host, Place, Rights, Who, look_up};
 use crate::parent::{Joining, Launch, Started};
 use crate::plan::Plan;
-use crate::spec::{Process, Spec, Stream};
+use crate::spec::{IdOrName, Process, Spec, Stream, UserSpec};
 
 pub use executed::Executed;
 use further::Further;
@@ -53,7 +54,8 @@ pub(crate) const OP: &str = "execute a program in";
 /// What is started here goes to where hostile programs may be already. Until the program itself is executed they can trace
 /// nothing of it (`PR_SET_DUMPABLE` 0 before the first namespace is joined), it has no descriptor but those that were given,
 /// and nothing of the caller's memory is in it. They may stop it or end it, which is an error then, and nobody hangs. What
-/// is executed is what *their* files say: never take what it prints or answers for more than that.
+/// is executed is what *their* files say, and who a user is that is said by name: never take what it prints or answers for
+/// more than that.
 ///
 /// See setns(2), and `nsenter`(1) for what it does without limits, filter and label.
 #[derive(Debug)]
@@ -129,16 +131,35 @@ impl Exec<'_> {
     }
 
     /// Its user and group inside, without further groups.
-    pub fn user(mut self, uid: u32, gid: u32) -> Self {
-        self.process.user = Some((uid, gid).into());
+    pub fn user(self, uid: u32, gid: u32) -> Self {
+        self.user_spec((uid, gid))
+    }
+
+    /// Its user as [`Builder::user_named`](crate::Builder::user_named) takes it. Names are looked up in the `/etc/passwd` and
+    /// `/etc/group` that the container has now: whoever may write these there decides who the program is.
+    pub fn user_named(self, user: impl AsRef<str>) -> Self {
+        self.user_spec(UserSpec::named(user))
+    }
+
+    /// The same as a value. Further groups that were said before are forgotten.
+    pub fn user_spec(mut self, user: impl Into<UserSpec>) -> Self {
+        self.process.user = Some(user.into());
         self.process.groups = None;
         self
     }
 
-    /// Its further groups inside.
+    /// Its further groups inside, numbers or names, and no others.
     #[doc(alias = "setgroups")]
-    pub fn groups(mut self, groups: impl IntoIterator<Item = u32>) -> Self {
+    pub fn groups(mut self, groups: impl IntoIterator<Item = impl Into<IdOrName>>) -> Self {
         self.process.groups = Some(groups.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets `HOME` to its user's directory, unless the environment has one, as that of the container's program may be: see
+    /// [`Builder::home_of_user`](crate::Builder::home_of_user).
+    #[doc(alias = "HOME")]
+    pub fn home_of_user(mut self) -> Self {
+        self.process.home_of_user = true;
         self
     }
 
@@ -293,7 +314,8 @@ impl Exec<'_> {
         problems.extend(self.terminal_of_the_machine());
         problems.extend(self.launch.ways_out(self.container.spec().is_some_and(|spec| spec.root.is_some())));
         let joining = place::of(self.container, self.group.as_deref())?;
-        let host = Host { rights: Rights::probe(&spec.process), ..Host::default() };
+        let who = self.who(&spec, &joining, &mut problems)?;
+        let host = Host { rights: Rights::probe(&spec.process), who, ..Host::default() };
         let mut plan = Plan::compile_into(
             self.container.name(),
             self.container.spec(),
@@ -306,6 +328,18 @@ impl Exec<'_> {
             plan.fail_at(number, errno);
         }
         Ok((plan, joining, spec))
+    }
+
+    /// Who it is by the container's own files, if that has to be looked up.
+    fn who(&self, spec: &Spec, joining: &Joining, problems: &mut Vec<String>) -> Result<Option<Who>, Error> {
+        if !Who::is_looked_up(&spec.process) {
+            return Ok(None);
+        }
+        let caller = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let root = place::root(self.container)?;
+        let files = Foreseen::of_root(&root);
+        let who = look_up(spec, &Place { files, caller, setgroups_denied: joining.setgroups_denied })?;
+        Ok(who.and_then(|who| who.map_err(|found| problems.extend(found)).ok()))
     }
 
     /// The description of the container with this program in place of its own.

@@ -5,9 +5,11 @@ use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::io::Errno;
 use skep_cgroup::Cgroup;
 use skep_ns::{Join, Namespace, NamespaceKind, PidFd};
+use skep_rootfs::Root;
 
 use super::OP;
 use crate::error::{Error, ErrorKind, Object};
@@ -84,6 +86,42 @@ fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<J
     };
     let denied = container.pid().is_some_and(denies_setgroups);
     Ok(Joining { way, late, cgroup, setgroups_denied: denied })
+}
+
+/// What a program will have as its root that is executed in the container: the top of the mount namespace, whatever root the
+/// first process has given itself since.
+pub(super) fn root(container: &Container) -> Result<Root, Error> {
+    let first = container.first.demand(OP, || container.object())?;
+    let refused = |errno: Errno| Error::os(OP, container.object(), errno.raw_os_error()).with_hint_of_limits();
+    let pid = container.pid().unwrap_or_default();
+    let found = climb(&format!("/proc/{pid}/root"));
+    // Asked afterwards: by its number it was found as long as it has not ended.
+    if first.has_ended().map_err(|error| Error::of_leaf(OP, container.object(), error))? {
+        let why = "its first process has ended".to_owned();
+        return Err(Error::because(OP, container.object(), ErrorKind::WrongState, why));
+    }
+    Root::from_fd(found.map_err(refused)?)
+        .map_err(|error| Error::of_leaf(OP, container.object(), error).with_hint_of_limits())
+}
+
+/// The top of the mounts that a directory is in: the caller's own root, where ".." would end, is not among them.
+fn climb(path: &str) -> Result<OwnedFd, Errno> {
+    /// Deeper are no directories but those that somebody keeps moving.
+    const STEPS_MAX: usize = 4096;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let identity = |fd: &OwnedFd| {
+        let told = statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::INO | StatxFlags::MNT_ID)?;
+        Ok((told.stx_dev_major, told.stx_dev_minor, told.stx_ino, told.stx_mnt_id))
+    };
+    let mut here = openat(CWD, path, flags, Mode::empty())?;
+    for _ in 0..STEPS_MAX {
+        let above = openat(&here, "..", flags, Mode::empty())?;
+        if identity(&above)? == identity(&here)? {
+            return Ok(here);
+        }
+        here = above;
+    }
+    Err(Errno::LOOP)
 }
 
 fn copy(process: &PidFd) -> Result<OwnedFd, Error> {
