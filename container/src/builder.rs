@@ -312,6 +312,9 @@ impl Builder {
 
     /// Executes this file as the launcher in place of the one that is embedded: [`LAUNCHER`](crate::LAUNCHER) of the very
     /// same version, installed where the machine lets programs be executed. For machines that allow nothing else.
+    ///
+    /// Where an [`init`](Self::init) stays of it, the file must not be that of a user who is in the container's user
+    /// namespace. Without a user namespace who has `CAP_SYS_PTRACE` in the container can get at it, as at all else.
     pub fn launcher(mut self, path: impl Into<PathBuf>) -> Self {
         self.launch.launcher = Some(path.into());
         self
@@ -342,6 +345,7 @@ impl Builder {
             probed => probed?,
         };
         host.lacks.extend(self.launch.ways_out(self.spec.root.is_some()));
+        host.lacks.extend(self.launch.changeable_launcher(&self.spec));
         self.plan_for(&host)
     }
 

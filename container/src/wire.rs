@@ -255,6 +255,8 @@ pub enum Broken {
     Stopped,
     /// The cgroup that the other end is in is frozen.
     Frozen,
+    /// It took longer than it was given.
+    Late,
 }
 
 impl Phase {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The processes of a container: which there are, and signals to all of them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use skep_ns::{Namespace, NamespaceKind, PidFd};
@@ -77,8 +78,7 @@ impl Container {
     /// Linux 5.3: pidfd_open(2).
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         const OP: &str = "signal the processes of";
-        let first = self.first.demand(OP, || self.object())?;
-        let namespace = Namespace::of(first, NamespaceKind::Pid).ok();
+        self.first.demand(OP, || self.object())?;
         let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
         if signal == SIGKILL
             && let Some(group) = self.cgroup()?
@@ -89,6 +89,7 @@ impl Container {
         let held = !self.is_frozen() && self.freeze(STILL).is_ok();
         let done = self.processes().and_then(|processes| {
             let mut failure = None;
+            let mut opened = Vec::with_capacity(processes.len());
             for member in processes {
                 let process = match PidFd::open(member.pid) {
                     Ok(process) => process,
@@ -98,10 +99,11 @@ impl Container {
                         continue;
                     }
                 };
-                // Held now: if it is still one of the container's, its number was not given to another.
-                if namespace.as_ref().is_some_and(|namespace| namespace.pid_inside(member.pid).is_err()) {
-                    continue;
-                }
+                opened.push((member.pid, process));
+            }
+            // Held now: of those that are still among the container's the number was not given to another.
+            let still: HashSet<u32> = self.processes()?.into_iter().map(|member| member.pid).collect();
+            for (_, process) in opened.into_iter().filter(|(pid, _)| still.contains(pid)) {
                 match process.signal(signal) {
                     Err(error) if error.kind() != ErrorKind::NotFound => failure = failure.or(Some(failed(error))),
                     _ => {}

@@ -92,7 +92,7 @@ impl Container {
             undo,
             notes,
             spec: Some(spec),
-            further: Arc::default(),
+            further: Furthers::of(Some(pid)),
             stdin,
             stdout,
             stderr,
@@ -105,6 +105,7 @@ impl Container {
     pub(super) fn opened(name: &str, known: Known, state: StateDir) -> Self {
         let Known { first, was_started, doubt, removals, spec, .. } = known;
         let undo = Undo::of(Some(state), removals);
+        let further = Furthers::of(first.pid());
         Self {
             name: Some(name.to_owned()),
             first,
@@ -115,7 +116,7 @@ impl Container {
             undo,
             notes: Vec::new(),
             spec,
-            further: Arc::default(),
+            further,
             stdin: None,
             stdout: None,
             stderr: None,

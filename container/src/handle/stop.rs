@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Stopping: asking a container to end, and ending it if it does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skep_ns::{ExitStatus, NamespaceKind};
 
@@ -45,6 +45,8 @@ impl Container {
         if let Some(status) = self.try_wait_if_ended()? {
             return Ok(status);
         }
+        let end = Instant::now().checked_add(deadline);
+        let left = || end.map_or(deadline, |end| end.saturating_duration_since(Instant::now()));
         let signal = self.halt_signal();
         if self.hears(signal) {
             match self.signal(signal) {
@@ -54,9 +56,9 @@ impl Container {
             }
             if self.is_frozen() {
                 // Asked first: it does nothing else in between.
-                let _held_above = self.thaw(deadline);
+                let _held_above = self.thaw(left());
             }
-            if let Some(status) = self.wait_for(deadline)? {
+            if let Some(status) = self.wait_for(left())? {
                 return Ok(status);
             }
         }
@@ -105,12 +107,18 @@ impl Container {
         let makes_pids = self.spec().is_some_and(|spec| spec.namespaces.contains(NamespaceKind::Pid));
         let Some(pid) = self.pid().filter(|_| makes_pids) else { return true };
         let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
-        // Looked at while it stands in one and the same call: who waits for signals by a call has them unblocked for it.
-        let (Some(before), Some(status), Some(after)) = (read("syscall"), read("status"), read("syscall")) else {
+        // It must have slept all the while in one and the same call: who waits for signals by a call has them unblocked for
+        // it.
+        let (Some(before), Some(call), Some(after)) = (read("status"), read("syscall"), read("status")) else {
             return true;
         };
-        before != after || !is_deaf(&before, &status, signal)
+        sleeps(&before) != sleeps(&after) || !is_deaf(&call, &before, signal)
     }
+}
+
+/// How often a process of this status has been off a processor, by its will and against it.
+fn sleeps(status: &str) -> Vec<&str> {
+    status.lines().filter(|line| line.contains("ctxt_switches:")).collect()
 }
 
 /// Whether a process in this system call, of this status, is deaf to the signal: both as /proc has them.
@@ -127,8 +135,8 @@ fn is_deaf(call: &str, status: &str, signal: i32) -> bool {
     value("Threads") == Some("1") && !waits && lacks("SigCgt") && lacks("SigBlk")
 }
 
-/// The numbers of rt_sigtimedwait(2): on x86_64 and aarch64, and for programs of 32 bits on either, in two forms.
-const SIGTIMEDWAIT: [i64; 4] = [128, 137, 177, 421];
+/// The numbers of rt_sigtimedwait(2): on x86_64 and aarch64, for programs of 32 bits on either, in two forms, and of x32.
+const SIGTIMEDWAIT: [i64; 5] = [128, 137, 177, 421, 0x4000_020b];
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use rustix::fs::{FileType, fstat};
 use skep_ns::Stdio;
 
 use super::Launch;
-use crate::spec::{Stream, TerminalSpec};
+use crate::spec::{Spec, Stream, TerminalSpec};
 
 impl Launch {
     /// Gives the program a descriptor under this number, in place of an earlier one.
@@ -43,6 +43,18 @@ impl Launch {
         found
             .map(|(stream, _)| format!("{stream}: is a directory, by which the program could leave its root"))
             .collect()
+    }
+
+    /// An installed launcher that processes of the container could change. The init that stays of it is not hidden from who
+    /// made its user namespace, nor from root in there: /proc/1/exe leads to the file, wherever that is.
+    pub(crate) fn changeable_launcher(&self, spec: &Spec) -> Option<String> {
+        let (path, map) = self.launcher.as_ref().filter(|_| spec.init).zip(spec.namespaces.id_map())?;
+        let owner = rustix::fs::stat(path).ok()?.st_uid;
+        let inside = map.inside_uid(owner)?;
+        Some(format!(
+            "launcher: {path:?} belongs to user {owner}, who is {inside} in the container: the init stays, and by way of \
+             /proc/1/exe that user could change the file; it must be that of a user who is not in the container"
+        ))
     }
 
     /// Whether the caller has said what this stream is.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What exists already, and a child is put into: the way of a further program of a container.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use skep_cgroup::Cgroup;
-use skep_ns::Prepared;
+use skep_ns::{PidFd, Prepared};
 
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Entering, Plan, Stage};
@@ -17,7 +20,14 @@ pub(crate) struct Joining {
     pub(crate) cgroup: Option<Cgroup>,
     /// Whether the user namespace denies setgroups(2).
     pub(crate) setgroups_denied: bool,
+    /// How long it may take until the program runs.
+    pub(crate) patience: Option<Duration>,
+    /// Where a child is kept that was killed and does not end.
+    pub(crate) left: Left,
 }
+
+/// A child that was killed and does not end: it waits in the kernel for somebody in the container.
+pub(crate) type Left = Arc<Mutex<Option<(u32, PidFd)>>>;
 
 impl Joining {
     /// What the plan has to know of it.

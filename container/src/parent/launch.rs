@@ -99,7 +99,8 @@ impl Launch {
         let (mut launched, in_cgroup) = match born(wire, &launcher) {
             Ok(born) => {
                 let in_cgroup = born.in_cgroup;
-                (Launched::new(plan, spec, born, launcher.take_pipes()), in_cgroup)
+                let launched = Launched::new(plan, spec, born, launcher.take_pipes());
+                (joining.iter().fold(launched, Launched::among), in_cgroup)
             }
             Err(broken) => {
                 // Its end of the wire is closed by now. It may be anywhere; what it has made ends by the closed wire.

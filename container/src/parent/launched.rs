@@ -3,7 +3,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use skep_caps_sec::Listener;
@@ -11,6 +12,7 @@ use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes};
 
 use super::cgroup::is_frozen;
+use super::joining::{Joining, Left};
 use super::launch::perform;
 use super::sentence::sentence;
 use super::undo::Undo;
@@ -36,6 +38,10 @@ pub(crate) struct Launched {
     child: PidFd,
     /// The directories of the group that it was put into, among others.
     group: Vec<PathBuf>,
+    /// When others have kept it from its program for too long.
+    end: Option<Instant>,
+    /// Where the child is kept if it does not end, where others may see to that.
+    left: Option<Left>,
     /// Whether the child is ours to end: it does not run the program yet, and has not been reaped.
     is_ours: bool,
     pipes: Pipes,
@@ -63,6 +69,9 @@ pub(crate) struct Started {
     pub(crate) listener: Option<Listener>,
     pub(crate) undo: Undo,
 }
+
+/// How long a killed child may take to end where others are that may keep it: by a file system of theirs, for example.
+const DYING_TAKES: Duration = Duration::from_secs(2);
 
 /// A child that was born, and waits.
 pub(super) struct Born {
@@ -106,6 +115,8 @@ impl Launched {
             pid,
             child,
             group: Vec::new(),
+            end: None,
+            left: None,
             is_ours: true,
             pipes,
             terminal: None,
@@ -114,6 +125,13 @@ impl Launched {
             times: Vec::new(),
             undo: Undo::default(),
         }
+    }
+
+    /// The same, which others may keep from its program, and for how long.
+    pub(super) fn among(mut self, joining: &Joining) -> Self {
+        self.end = joining.patience.and_then(|patience| Instant::now().checked_add(patience));
+        self.left = Some(Arc::clone(&joining.left));
+        self
     }
 
     /// The same, with what is to be removed with it.
@@ -239,7 +257,7 @@ impl Launched {
     fn answer(&mut self) -> Result<(), Broken> {
         loop {
             let received = if self.plan.is_among_others() {
-                self.wire.receive_among_others(&self.child, || is_frozen(&self.group))?
+                self.wire.receive_among_others(&self.child, self.end, || is_frozen(&self.group))?
             } else {
                 self.wire.receive()?
             };
@@ -290,7 +308,15 @@ impl Launched {
         }
         // It may have ended by itself; then the status that it had is what the wait answers.
         let _gone = self.child.kill();
-        self.child.wait().unwrap_or(ExitStatus::UNKNOWN)
+        let ended = match &self.left {
+            None => self.child.wait().map(Some),
+            Some(_) => self.child.wait_for(DYING_TAKES),
+        };
+        if let (Ok(None), Some(left), Ok(child)) = (&ended, &self.left, rustix::io::fcntl_dupfd_cloexec(&self.child, 3))
+        {
+            *left.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.pid, PidFd::from(child)));
+        }
+        ended.ok().flatten().unwrap_or(ExitStatus::UNKNOWN)
     }
 }
 

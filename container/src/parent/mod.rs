@@ -14,7 +14,7 @@ mod undo;
 mod wire;
 
 pub(crate) use cgroup::is_frozen;
-pub(crate) use joining::Joining;
+pub(crate) use joining::{Joining, Left};
 pub(crate) use launch::Launch;
 pub(crate) use launched::{Launched, Started};
 pub use launcher::LAUNCHER;

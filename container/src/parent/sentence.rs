@@ -53,6 +53,11 @@ pub(super) fn sentence(plan: &Plan, spec: &Spec, broken: Broken, log: &str, who:
             let why = "its cgroup was frozen meanwhile, and has not been thawed for some seconds".to_owned();
             Error::because(plan.operation(), plan.object(), ErrorKind::Busy, why)
         }
+        Broken::Late => {
+            let why =
+                "its program did not run in time: its files may be of a file system that does not answer".to_owned();
+            Error::because(plan.operation(), plan.object(), ErrorKind::TimedOut, why)
+        }
         Broken::Unexpected => {
             let why = format!("the {who} does not keep to the protocol; is the launcher of another version?");
             Error::because(plan.operation(), plan.object(), ErrorKind::WrongState, why)

@@ -4,6 +4,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -87,16 +88,21 @@ impl ParentWire {
     /// caller.
     ///
     /// A stopped child is had go on, for a while: whoever stops it again and again is told. One that is frozen is waited for
-    /// as long: a container that may freeze groups of its own could keep it so.
+    /// as long: a container that may freeze groups of its own could keep it so. And a file of theirs may answer nobody who
+    /// opens it, which only the clock tells: at `end`.
     pub(crate) fn receive_among_others(
         &mut self,
         child: &PidFd,
+        end: Option<Instant>,
         is_frozen: impl Fn() -> bool,
     ) -> Result<(Received, Vec<OwnedFd>), Broken> {
         let mut patience = PATIENCE;
         loop {
             if self.is_ready(Some(&SILENCE)) {
                 return self.receive();
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(Broken::Late);
             }
             // Its end of the wire may be somebody else's too by now.
             if !matches!(child.has_ended(), Ok(false)) && !self.is_ready(Some(&NOW)) {

@@ -145,6 +145,21 @@ fn further_programs_end_with_the_container() {
 }
 
 #[test]
+fn whoever_waits_for_a_container_reaps_what_another_handle_has_executed() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let made = tree.named("web", "sleep 1000").start().unwrap();
+        let found = tree.open("web").unwrap();
+        let child = found.exec("/bin/sleep", ["1000"]).start().unwrap();
+        made.kill().unwrap();
+        assert_eq!(made.wait_for(DEADLINE / 2).unwrap().and_then(|status| status.signal()), Some(9));
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        made.delete().unwrap();
+    });
+}
+
+#[test]
 fn a_further_program_may_have_a_terminal() {
     needs!(userns);
     isolated(|| {

@@ -6,15 +6,17 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use needs::{isolated_for, needs};
 use skep::cgroup::{Cgroup, Limits};
 use skep::ns::Stdio;
+use skep::rootfs::{Bind, Mounts};
 use skep::{ErrorKind, Report};
 
 use crate::common::{DEADLINE, program, until};
 use crate::exec::{sleeper, text_of};
+use crate::silent_files::SilentFiles;
 use crate::tree::Tree;
 
 #[test]
@@ -168,5 +170,31 @@ fn a_further_program_has_the_container_s_null_device_and_not_the_machine_s() {
         let text = text_of(container.exec("/bin/sh", ["-c", script]).stdin(Stdio::Null));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], lines[1], "{text}");
+    });
+}
+
+#[test]
+fn files_that_nobody_answers_for_keep_nobody() {
+    needs!(root, program("busybox"), file("/dev/fuse"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let place = tree.root().with_file_name("silent");
+        fs::create_dir(&place).unwrap();
+        let mut silent = SilentFiles::mounted_at(&place);
+        let container =
+            tree.shell("sleep 1000").mounts(Mounts::standard().add(Bind::new(&place, "/tmp"))).start().unwrap();
+        let begin = Instant::now();
+        let error = container.exec("/tmp/program", [""; 0]).start_within(Duration::from_millis(300)).start();
+        let error = error.unwrap_err();
+        silent.wait_for_opening();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{}", Report(&error));
+        assert!(error.hint().unwrap().contains("does not end before the container does"), "{}", Report(&error));
+        assert!(begin.elapsed() < Duration::from_secs(20));
+        assert_eq!(text_of(container.exec("/bin/echo", ["yes"])), "yes\n");
+        // It is waited for with the container, whose end it would keep back.
+        container.kill().unwrap();
+        assert_eq!(container.wait_for(Duration::from_millis(300)).unwrap(), None);
+        silent.end();
+        assert_eq!(container.wait_for(DEADLINE).unwrap().and_then(|status| status.signal()), Some(9));
     });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use needs::{Scratch, isolated, isolated_unboxed, needs};
 use rustix::mount::{MountFlags, UnmountFlags};
 use skep::ns::NamespaceKind::Time;
-use skep::ns::{ClockOffset, TimeOffsets};
+use skep::ns::{ClockOffset, IdMap, TimeOffsets};
 
 use crate::common::{namespaces, program, role_of, shell, text_of};
 
@@ -219,5 +219,9 @@ fn an_installed_launcher_is_executed_where_it_is_given() {
         assert!(skep::Report(&error).to_string().contains(&format!("{path:?}: no execute permission")), "{error:?}");
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
         assert_eq!(text_of(shell("echo $$").launcher(&path)), "1\n");
+        // The init that stays of it would lead those inside to the file.
+        let builder = shell("echo $$").namespaces(namespaces().user(IdMap::current_as_root())).init();
+        let error = builder.launcher(&path).create().unwrap_err();
+        assert!(error.problems()[0].contains("by way of /proc/1/exe"), "{error:?}");
     });
 }

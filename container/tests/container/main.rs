@@ -36,6 +36,7 @@ mod road;
 mod roles;
 mod seccomp;
 mod secret;
+mod silent_files;
 mod starts;
 mod supervised;
 mod sysctls;

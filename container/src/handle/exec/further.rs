@@ -5,8 +5,9 @@
 //! reaped. Further programs are the caller's children: one that nobody has waited for would keep the container from ending
 //! for ever. So whoever waits for a container reaps these too; how they ended is kept for their own handles.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
@@ -41,22 +42,42 @@ impl Further {
             if let Some(status) = self.reap()? {
                 return Ok(Some(status));
             }
-            if !is_readable(&mut [PollFd::new(&self.process, PollFlags::IN)], end) {
-                return self.reap();
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(None);
             }
+            pause(&mut [PollFd::new(&self.process, PollFlags::IN)], end);
         }
     }
 }
 
 /// All further programs of a container that this process has executed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Furthers {
+    /// The container, by its first process.
+    first: Option<u32>,
     list: Mutex<Vec<Arc<Further>>>,
     /// Readable when there is one more: for who waits for the container already.
     news: OnceLock<Option<OwnedFd>>,
 }
 
+/// Those of all containers that there are handles of: of several handles of one container each must reap what was executed
+/// by another. A number that is given anew means no more than one list for two containers.
+static ALL: Mutex<BTreeMap<u32, Weak<Furthers>>> = Mutex::new(BTreeMap::new());
+
 impl Furthers {
+    /// Those of the container of this first process, whichever handle executes them.
+    pub(crate) fn of(first: Option<u32>) -> Arc<Self> {
+        let new = || Arc::new(Self { first, list: Mutex::default(), news: OnceLock::new() });
+        let Some(pid) = first else { return new() };
+        let mut all = locked(&ALL);
+        if let Some(known) = all.get(&pid).and_then(Weak::upgrade) {
+            return known;
+        }
+        let own = new();
+        all.insert(pid, Arc::downgrade(&own));
+        own
+    }
+
     /// Forgets it if it has ended: there is nothing more to learn of it.
     pub(super) fn let_go(&self, further: &Arc<Further>) {
         if matches!(further.reap(), Ok(Some(_))) {
@@ -83,21 +104,21 @@ impl Furthers {
         let news = self.news.get_or_init(|| rustix::event::eventfd(0, flags).ok()).as_ref();
         loop {
             let running = self.reap()?;
+            if first.has_ended()? {
+                return Ok(true);
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(false);
+            }
             let mut fds = vec![PollFd::new(first, PollFlags::IN)];
             fds.extend(running.iter().map(|further| PollFd::from_borrowed_fd(further.process.as_fd(), PollFlags::IN)));
             fds.extend(news.map(|news| PollFd::new(news, PollFlags::IN)));
             // By the clock too: of several who wait another may have been told of what is new.
             let blind = Instant::now().checked_add(BLIND);
-            let any = is_readable(&mut fds, end.into_iter().chain(blind).min());
-            if fds.first().is_some_and(|first| !first.revents().is_empty()) {
-                return Ok(true);
-            }
+            pause(&mut fds, end.into_iter().chain(blind).min());
             if let Some(news) = news {
                 // What it counts is told already: the list is looked at again.
                 let _none = rustix::io::read(news, &mut [0; 8]);
-            }
-            if !any && end.is_some_and(|end| Instant::now() >= end) {
-                return Ok(false);
             }
         }
     }
@@ -116,16 +137,27 @@ impl Furthers {
     }
 }
 
-/// Waits until one of them is readable, at most until `end`.
-fn is_readable(fds: &mut [PollFd<'_>], end: Option<Instant>) -> bool {
-    loop {
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        // Longer than the kernel's clock can tell is for ever.
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
-        match rustix::event::poll(fds, left.as_ref()) {
-            Err(Errno::INTR) => {}
-            ready => return ready.is_ok_and(|ready| ready > 0),
+impl Drop for Furthers {
+    fn drop(&mut self) {
+        let Some(pid) = self.first else { return };
+        let mut all = locked(&ALL);
+        // Another one may have come into its place already.
+        if all.get(&pid).is_some_and(|known| known.strong_count() == 0) {
+            all.remove(&pid);
         }
+    }
+}
+
+/// Waits until one of them is readable, at most until `end`; where the kernel refuses to, as it does without memory and for
+/// more descriptors than the limit allows by now, for a moment.
+fn pause(fds: &mut [PollFd<'_>], end: Option<Instant>) {
+    const MOMENT: Duration = Duration::from_millis(10);
+    let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+    // Longer than the kernel's clock can tell is for ever.
+    let left = left.and_then(|left| Timespec::try_from(left).ok());
+    match rustix::event::poll(fds, left.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(_) => std::thread::sleep(MOMENT),
     }
 }
 

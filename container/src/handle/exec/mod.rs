@@ -8,7 +8,8 @@ mod place;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use skep_caps_sec::{Policy, Privileges};
 use skep_ns::{Output, Stdio};
@@ -17,7 +18,7 @@ use skep_rootfs::Foreseen;
 use super::running::Container;
 use crate::error::{Error, ErrorKind, Object};
 use crate::host::{Host, Place, Rights, Who, look_up};
-use crate::parent::{Joining, Launch, Started};
+use crate::parent::{Joining, Launch, Launched, Left, Started};
 use crate::plan::Plan;
 use crate::spec::{IdOrName, Process, Spec, Stream, UserSpec};
 
@@ -27,6 +28,9 @@ pub(crate) use further::Furthers;
 
 /// What a plan of these is for, as errors speak of it.
 pub(crate) const OP: &str = "execute a program in";
+
+/// How long it may take by default until a program runs.
+const START_TAKES: Duration = Duration::from_secs(60);
 
 /// A further program of a container that runs: [`Container::exec`].
 ///
@@ -67,6 +71,7 @@ pub struct Exec<'a> {
     group: Option<PathBuf>,
     problems: Vec<String>,
     die_with_caller: bool,
+    patience: Duration,
     fail: Option<(usize, u16)>,
 }
 
@@ -89,7 +94,19 @@ impl Container {
             group: None,
             problems: Vec::new(),
             die_with_caller: false,
+            patience: START_TAKES,
             fail: None,
+        }
+    }
+
+    /// After a failure: whoever waits for the container reaps what could not be ended then.
+    fn keep_what_is_left(&self, error: Error, left: &Left) -> Error {
+        match left.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            None => error,
+            Some((pid, process)) => {
+                self.further.add(Arc::new(Further::new(pid, process)));
+                error.with_hint(format!("it was killed as process {pid}, and does not end before the container does"))
+            }
         }
     }
 }
@@ -124,7 +141,8 @@ impl Exec<'_> {
         self
     }
 
-    /// Its working directory, an absolute path inside; that of the container's program by default, or `/`.
+    /// Its working directory, an absolute path inside. By default that of the container's program; if none was said for that,
+    /// `/`, and where the container has no mount namespace of its own, where the caller is.
     pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.process.directory = Some(directory.into());
         self
@@ -164,12 +182,24 @@ impl Exec<'_> {
     }
 
     /// Takes nothing away from it: every capability that the caller can give, no filter, no label, no Landlock, no
-    /// `no_new_privs`. For whoever looks after a container from outside; limits of its cgroup still count.
+    /// `no_new_privs`; and nothing else of what was said of the container's program's [`rights`](Process::rights) either, such
+    /// as its priority and its limits of rlimits. For whoever looks after a container from outside; limits of its cgroup
+    /// still count. A user who is not root has no effective capabilities then, as the kernel has it for any exec.
     ///
     /// What is executed so is as dangerous as the container's files are: they say what the program is.
     pub fn elevated(mut self) -> Self {
         self.process.capabilities = None;
         self.process.rights = Privileges::default();
+        self
+    }
+
+    /// How long it may take at most until the program runs; 60 seconds by default, and [`Duration::MAX`] for ever. A program
+    /// whose policy asks somebody about execve(2) is waited for without an end.
+    ///
+    /// The files that are opened for it are the container's: one on a file system that answers nobody (FUSE), or that
+    /// somebody holds a lease of, would keep the caller.
+    pub fn start_within(mut self, deadline: Duration) -> Self {
+        self.patience = deadline;
         self
     }
 
@@ -272,8 +302,13 @@ impl Exec<'_> {
             // Until it is the terminal.
             *launch.stdio_mut(*stream) = Some(Stdio::Null);
         }
-        launch.joining = Some(joining);
-        let Started { pid, process, pipes, terminal, listener, .. } = launch.join(plan, spec)?.start()?;
+        // Somebody is asked then, who takes their time.
+        let patience = Some(self.patience).filter(|_| !plan.asks_about_exec());
+        launch.joining = Some(Joining { patience, ..joining });
+        let left = launch.joining.as_ref().map(|joining| Arc::clone(&joining.left)).unwrap_or_default();
+        let started = launch.join(plan, spec).and_then(Launched::start);
+        let started = started.map_err(|error| self.container.keep_what_is_left(error, &left));
+        let Started { pid, process, pipes, terminal, listener, .. } = started?;
         let further = Arc::new(Further::new(pid, process));
         let mut executed = Executed::new(further, Arc::clone(&self.container.further), pipes, notes);
         (executed.terminal, executed.listener) = (terminal, listener);

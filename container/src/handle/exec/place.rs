@@ -14,7 +14,7 @@ use skep_rootfs::Root;
 use super::OP;
 use crate::error::{Error, ErrorKind, Object};
 use crate::handle::Container;
-use crate::parent::Joining;
+use crate::parent::{Joining, Left};
 
 /// The namespaces that the launcher joins for its child: all but the cgroup namespace, into which the kernel lets nobody
 /// move from outside of its group.
@@ -85,7 +85,7 @@ fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<J
         Err(error) => return Err(failed(error)),
     };
     let denied = container.pid().is_some_and(denies_setgroups);
-    Ok(Joining { way, late, cgroup, setgroups_denied: denied })
+    Ok(Joining { way, late, cgroup, setgroups_denied: denied, patience: None, left: Left::default() })
 }
 
 /// What a program will have as its root that is executed in the container: the top of the mount namespace, whatever root the
