@@ -21,7 +21,6 @@ use crate::sys::process::{self, Change, Counter, Mask, Signal};
 use crate::sys::{Wire, terminal};
 use crate::wire::Frame;
 
-const CLONE_NEWUSER: u64 = 0x1000_0000;
 const SIGHUP: i32 = 1;
 const SIGCHLD: i32 = 17;
 const SIGCONT: i32 = 18;
@@ -31,7 +30,13 @@ const SIGTSTP: i32 = 20;
 ///
 /// # Errors
 /// `EAGAIN` at a limit on processes, `EMFILE` at one on descriptors, `ENOMEM`.
-pub fn stay(wire: &Wire, plan: &Flat<'static>, at: u16, own_group: bool, terminal: u32) -> Result<(), Errno> {
+pub fn stay(
+    wire: &Wire,
+    plan: &Flat<'static>,
+    at: u16,
+    (own_group, shown): (bool, bool),
+    terminal: u32,
+) -> Result<(), Errno> {
     let stops = if own_group { Some(Counter::new()?) } else { None };
     if let Some(stops) = &stops {
         wire.send_descriptor(Frame::Handed { at }, stops.number())?;
@@ -52,7 +57,6 @@ pub fn stay(wire: &Wire, plan: &Flat<'static>, at: u16, own_group: bool, termina
         return done;
     }
     kernel::set_name(c"skep [init]");
-    let in_user_namespace = plan.header().clone_flags & CLONE_NEWUSER != 0;
     process::unmap(plan);
     // The standard descriptors too: whoever reads the program's output waits for its end, not for ours. The wire last: when
     // the parent learns that the program runs, there is nothing left here but the counter.
@@ -60,7 +64,7 @@ pub fn stay(wire: &Wire, plan: &Flat<'static>, at: u16, own_group: bool, termina
     kernel::close(wire.socket());
     // Nothing is left to hide, and no right that the program has not. Who made the user namespace must be able to look at
     // this process, by which its namespaces are found; root of the machine is.
-    if in_user_namespace {
+    if shown {
         let _ = kernel::make_dumpable();
     }
     Init { program, stops }.serve()

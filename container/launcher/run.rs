@@ -116,7 +116,9 @@ fn perform(
         }
         Step::Groups { list } => kernel::setgroups_of(list).map_err(whole),
         Step::DieWithCaller { signal } => process::parent_death_signal(signal).map_err(whole),
-        Step::Init { own_group, terminal } => init::stay(wire, plan, at, own_group, terminal).map_err(whole),
+        Step::Init { own_group, shown, terminal } => {
+            init::stay(wire, plan, at, (own_group, shown), terminal).map_err(whole)
+        }
         Step::Null => streams::own_null().map_err(whole),
         Step::Session => kernel::setsid().map_err(whole),
         Step::Supervise { program, flags } => {

@@ -2,25 +2,21 @@
 //! Describing a container, method by method. No input or output happens here before a verb.
 
 mod given;
+mod joined;
 mod rights;
 mod user;
+mod verbs;
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use skep_caps_sec::Policy;
 use skep_cgroup::Limits;
-use skep_ns::{Namespaces, Output, Stdio, SysctlKey, Sysctls, TimeOffsets};
+use skep_ns::{Namespace, Namespaces, Stdio, SysctlKey, Sysctls, TimeOffsets};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
 
-use crate::error::{Error, Object};
-use crate::handle::{Container, Created};
-use crate::host::Host;
 use crate::parent::Launch;
-use crate::plan::Plan;
 use crate::spec::{Spec, Stream};
-use crate::state::StateRoot;
 
 /// A container to be: a [`Spec`], and the descriptors that its program gets.
 #[derive(Debug, Default)]
@@ -29,6 +25,8 @@ pub struct Builder {
     name: Option<String>,
     spec: Spec,
     launch: Launch,
+    /// Namespaces that were given as handles.
+    given: Vec<Namespace>,
     state_root: Option<PathBuf>,
     kill_on_drop: bool,
     fail: Option<(usize, u16)>,
@@ -45,7 +43,7 @@ impl Builder {
         Self { spec, ..Self::default() }
     }
 
-    /// Gives it a name: see [`Container::builder`].
+    /// Gives it a name: see [`Container::builder`](crate::Container::builder).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -104,7 +102,7 @@ impl Builder {
     }
 
     /// What the container may use at most, as far as it can be seen to here: for an ordinary user without a cgroup of
-    /// their own. What cannot is in the [notes](Container::notes).
+    /// their own. What cannot is in the [notes](crate::Container::notes).
     pub fn limits_where_possible(mut self, limits: Limits) -> Self {
         self.spec.resources.limits = limits;
         self.spec.resources.where_possible = true;
@@ -123,9 +121,9 @@ impl Builder {
     ///
     /// It has no more rights than the program, and counts as a process for limits. `SIGCHLD` is its own and not handed on;
     /// `SIGSTOP` stops it and not the program. It leads the session, and the program a process group in it, in the terminal's
-    /// foreground: so the program can be stopped, by Ctrl-Z for one, which [`Container::stops`] tells, and cannot begin a
-    /// session itself, as no job of a shell can. One that stays [in the caller's session](Self::in_caller_session) is in the
-    /// caller's group.
+    /// foreground: so the program can be stopped, by Ctrl-Z for one, which [`Container::stops`](crate::Container::stops)
+    /// tells, and cannot begin a session itself, as no job of a shell can. One that stays
+    /// [in the caller's session](Self::in_caller_session) is in the caller's group.
     pub fn init(mut self) -> Self {
         self.spec.init = true;
         self
@@ -238,7 +236,7 @@ impl Builder {
     }
 
     /// Gives the program a terminal of the container's own as its standard input, output and error, and as its session's;
-    /// the caller has the other side of it: [`Container::terminal`]. Needs a mount namespace with a
+    /// the caller has the other side of it: [`Container::terminal`](crate::Container::terminal). Needs a mount namespace with a
     /// [devpts](skep_rootfs::Devpts) on `/dev/pts`.
     ///
     /// Keys make signals for what is in its foreground. The kernel keeps them from a program that is process 1 and has no
@@ -272,8 +270,8 @@ impl Builder {
         self
     }
 
-    /// The signal, 1 to 64, by which its first process is asked to end: see [`Container::stop`]. By default `SIGTERM`, or
-    /// where systemd is its process 1 that one's own.
+    /// The signal, 1 to 64, by which its first process is asked to end: see [`Container::stop`](crate::Container::stop). By
+    /// default `SIGTERM`, or where systemd is its process 1 that one's own.
     #[doc(alias = "lxc.signal.halt")]
     pub fn stop_signal(mut self, signal: i32) -> Self {
         self.spec.stop_signal = Some(signal);
@@ -320,8 +318,8 @@ impl Builder {
         self
     }
 
-    /// Has it told how long each step of the child's takes: see [`Created::times`]. It costs three system calls a step,
-    /// clock_gettime(2) among them: a seccomp policy that kills for that one kills the child.
+    /// Has it told how long each step of the child's takes: see [`Created::times`](crate::Created::times). It costs three
+    /// system calls a step, clock_gettime(2) among them: a seccomp policy that kills for that one kills the child.
     pub fn profile(mut self) -> Self {
         self.profile = true;
         self
@@ -331,101 +329,5 @@ impl Builder {
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
-    }
-
-    /// What would be done here, without doing it: see [`Plan::explain`].
-    ///
-    /// # Errors
-    /// `Invalid` with every problem of the description, those among them that only this machine has: a root directory that
-    /// is absent, a name in use, a limit that cannot be applied.
-    pub fn plan(&self) -> Result<Plan, Error> {
-        let mut host = match Host::probe(self.name.as_deref(), &self.spec, &self.states()) {
-            // What is wrong whatever the host is can be said without it.
-            Err(_) if !(self.spec.problems().is_empty() && self.problems().is_empty()) => Host::default(),
-            probed => probed?,
-        };
-        host.lacks.extend(self.launch.ways_out(self.spec.root.is_some()));
-        host.lacks.extend(self.launch.changeable_launcher(&self.spec));
-        self.plan_for(&host)
-    }
-
-    /// The plan for a host; pure.
-    pub(crate) fn plan_for(&self, host: &Host) -> Result<Plan, Error> {
-        let mut plan = Plan::compile(self.name.as_deref(), &self.spec, host, self.problems())?;
-        if let Some((number, errno)) = self.fail {
-            plan.fail_at(number, errno);
-        }
-        if self.profile {
-            plan.profile();
-        }
-        Ok(plan)
-    }
-
-    fn states(&self) -> PathBuf {
-        self.state_root.clone().unwrap_or_else(StateRoot::default_path)
-    }
-
-    /// Has step number `number` of [`Plan::explain`] fail with the error number `errno` without being tried: how a test
-    /// sees that a failure at any step leaves nothing behind.
-    #[doc(hidden)]
-    pub fn fail_at(mut self, number: usize, errno: u16) -> Self {
-        self.fail = Some((number, errno));
-        self
-    }
-
-    /// Makes the container, up to where only its program is still to be executed.
-    ///
-    /// # Errors
-    /// `Invalid` with every problem of the description, before anything was touched; else the step that failed, by whom,
-    /// and why. Nothing is left behind but mount points that were made in the root directory.
-    /// # Privileges
-    /// `CAP_SYS_ADMIN` for namespaces without a user namespace among them; none with one. Write access to the cgroups above
-    /// for limits, and to the state directory for a name. See [`Plan::explain`].
-    /// # Kernel
-    /// Linux 5.10.
-    pub fn create(mut self) -> Result<Created, Error> {
-        let plan = self.plan()?;
-        let state_root = self.states();
-        for stream in self.streams().collect::<Vec<_>>() {
-            // Until it is the terminal. The caller's own is never in the container then.
-            *self.launch.stdio_mut(stream) = Some(Stdio::Null);
-        }
-        let spec = plan.settled(self.spec);
-        let launched = self.launch.create(plan, spec, &state_root)?;
-        Ok(Created::new(launched, self.kill_on_drop))
-    }
-
-    /// Makes the container and executes its program.
-    ///
-    /// # Errors
-    /// As [`create`](Self::create) and [`Created::start`].
-    pub fn start(self) -> Result<Container, Error> {
-        self.create()?.start()
-    }
-
-    /// Runs the program to its end and answers what it wrote. The container ends with this call, whatever happens: without a
-    /// pid namespace and without limits that is its first process alone.
-    ///
-    /// Not for a program with a terminal: that shows what it says by and by, echoes what is typed, and ends otherwise than a
-    /// pipe does. Read its [`Container::terminal`].
-    ///
-    /// # Errors
-    /// As [`start`](Self::start); `Invalid` for a program with a terminal, and for a policy that asks a supervisor.
-    pub fn output(mut self) -> Result<Output, Error> {
-        let asks = self.spec.process.rights.seccomp.as_ref().is_some_and(Policy::asks_supervisor);
-        let unfit = [
-            (self.spec.process.terminal.is_some(), "it has a terminal: start it, and read Container::terminal"),
-            (asks, "its policy asks a supervisor: start it, and answer what Container::listener receives"),
-        ];
-        let unfit = unfit.into_iter().filter(|(is_so, _)| *is_so);
-        let unfit: Vec<String> = unfit.map(|(_, why)| format!("output: {why}")).collect();
-        if !unfit.is_empty() {
-            return Err(Error::invalid("create", Object::Container(self.name), unfit));
-        }
-        let [stdin, stdout, stderr] = &mut self.launch.stdio;
-        stdin.get_or_insert(Stdio::Null);
-        stdout.get_or_insert(Stdio::Piped);
-        stderr.get_or_insert(Stdio::Piped);
-        self.kill_on_drop().start()?.wait_with_output()
     }
 }

@@ -101,6 +101,8 @@ pub use skep_caps_sec as caps_sec;
 pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
-pub use spec::{CapabilityNames, IdOrName, Process, Resources, Spec, Stream, TerminalSpec, UserSpec};
+pub use spec::{
+    CapabilityNames, IdOrName, JoinedNamespaces, NamespaceOf, Process, Resources, Spec, Stream, TerminalSpec, UserSpec,
+};
 pub use stops::Stops;
 pub use terminal::Terminal;

@@ -10,7 +10,7 @@ use skep_cgroup::{Cgroup, Lack, Layout};
 use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
-use crate::plan::CgroupPlan;
+use crate::plan::{CgroupPlan, Entering};
 use crate::spec::{Resources, Spec};
 use crate::state::StateRoot;
 
@@ -32,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) caller: (u32, u32),
     /// Who the program is, if that had to be looked up.
     pub(crate) who: Option<Who>,
+    /// The namespaces of others that are joined, and the same in words.
+    pub(crate) neighbours: (Entering, String),
 }
 
 /// The cgroups of a host, looked at for one description.
@@ -69,7 +71,7 @@ impl Host {
         let lacks = files(spec)?;
         if can_be_looked_into(spec) && !lacks.iter().any(|lack| lack.starts_with("root.")) {
             let files = Foreseen::new(spec.root.as_ref(), &spec.mounts, spec.setting());
-            let setgroups_denied = denies_setgroups(spec.namespaces.id_map(), caller);
+            let setgroups_denied = denies_setgroups(spec.id_map(), caller);
             match look_up(spec, &Place { files, caller, setgroups_denied })? {
                 Some(Ok(who)) => host.who = Some(who),
                 Some(Err(problems)) => host.lacks.extend(problems),

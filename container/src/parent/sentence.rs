@@ -179,7 +179,12 @@ fn clone_error(plan: &Plan, errno: i32) -> Error {
     const EUSERS: i32 = 87;
     let (source, kind) = match errno {
         ENOMEM if plan.is_among_others() => {
-            (Cause::Explained(errno, "its first process has ended, and with it the container"), ErrorKind::WrongState)
+            let why = if plan.is_further() {
+                "its first process has ended, and with it the container"
+            } else {
+                "process 1 of the pid namespace has ended, and with it the namespace"
+            };
+            (Cause::Explained(errno, why), ErrorKind::WrongState)
         }
         _ => (Cause::Os(errno), ErrorKind::of_errno(errno)),
     };

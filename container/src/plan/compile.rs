@@ -94,7 +94,21 @@ impl Plan {
             .map_err(|problems| Error::invalid("create", object(), problems))?;
         let id_map = spec.namespaces.id_map().cloned();
         let name = name.map(str::to_owned);
-        Ok(Self { name, flat, id_map, cgroup, notes, who, trees, asks_about_exec, entering: None, fail: None })
+        let (entering, joined) = host.neighbours.clone();
+        Ok(Self {
+            name,
+            flat,
+            id_map,
+            cgroup,
+            notes,
+            who,
+            trees,
+            asks_about_exec,
+            entering,
+            joined,
+            is_further: false,
+            fail: None,
+        })
     }
 
     /// Compiles a program of `spec` into a container of this name that runs already, which was `described` so; its
@@ -130,7 +144,6 @@ impl Plan {
         let object = || Object::Container(name.map(str::to_owned));
         let Finished { flat, asks_about_exec } =
             done.map_err(|problems| Error::invalid("execute a program in", object(), problems))?;
-        let entering = Some(entering);
         let name = name.map(str::to_owned);
         Ok(Self {
             name,
@@ -142,6 +155,8 @@ impl Plan {
             trees: None,
             asks_about_exec,
             entering,
+            joined: String::new(),
+            is_further: true,
             fail: None,
         })
     }
@@ -163,7 +178,7 @@ fn finished(
     clone_flags: u64,
     title: &str,
 ) -> Result<Finished, Vec<String>> {
-    let identity = who.user.or(spec.namespaces.id_map().map(|_| (0, 0)));
+    let identity = who.user.or(spec.id_map().map(|_| (0, 0)));
     let mut rights = spec.process.privileges();
     let (landlock, left_out) = host.rights.landlock_for(&spec.process);
     rights.landlock = landlock;
@@ -237,7 +252,7 @@ fn has_own_null(spec: &Spec) -> bool {
 /// Whose is what the child makes on disk, if not the caller's, who the child still is then: root's in its user namespace,
 /// and where that has none its user's.
 fn owner(spec: &Spec, who: &Who, caller: (u32, u32)) -> Option<(u32, u32)> {
-    let map = spec.namespaces.id_map()?;
+    let map = spec.id_map()?;
     let user = who.user.unwrap_or_default();
     let uid = if map.outside_uid(0).is_some() { 0 } else { user.0 };
     let gid = if map.outside_gid(0).is_some() { 0 } else { user.1 };
@@ -250,7 +265,7 @@ fn sysctls(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) {
     if spec.sysctls.is_empty() {
         return;
     }
-    let root = spec.namespaces.id_map().and_then(|map| map.outside_uid(0));
+    let root = spec.id_map().and_then(|map| map.outside_uid(0));
     if root.is_some_and(|outside| outside != caller.0) {
         plan.step(Step::Root);
     }
@@ -265,7 +280,7 @@ fn sysctls(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) {
 /// The mounts, with owners as the parent sees them, who makes the devices.
 fn as_seen_outside(spec: &Spec) -> Cow<'_, Mounts> {
     let mut mounts = Cow::Borrowed(&spec.mounts);
-    let Some(map) = spec.namespaces.id_map() else { return mounts };
+    let Some(map) = spec.id_map() else { return mounts };
     for (at, mount) in spec.mounts.mounts.iter().enumerate() {
         if let Mount::Device(device) = mount
             && let (Some(uid), Some(gid)) = (map.outside_uid(device.owner.0), map.outside_gid(device.owner.1))
@@ -286,7 +301,7 @@ fn give_up(plan: &mut PlanBuf, spec: &Spec, (identity, groups): (Option<(u32, u3
         if !groups.is_empty() {
             plan.step(Step::Groups { list: &groups.iter().flat_map(|gid| gid.to_ne_bytes()).collect::<Vec<u8>>() });
         }
-        let denied = spec.namespaces.id_map().is_some_and(|map| map.denies_setgroups());
+        let denied = spec.id_map().is_some_and(|map| map.denies_setgroups());
         let drop_groups = groups.is_empty() && !denied;
         plan.step(Step::Become { uid, gid, drop_groups });
     }
@@ -323,7 +338,7 @@ fn process(plan: &mut PlanBuf, spec: &Spec, who: &Who, rights: &Rights) {
     // After the terminal: who leads its session stays, and the program is in a group that can be stopped and go on.
     if spec.init {
         let terminal = process.terminal.as_ref().map_or(0, TerminalSpec::bits);
-        plan.step(Step::Init { own_group: !process.in_caller_session, terminal });
+        plan.step(Step::Init { own_group: !process.in_caller_session, shown: spec.id_map().is_some(), terminal });
     }
     if let Some(mask) = process.umask {
         plan.step(Step::Umask { mask });

@@ -7,7 +7,7 @@ use std::fmt;
 use skep_ns::{NamespaceFlags, SysctlKey};
 
 use super::step::{CLOCKS, Flat, Step};
-use super::{Entering, ParentStep, Plan, Stage};
+use super::{ParentStep, Plan, Stage};
 use crate::floors::{caps_sec, rootfs};
 
 impl Plan {
@@ -38,8 +38,10 @@ impl Plan {
     fn words(&self, stage: Stage) -> String {
         match stage {
             Stage::Parent(step) => self.parent_words(step),
-            Stage::Enter => format!("join namespaces of the container: {}", namespaces(self.entered().kinds.bits())),
-            Stage::EnterLate => format!("join more namespaces of it: {}", namespaces(self.entered().late.bits())),
+            Stage::Enter if !self.is_further => format!("join namespaces of others: {}", self.joined),
+            Stage::Enter => format!("join namespaces of the container: {}", namespaces(self.entering.kinds.bits())),
+            Stage::EnterLate if !self.is_further => "join the cgroup namespace of others".to_owned(),
+            Stage::EnterLate => format!("join more namespaces of it: {}", namespaces(self.entering.late.bits())),
             Stage::Clone => self.clone_in_words(),
             Stage::Child(at) => {
                 let step = self.steps().nth(at.into());
@@ -65,7 +67,7 @@ impl Plan {
                 Some("one's own ids alone, newuidmap and newgidmap, or CAP_SETUID, CAP_SETGID")
             }
             Stage::Parent(ParentStep::State | ParentStep::Launch | ParentStep::Record) | Stage::Execute => None,
-            Stage::Enter if self.entered().kinds.contains(NamespaceFlags::USER) => {
+            Stage::Enter if self.entering.kinds.contains(NamespaceFlags::USER) => {
                 Some("the account that made the user namespace, or CAP_SYS_ADMIN")
             }
             Stage::Enter | Stage::EnterLate => Some("CAP_SYS_ADMIN"),
@@ -112,14 +114,13 @@ impl Plan {
     /// What the launcher does, in words.
     fn clone_in_words(&self) -> String {
         match namespaces(self.clone_flags().bits()).as_str() {
-            "" if self.entering.is_some() => "clone a sibling in them".to_owned(),
+            "" if !self.entering.kinds.is_empty() => "clone a sibling in them".to_owned(),
             "" => "clone a sibling in the caller's namespaces".to_owned(),
+            made if !self.entering.kinds.is_empty() => {
+                format!("clone a sibling in them, and in new namespaces: {made}")
+            }
             made => format!("clone a sibling in new namespaces: {made}"),
         }
-    }
-
-    fn entered(&self) -> Entering {
-        self.entering.unwrap_or_default()
     }
 
     fn programs(&self) -> Vec<String> {
@@ -210,7 +211,7 @@ impl fmt::Display for Words<'_> {
             Step::Umask { mask } => write!(f, "set the umask {mask:04o}"),
             Step::Directory { path } => write!(f, "enter the directory {}", quoted(path)),
             Step::Terminal { streams, rows, columns } => write_terminal(f, streams, rows, columns),
-            Step::Init { own_group, terminal } => f.write_str(match (own_group, terminal) {
+            Step::Init { own_group, terminal, .. } => f.write_str(match (own_group, terminal) {
                 (false, _) => "stay as init, and go on in a process of its own",
                 (true, 0) => "stay as init, and go on in a process and group of its own",
                 (true, _) => "stay as init, and go on in a process and group of its own, in the terminal's foreground",

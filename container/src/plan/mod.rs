@@ -38,8 +38,12 @@ pub struct Plan {
     who: Who,
     /// The steps of its mounts, if some of these are made by the parent.
     trees: Option<Steps>,
-    /// What exists already and is joined, if it is the plan of a program in a container that runs.
-    entering: Option<Entering>,
+    /// What exists already and is joined.
+    entering: Entering,
+    /// The namespaces that are joined, in words, where they are not all those of one container.
+    joined: String,
+    /// Whether it is the plan of a further program in a container that runs.
+    is_further: bool,
     /// Whether a supervisor may be asked about the exec of the program.
     asks_about_exec: bool,
     /// A stage that fails on purpose, and the error number.
@@ -92,17 +96,22 @@ impl Plan {
 
     /// The name, if there is to be a state under it.
     pub(crate) fn claims(&self) -> Option<&str> {
-        self.name().filter(|_| self.entering.is_none())
+        self.name().filter(|_| !self.is_further)
     }
 
     /// What it is for, as errors speak of it.
     pub(crate) fn operation(&self) -> &'static str {
-        if self.entering.is_some() { "execute a program in" } else { "create" }
+        if self.is_further { "execute a program in" } else { "create" }
+    }
+
+    /// Whether it is the plan of a further program in a container that runs.
+    pub(crate) fn is_further(&self) -> bool {
+        self.is_further
     }
 
     /// Whether a pid namespace is joined that others are in already.
     pub(crate) fn is_among_others(&self) -> bool {
-        self.entering.is_some_and(|entering| entering.kinds.contains(NamespaceFlags::PID))
+        self.entering.kinds.contains(NamespaceFlags::PID)
     }
 
     /// What the launcher reads.

@@ -48,7 +48,7 @@ impl Plan {
     pub(crate) fn stages(&self) -> Vec<Stage> {
         let parent = |wanted: bool, step: ParentStep| wanted.then_some(Stage::Parent(step));
         let cgroup = self.cgroup.as_ref();
-        let entering = self.entering.unwrap_or_default();
+        let entering = self.entering;
         let mut stages: Vec<Stage> = [
             parent(self.claims().is_some(), ParentStep::State),
             parent(cgroup.is_some(), ParentStep::Cgroup),

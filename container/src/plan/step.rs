@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// The file below /proc by which the clocks of the time namespace that one will be in are set.
@@ -93,6 +93,8 @@ pub enum Step<'a> {
         /// Whether the program leads a process group of its own, apart from the init's: it can be stopped then, which the
         /// caller learns by a descriptor that is handed over.
         own_group: bool,
+        /// Whether the init is shown to who may look at it: by which its namespaces are found in a user namespace.
+        shown: bool,
         /// The standard streams that are the session's terminal, whose foreground that group is: bit n for descriptor n.
         terminal: u32,
     },
@@ -161,7 +163,9 @@ impl<'a> Step<'a> {
             Step::Unshare { flags } => (OURS, [3, low(flags), high(flags), 0, 0, 0, 0]),
             Step::Become { uid, gid, drop_groups } => (OURS, [4, uid, gid, drop_groups as u32, 0, 0, 0]),
             Step::DieWithCaller { signal } => (OURS, [5, signal, 0, 0, 0, 0, 0]),
-            Step::Init { own_group, terminal } => (OURS, [6, own_group as u32, terminal, 0, 0, 0, 0]),
+            Step::Init { own_group, shown, terminal } => {
+                (OURS, [6, own_group as u32 | (shown as u32) << 1, terminal, 0, 0, 0, 0])
+            }
             Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
             Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
@@ -198,7 +202,7 @@ impl<'a> Step<'a> {
             (OURS, 3) => Step::Unshare { flags: join(a, b) },
             (OURS, 4) => Step::Become { uid: a, gid: b, drop_groups: c != 0 },
             (OURS, 5) => Step::DieWithCaller { signal: a },
-            (OURS, 6) => Step::Init { own_group: a != 0, terminal: b },
+            (OURS, 6) => Step::Init { own_group: a & 1 != 0, shown: a & 2 != 0, terminal: b },
             (OURS, 7) => Step::Session,
             (OURS, 8) => Step::Umask { mask: a },
             (OURS, 9) => Step::Directory { path: flat.text(a)? },

@@ -147,7 +147,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         Step::Supervise { .. } => vec![must("close")],
         Step::Umask { .. } => vec![must("umask")],
         Step::Directory { .. } => vec![must("chdir")],
-        Step::Init { own_group, terminal } => init(own_group, terminal != 0),
+        Step::Init { own_group, terminal, .. } => init(own_group, terminal != 0),
         Step::Terminal { rows, columns, .. } => terminal((rows, columns) != (0, 0)),
         // Before the filter, always: nothing of it would be left to the program.
         Step::Disk(_)

@@ -5,6 +5,7 @@
 //! builder makes it; nothing is checked before [`Spec::problems`], which names everything that is wrong at once.
 
 mod capabilities;
+mod joined;
 mod terminal;
 mod text;
 mod user;
@@ -16,10 +17,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use skep_caps_sec::Privileges;
 use skep_cgroup::Limits;
-use skep_ns::{NamespaceKind, Namespaces, Sysctls, TimeOffsets};
+use skep_ns::{IdMap, NamespaceKind, Namespaces, Sysctls, TimeOffsets};
 use skep_rootfs::{Mounts, RootSpec, Setting};
 
 pub use capabilities::CapabilityNames;
+pub use joined::{JoinedNamespaces, NamespaceOf};
 pub use terminal::{Stream, TerminalSpec};
 pub use user::{IdOrName, UserSpec};
 pub(crate) use validate::GROUPS_MAX;
@@ -35,6 +37,8 @@ pub struct Spec {
     pub mounts: Mounts,
     /// The namespaces to make, and who is who in the user namespace.
     pub namespaces: Namespaces,
+    /// The namespaces of others that it is in.
+    pub joined: JoinedNamespaces,
     /// The host name; needs a uts namespace.
     pub hostname: Option<String>,
     /// The NIS domain name, which is not that of DNS; needs a uts namespace.
@@ -61,14 +65,27 @@ pub struct Spec {
 const TTY: u32 = 5;
 
 impl Spec {
+    /// Who is who in its user namespace, whether that is made for it or joined.
+    pub(crate) fn id_map(&self) -> Option<&IdMap> {
+        self.namespaces.id_map().or(self.joined.id_map.as_ref())
+    }
+
+    /// Whether it has a namespace of this kind that is not simply the caller's: one of its own, or of others.
+    pub(crate) fn is_in(&self, kind: NamespaceKind) -> bool {
+        self.namespaces.contains(kind) || self.joined.contains(kind)
+    }
+
     /// In what namespaces its mounts are made.
     pub(crate) fn setting(&self) -> Setting {
-        let id_map = self.namespaces.id_map();
+        let id_map = self.id_map();
+        // Those that are joined together with a user namespace are taken to be its own.
+        let joins_user = self.joined.contains(NamespaceKind::User);
+        let own = |kind| self.namespaces.contains(kind) || (joins_user && self.joined.contains(kind));
         Setting {
             user_namespace: id_map.is_some(),
-            own_net: self.namespaces.contains(NamespaceKind::Net),
-            own_pid: self.namespaces.contains(NamespaceKind::Pid),
-            own_ipc: self.namespaces.contains(NamespaceKind::Ipc),
+            own_net: own(NamespaceKind::Net),
+            own_pid: own(NamespaceKind::Pid),
+            own_ipc: own(NamespaceKind::Ipc),
             // It is made after the mounts: version 1 takes a namespace's tops from its maker's groups at that moment.
             own_cgroup: false,
             groups_mapped: id_map.is_none_or(|map| map.outside_gid(TTY).is_some()),

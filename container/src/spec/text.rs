@@ -75,6 +75,19 @@ pub(super) mod pairs {
     }
 }
 
+/// The same for a path.
+pub(super) mod path {
+    use super::{Deserialize, Deserializer, OsString, PathBuf, Serialize, Serializer, Stored};
+
+    pub(in super::super) fn serialize<S: Serializer>(path: &std::path::Path, out: S) -> Result<S::Ok, S::Error> {
+        Stored::from(path.as_os_str()).serialize(out)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<PathBuf, D::Error> {
+        Ok(OsString::from(Stored::deserialize(input)?).into())
+    }
+}
+
 /// The same for a path that may be absent.
 pub(super) mod optional_path {
     use super::{Deserialize, Deserializer, OsString, PathBuf, Serialize, Serializer, Stored};

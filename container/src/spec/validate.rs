@@ -26,6 +26,7 @@ impl Spec {
     pub fn problems(&self) -> Vec<String> {
         let mut found = Problems(Vec::new());
         self.check_namespaces(&mut found);
+        self.check_joined(&mut found);
         self.check_hostname(&mut found);
         self.check_domainname(&mut found);
         self.check_time_offsets(&mut found);
@@ -51,6 +52,17 @@ impl Spec {
         let Err(error) = self.namespaces.check() else { return };
         for problem in error.problems() {
             found.add("namespaces", problem);
+        }
+    }
+
+    fn check_joined(&self, found: &mut Problems) {
+        found.0.extend(self.joined.problems());
+        for kind in self.joined.namespaces.keys().filter(|kind| self.namespaces.contains(**kind)) {
+            found.add(&format!("joined.namespaces.{kind}"), "is made too: it can be one of the two");
+        }
+        if self.joined.contains(NamespaceKind::Mount) && (self.root.is_some() || !self.mounts.is_empty()) {
+            let problem = "has a root and mounts already, which are those of others: neither can be said beside it";
+            found.add("joined.namespaces.mount", problem);
         }
     }
 
@@ -107,7 +119,7 @@ impl Spec {
         }
         found.0.extend(self.mounts.problems());
         found.0.extend(self.setting().problems(self.root.as_ref(), &self.mounts));
-        if let Some(map) = self.namespaces.id_map() {
+        if let Some(map) = self.id_map() {
             for (at, mount) in self.mounts.mounts.iter().enumerate() {
                 if let Mount::Device(device) = mount
                     && let (uid, gid) = device.owner
@@ -124,9 +136,7 @@ impl Spec {
         if !self.namespaces.contains(NamespaceKind::Mount) {
             found.add("mounts", "need a mount namespace: without one they would be seen on the whole machine");
         }
-        if self.mounts.mounts.iter().any(|mount| matches!(mount, Mount::Proc(_)))
-            && !self.namespaces.contains(NamespaceKind::Pid)
-        {
+        if self.mounts.mounts.iter().any(|mount| matches!(mount, Mount::Proc(_))) && !self.is_in(NamespaceKind::Pid) {
             found.add("mounts", "a proc needs a pid namespace: without one it shows, and changes, the machine's own");
         }
     }
@@ -236,7 +246,7 @@ impl Spec {
         if groups.is_empty() {
             return;
         }
-        let map = self.namespaces.id_map();
+        let map = self.id_map();
         if self.process.user.is_none() && map.is_none() {
             found.add("process.groups", "there is no user beside them: say who the program is");
         }
@@ -261,7 +271,7 @@ impl Spec {
             found.add("process.user", problem);
         }
         self.check_groups(found);
-        let Some(map) = self.namespaces.id_map() else { return };
+        let Some(map) = self.id_map() else { return };
         // What is said by name is looked up first.
         let (uid, gid) = match user {
             None => (Some(0), Some(0)),

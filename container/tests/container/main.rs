@@ -22,6 +22,7 @@ mod handle;
 mod identity;
 mod init;
 mod inside;
+mod joined;
 mod kill;
 mod killed;
 mod life;

@@ -39,6 +39,20 @@ fn further_programs_are_executed_in_a_container_that_runs() {
 }
 
 #[test]
+fn two_containers_share_a_network_and_a_name() {
+    needs!(userns);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_14_pod")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[..3], ["pod", "0", "1"], "{said}");
+        assert_eq!(lines[..4], lines[4..8], "{said}");
+        assert!(said.contains("launcher: join namespaces of others: uts at "), "{said}");
+    });
+}
+
+#[test]
 fn files_that_are_in_no_container_are_lent_to_one() {
     needs!(userns, syscall("seccomp"), syscall("openat2"));
     assert!(include_str!("../src/bin/12_supervised.rs").lines().count() < 60);

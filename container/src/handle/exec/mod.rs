@@ -388,7 +388,8 @@ impl Exec<'_> {
             process.directory = Some("/".into());
         }
         let die_with_caller = self.die_with_caller;
-        Ok(Spec { namespaces: described.namespaces.clone(), process, die_with_caller, ..Spec::default() })
+        let (namespaces, joined) = (described.namespaces.clone(), described.joined.clone());
+        Ok(Spec { namespaces, joined, process, die_with_caller, ..Spec::default() })
     }
 
     /// What is wrong with its terminal where the container has no root of its own: what is at `/dev/pts` there may be the

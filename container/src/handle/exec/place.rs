@@ -53,7 +53,7 @@ fn found_once_the_init_shows(
     container: &Container,
     look: impl Fn() -> Result<Joining, Error>,
 ) -> Result<Joining, Error> {
-    let may_come = container.spec().is_some_and(|spec| spec.init && spec.namespaces.id_map().is_some());
+    let may_come = container.spec().is_some_and(|spec| spec.init && spec.id_map().is_some());
     let begin = Instant::now();
     loop {
         match look() {

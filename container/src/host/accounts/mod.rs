@@ -93,7 +93,7 @@ pub(crate) fn look_up(spec: &Spec, place: &Place<'_>) -> Result<Option<Result<Wh
     if !Who::is_looked_up(process) || !problems_of_names(process).is_empty() {
         return Ok(None);
     }
-    let map = spec.namespaces.id_map();
+    let map = spec.id_map();
     let mut lookup = Lookup { process, map, place, passwd: OnceCell::new(), group: OnceCell::new(), problems: vec![] };
     let who = lookup.who();
     for file in [lookup.passwd, lookup.group] {

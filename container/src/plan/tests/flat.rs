@@ -72,7 +72,11 @@ fn steps() -> impl Strategy<Value = Owned> {
         any::<u64>().prop_map(|keep| Owned::Plain(Step::Right(caps_sec::Step::DropBounding { keep }))),
         any::<u64>().prop_map(|flags| Owned::Plain(Step::Unshare { flags })),
         user.prop_map(|(uid, gid, drop_groups)| Owned::Plain(Step::Become { uid, gid, drop_groups })),
-        (any::<bool>(), 0..8_u32).prop_map(|(own_group, terminal)| Owned::Plain(Step::Init { own_group, terminal })),
+        (any::<bool>(), any::<bool>(), 0..8_u32).prop_map(|(own_group, shown, terminal)| Owned::Plain(Step::Init {
+            own_group,
+            shown,
+            terminal
+        })),
         any::<u32>().prop_map(|mask| Owned::Plain(Step::Umask { mask })),
         any::<u32>().prop_map(|signal| Owned::Plain(Step::DieWithCaller { signal })),
         (0..8_u32, any::<u16>(), any::<u16>()).prop_map(|(streams, rows, columns)| Owned::Plain(Step::Terminal {
