@@ -49,6 +49,14 @@ impl Builder {
         self
     }
 
+    /// Something that its maker wants to remember of it, such as `org.example.team`: kept in its
+    /// [description](crate::Container::spec), and nothing else. The last value of a name counts.
+    #[doc(alias = "label")]
+    pub fn annotation(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.spec.annotations.insert(name.into(), value.into());
+        self
+    }
+
     /// Where the state of containers with a name is kept: an absolute path of a directory that is its owner's alone, made
     /// if its parent is there. By default `/run/skep` for root, `$XDG_RUNTIME_DIR/skep` or `/tmp/skep-UID` for others.
     pub fn state_root(mut self, path: impl Into<PathBuf>) -> Self {

@@ -10,7 +10,9 @@ mod terminal;
 mod text;
 mod user;
 mod validate;
+mod version;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,12 +27,16 @@ pub use joined::{JoinedNamespaces, NamespaceOf};
 pub use terminal::{Stream, TerminalSpec};
 pub use user::{IdOrName, UserSpec};
 pub(crate) use validate::GROUPS_MAX;
+use version::Version;
 
 /// What a container is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Spec {
+    pub(crate) version: Version,
+    /// What its maker wants to remember of it, which means nothing here.
+    pub annotations: BTreeMap<String, String>,
     /// What it sees as `/`; the machine's own root by default.
     pub root: Option<RootSpec>,
     /// What is mounted; needs a mount namespace.

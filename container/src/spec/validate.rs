@@ -25,6 +25,9 @@ impl Spec {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut found = Problems(Vec::new());
+        if self.annotations.contains_key("") {
+            found.add("annotations", "one of them has no name");
+        }
         self.check_namespaces(&mut found);
         self.check_joined(&mut found);
         self.check_hostname(&mut found);
