@@ -69,6 +69,7 @@
 
 mod builder;
 mod error;
+mod facts;
 /// The floors of the leaves, under the names that the launcher has for them too.
 mod floors {
     pub(crate) use skep_caps_sec::floor as caps_sec;
@@ -93,6 +94,7 @@ struct Readme;
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
+pub use facts::Facts;
 pub use handle::{Container, Created, Exec, Executed, Member, RebootRequest, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;

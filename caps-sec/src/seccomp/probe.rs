@@ -7,6 +7,7 @@ use super::{Errno, Loading, Verdict, sys};
 
 /// What the running kernel's seccomp can do. Nothing is loaded to find it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct SeccompFeatures {
     /// The verdicts that it knows, one of each kind.

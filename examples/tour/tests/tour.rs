@@ -53,6 +53,24 @@ fn two_containers_share_a_network_and_a_name() {
 }
 
 #[test]
+fn a_doctor_tells_what_is_there_and_starts_a_container() {
+    needs!(userns);
+    isolated(|| {
+        let doctor = |args: &[&str]| {
+            let out = Command::new(env!("CARGO_BIN_EXE_15_doctor")).args(args).output().unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            String::from_utf8(out.stdout).unwrap()
+        };
+        let said = doctor(&[]);
+        for words in ["account: user ", "\nnot to be had here: ", "\na container of /bin/true: exit code 0\n"] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+        let facts: skep::Facts = serde_json::from_str(&doctor(&["--json"])).unwrap();
+        assert!(facts.namespaces.kernel >= (5, 10));
+    });
+}
+
+#[test]
 fn files_that_are_in_no_container_are_lent_to_one() {
     needs!(userns, syscall("seccomp"), syscall("openat2"));
     assert!(include_str!("../src/bin/12_supervised.rs").lines().count() < 60);
