@@ -119,8 +119,7 @@ impl Builder {
             }
             NamespaceOf::Container(name) => {
                 let container = Container::open_in(&self.states(), name).map_err(Unfound::of)?;
-                let first = container.first_process().map_err(Unfound::of)?;
-                Ok(Namespace::of(first, kind)?)
+                container.namespace(kind).map_err(Unfound::of)
             }
             NamespaceOf::Given => match self.given.iter().find(|given| given.kind() == kind) {
                 Some(given) => Ok(given.try_clone()?),

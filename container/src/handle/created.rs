@@ -18,7 +18,7 @@ use crate::terminal::Terminal;
 #[derive(Debug)]
 #[must_use = "dropping it deletes the container"]
 pub struct Created {
-    launched: Launched,
+    pub(super) launched: Launched,
     kill_on_drop: bool,
 }
 

@@ -9,6 +9,7 @@ mod first;
 mod freeze;
 mod known;
 mod members;
+mod namespaces;
 mod open;
 mod running;
 mod status;

@@ -126,11 +126,6 @@ impl Container {
         }
     }
 
-    /// Its first process, by which its namespaces are found.
-    pub(crate) fn first_process(&self) -> Result<&PidFd, Error> {
-        self.first.demand("join namespaces of", || self.object())
-    }
-
     /// Its name, if it has one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

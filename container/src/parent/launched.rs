@@ -153,6 +153,10 @@ impl Launched {
         self.times.iter().map(|(at, time)| (self.plan.place(Stage::Child(*at)), *time)).collect()
     }
 
+    pub(crate) fn process(&self) -> &PidFd {
+        &self.child
+    }
+
     pub(crate) fn child(&self) -> BorrowedFd<'_> {
         self.child.as_fd()
     }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use needs::{isolated, isolated_for, needs};
-use skep::ns::{IdMap, Namespace, NamespaceKind, Namespaces};
+use skep::ns::{IdMap, Namespace, NamespaceKind, Namespaces, Stdio};
 use skep::rootfs::Mounts;
 use skep::{Builder, Container, ErrorKind, Report, Spec};
 
@@ -58,13 +58,17 @@ fn a_container_is_in_the_namespaces_of_another_as_far_as_it_is_said() {
         let own = text_of(neighbour(&first, &links("self", &["mnt"])));
         assert_ne!(own, links_of(&first, &["mnt"]));
         // By a handle.
-        let process = skep::ns::PidFd::open(first.pid().unwrap()).unwrap();
-        let handles = SHARED.into_iter().map(|kind| Namespace::of(&process, kind).unwrap());
+        let handles = SHARED.into_iter().map(|kind| first.namespace(kind).unwrap());
         if crate::common::is_root() {
             let builder = program("/bin/sh", &["-c", &links("self", &kinds[2..])])
                 .namespaces(Namespaces::new().make([NamespaceKind::Mount, NamespaceKind::Pid]));
             let builder = handles.fold(builder, Builder::join_namespace);
             assert_eq!(text_of(builder), links_of(&first, &kinds[2..]));
+            // Of one that waits for its start too.
+            let waits = program("/bin/sh", &["-c", &links("self", &["net"])]).stdout(Stdio::Piped).create().unwrap();
+            let net = waits.namespace(NamespaceKind::Net).unwrap().id().unwrap();
+            let out = waits.start().unwrap().wait_with_output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&out.stdout), format!("{net}\n"));
         }
     });
 }

@@ -48,7 +48,7 @@ fn two_containers_share_a_network_and_a_name() {
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines[..3], ["pod", "0", "1"], "{said}");
         assert_eq!(lines[..4], lines[4..8], "{said}");
-        assert!(said.contains("launcher: join namespaces of others: uts at "), "{said}");
+        assert!(said.contains("launcher: join namespaces of others: uts as given"), "{said}");
     });
 }
 

@@ -24,21 +24,20 @@ fn run() -> Result<(), skep::Error> {
         .command("/bin/sleep", ["1000"])
         .kill_on_drop()
         .start()?;
-    let pid = holder.pid().unwrap_or_default();
-    let member = |script: &str| -> Builder {
+    let member = |script: &str| {
         let builder = Container::anonymous()
             .namespaces(own.clone())
             .proc("/proc")
             .env("PATH", "/usr/bin:/bin")
             .command("/bin/sh", ["-c", script]);
-        let path = |kind: skep::ns::NamespaceKind| format!("/proc/{pid}/ns/{}", kind.proc_name());
-        SHARED.into_iter().fold(builder, |builder, kind| builder.join_path(kind, path(kind)))
+        let join = |builder: Builder, kind| Ok::<_, skep::Error>(builder.join_namespace(holder.namespace(kind)?));
+        SHARED.into_iter().try_fold(builder, join)
     };
     // Each of them is process 1, and root; they meet on one loopback.
     let script = "uname -n; id -u; echo $$; readlink /proc/self/ns/net";
     for _ in 0..2 {
-        print!("{}", String::from_utf8_lossy(&member(script).output()?.stdout));
+        print!("{}", String::from_utf8_lossy(&member(script)?.output()?.stdout));
     }
-    print!("{}", member(script).plan()?.explain());
+    print!("{}", member(script)?.plan()?.explain());
     Ok(())
 }
