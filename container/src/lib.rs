@@ -95,7 +95,7 @@ struct Readme;
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
 pub use facts::Facts;
-pub use handle::{Container, Created, Exec, Executed, Member, RebootRequest, Status};
+pub use handle::{AddedDevice, Container, Created, Exec, Executed, Member, RebootRequest, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;
 pub use report::Report;

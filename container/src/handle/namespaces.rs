@@ -5,7 +5,7 @@ use skep_ns::{Namespace, NamespaceKind, PidFd};
 
 use super::created::Created;
 use super::running::Container;
-use crate::error::{Error, Object};
+use crate::error::{Error, ErrorKind, Object};
 
 const OP: &str = "open a namespace of";
 
@@ -36,5 +36,10 @@ impl Created {
 }
 
 fn of(first: &PidFd, kind: NamespaceKind, object: Object) -> Result<Namespace, Error> {
-    Namespace::of(first, kind).map_err(|error| Error::of_leaf(OP, object, error))
+    Namespace::of(first, kind).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            Error::because(OP, object, ErrorKind::WrongState, "its first process has ended".to_owned())
+        }
+        _ => Error::of_leaf(OP, object, error),
+    })
 }

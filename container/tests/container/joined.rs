@@ -103,7 +103,7 @@ fn a_container_shares_with_another_by_its_name_and_what_is_executed_in_it_does_t
         // It has ended, and so has its namespace.
         let gone = in_tree(&tree, "late").join_container(tree.name("web"), [NamespaceKind::Pid]);
         let error = gone.start().unwrap_err();
-        assert!(error.problems()[0].starts_with("joined.namespaces.pid: cannot open"), "{}", Report(&error));
+        assert!(error.problems()[0].starts_with("joined.namespaces.pid: cannot open container "), "{}", Report(&error));
     });
 }
 

@@ -9,6 +9,7 @@
     reason = "what the tests call fails them by a panic, and speaks to the person who runs them"
 )]
 
+mod attached;
 mod caller;
 mod common;
 mod exec;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mounts and devices that come and go while a container runs.
+
+use std::fs;
+
+use needs::{Scratch, isolated, isolated_for, needs};
+use skep::cgroup::{DeviceAccess, DeviceRules, Limits};
+use skep::rootfs::Bind;
+use skep::{Container, ErrorKind, Report};
+
+use crate::common::{DEADLINE, namespaces};
+use crate::exec::{sh, sleeper, text_of};
+use crate::tree::Tree;
+
+#[test]
+fn a_directory_appears_in_a_container_that_runs_and_goes_again() {
+    needs!(userns, program("busybox"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated_for(DEADLINE, || {
+        let (tree, place) = (Tree::new(), Scratch::new());
+        fs::write(place.join("letter"), "dear reader\n").unwrap();
+        let container = tree.shell("sleep 1000").kill_on_drop().start().unwrap();
+        let bind = Bind::new(place.join("."), "/tmp/lent").read_only().create_target();
+        let attached = container.mount(&bind).unwrap_or_else(|error| panic!("{}", Report(&error))).unwrap();
+        let read = "cat /tmp/lent/letter; echo x 2>/dev/null >/tmp/lent/letter || echo refused";
+        assert_eq!(text_of(sh(&container, read)), "dear reader\nrefused\n");
+        // Seen by what runs already, and not from here.
+        assert!(fs::exists(format!("/proc/{}/root/tmp/lent/letter", container.pid().unwrap())).unwrap());
+        assert!(!tree.root().join("tmp/lent/letter").exists());
+        container.unmount(&attached).unwrap();
+        assert_eq!(text_of(sh(&container, "ls /tmp/lent; echo gone")), "gone\n");
+        let error = container.unmount(&attached).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+        // A way out of the root leads nowhere.
+        sh(&container, "rmdir /tmp/lent; ln -s ../../../../../../../.. /tmp/out").output().unwrap();
+        let error = container.mount(&Bind::new(place.join("."), "/tmp/out/skep-lent").create_target()).map(drop);
+        let inside = tree.root().join("skep-lent").exists();
+        assert!(error.is_err() || inside, "{error:?}");
+        assert!(!fs::exists("/skep-lent").unwrap());
+        container.kill().unwrap();
+        container.wait().unwrap();
+        let error = container.mount(&bind).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+    });
+}
+
+#[test]
+fn a_container_with_the_mounts_of_its_maker_gets_none() {
+    needs!(userns);
+    isolated(|| {
+        let own = namespaces().without(skep::ns::NamespaceKind::Mount);
+        let container = Container::anonymous().namespaces(own).command("/bin/sleep", ["1000"]).kill_on_drop();
+        let container = container.start().unwrap();
+        let error = container.mount(&Bind::new("/etc", "/mnt")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState);
+        assert!(Report(&error).to_string().contains("seen by the whole machine"), "{}", Report(&error));
+    });
+}
+
+#[test]
+fn a_device_is_lent_with_the_right_to_use_it_and_both_go_again() {
+    needs!(root, program("busybox"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let limits = Limits::new().devices(DeviceRules::standard());
+        let container = tree.shell("sleep 1000").limits(limits).kill_on_drop().start().unwrap();
+        let use_it = "if [ -e /dev/kmsg-lent ]; then :< /dev/kmsg-lent && echo read; fi 2>&1; true";
+        assert_eq!(text_of(sh(&container, use_it)), "");
+        let device = container.add_device("/dev/kmsg", "/dev/kmsg-lent", DeviceAccess::READ);
+        let device = device.unwrap_or_else(|error| panic!("{}", Report(&error)));
+        assert_eq!((device.device.to_string(), device.device), ("c 1:11 r".to_owned(), device.allowed.unwrap()));
+        assert_eq!(text_of(sh(&container, use_it)), "read\n");
+        assert_eq!(text_of(sh(&container, "(: > /dev/kmsg-lent) 2>/dev/null || echo refused")), "refused\n");
+        let allowed = |access| {
+            let rules = container.cgroup().unwrap().unwrap().device_rules().unwrap().unwrap();
+            assert_eq!(rules.allowed(skep::cgroup::DeviceKind::Char, 1, 11), access);
+        };
+        allowed(DeviceAccess::READ | DeviceAccess::MKNOD);
+        // By another program, which has it in writing.
+        let device = serde_json::from_str(&serde_json::to_string(&device).unwrap()).unwrap();
+        container.remove_device(&device).unwrap();
+        assert_eq!(text_of(sh(&container, "wc -c < /dev/kmsg-lent")), "0\n");
+        allowed(DeviceAccess::MKNOD);
+        // What fails half way leaves its use as it was.
+        let error = container.add_device("/dev/kmsg", "/dev/null/x", DeviceAccess::READ).unwrap_err();
+        assert!(error.hint().is_none_or(|hint| !hint.contains("stays allowed")), "{}", Report(&error));
+        allowed(DeviceAccess::MKNOD);
+        let error = container.add_device("/etc/passwd", "/dev/x", DeviceAccess::READ).unwrap_err();
+        assert_eq!(error.problems(), ["\"/etc/passwd\" is no device"]);
+    });
+}
+
+#[test]
+fn where_nobody_limits_devices_one_is_lent_all_the_same() {
+    needs!(root, syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated(|| {
+        let container =
+            sleeper().mounts(skep::rootfs::Mounts::new().add(skep::rootfs::Tmpfs::new("/mnt"))).start().unwrap();
+        let device = container.add_device("/dev/zero", "/mnt/zero", DeviceAccess::ALL).unwrap();
+        assert_eq!(device.allowed, None);
+        assert_eq!(text_of(sh(&container, "head -c 3 /mnt/zero | od -An -tx1")), " 00 00 00\n");
+        container.remove_device(&device).unwrap();
+    });
+}
