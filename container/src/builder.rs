@@ -2,6 +2,7 @@
 //! Describing a container, method by method. No input or output happens here before a verb.
 
 mod given;
+mod hooks;
 mod joined;
 mod rights;
 mod user;

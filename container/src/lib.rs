@@ -55,6 +55,10 @@
 //! or deleted. Whoever makes a call that is asked about waits until it is answered, or killed. When the listener is dropped,
 //! or its holder dies, these calls answer `ENOSYS`, there and then.
 //!
+//! # Hooks
+//! [`Builder::hook`] has programs of this machine be run around a container, as the OCI runtime specification has it: while it is
+//! made, when its program was executed, and when it is gone. See [`Hook`] and [`Moment`].
+//!
 //! # Kernels
 //! Linux 5.10 and newer, x86_64 and aarch64; the latter compiles and has not been run. Where clone3, memfd_create or
 //! close_range are refused, older calls do the same.
@@ -104,7 +108,8 @@ pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
 pub use spec::{
-    CapabilityNames, IdOrName, JoinedNamespaces, NamespaceOf, Process, Resources, Spec, Stream, TerminalSpec, UserSpec,
+    CapabilityNames, Hook, Hooks, IdOrName, JoinedNamespaces, Moment, NamespaceOf, Process, Resources, Spec, Stream,
+    TerminalSpec, UserSpec,
 };
 pub use stops::Stops;
 pub use terminal::Terminal;

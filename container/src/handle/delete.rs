@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::known::Known;
 use super::running::Container;
 use crate::error::{Error, ErrorKind};
+use crate::parent::{Poststop, State};
 
 /// How long a killed process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,6 +54,12 @@ impl Container {
             if !is_held {
                 self.first = known.first;
             }
+            let bundle = state.path().to_path_buf();
+            let hooks = known.spec.as_ref().and_then(|spec| {
+                let name = self.name();
+                Poststop::of(&spec.hooks, name, State::new(name, None, Some(&bundle)))
+            });
+            self.undo.keep_hooks(hooks);
             self.undo.replace(known.removals);
         }
         self.kill()?;

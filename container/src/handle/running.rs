@@ -77,9 +77,10 @@ impl Container {
         Builder::new(Some(name.into()))
     }
 
-    pub(super) fn started(name: Option<String>, started: Started, notes: Vec<String>, kill_on_drop: bool) -> Self {
-        let Started { pid, process, pipes, terminal, stops, listener, spec, undo } = started;
+    pub(super) fn started(name: Option<String>, started: Started, mut notes: Vec<String>, kill_on_drop: bool) -> Self {
+        let Started { pid, process, pipes, terminal, stops, listener, spec, notes: failed, undo } = started;
         let skep_ns::Pipes { stdin, stdout, stderr } = pipes;
+        notes.extend(failed);
         let first = First::Found { pid, process };
         let status = OnceLock::new();
         Self {

@@ -6,12 +6,14 @@ mod rights;
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::io::Errno;
 use skep_cgroup::{Cgroup, Lack, Layout};
 use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
 use crate::plan::{CgroupPlan, Entering};
-use crate::spec::{Resources, Spec};
+use crate::spec::{Hook, Resources, Spec};
 use crate::state::StateRoot;
 
 pub(crate) use accounts::{Place, Who, denies_setgroups, look_up};
@@ -80,6 +82,7 @@ impl Host {
         }
         host.lacks.extend(lacks);
         host.lacks.extend(clocks(spec));
+        host.lacks.extend(hooks(spec));
         if let Some(name) = name
             && crate::state::problem_of(name).is_none()
             && let Some(root) = StateRoot::open(state_root)?
@@ -171,6 +174,25 @@ fn files(spec: &Spec) -> Result<Vec<String>, Error> {
             Ok(vec![format!("root.base.directory: {error}{cause}")])
         }
     }
+}
+
+/// Which hooks cannot be run.
+fn hooks(spec: &Spec) -> Vec<String> {
+    let lack = |hook: &Hook| {
+        let program = &hook.program;
+        if !program.is_absolute() {
+            // That is told.
+            return None;
+        }
+        match rustix::fs::accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS) {
+            Ok(()) if program.is_dir() => Some(format!("{program:?} is a directory")),
+            Err(Errno::NOENT | Errno::NOTDIR) => Some(format!("there is no {program:?}")),
+            Err(Errno::ACCESS) => Some(format!("{program:?} cannot be executed by this account")),
+            Ok(()) | Err(_) => None,
+        }
+    };
+    let lacks = spec.hooks.all().filter_map(|(place, hook)| Some(format!("{place}.program: {}", lack(hook)?)));
+    lacks.collect()
 }
 
 /// Why clocks cannot be set on this kernel, if they are to be. Before Linux 6.2 nothing but a fork leads into the time

@@ -76,6 +76,23 @@ pub(crate) fn in_directory(directory: &Path, bytes: &[u8], purpose: Use) -> Resu
     Ok(reader)
 }
 
+/// A file to be read, wherever this machine lets one be: a memfd, which has been written to its end, or a nameless file where
+/// there are none.
+pub(crate) fn nameless(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut answer = match sealed_memfd(name, bytes, Use::Read) {
+        Ok(file) => return Ok(file),
+        Err(errno) => errno,
+    };
+    for directory in directories() {
+        match in_directory(&directory, bytes, Use::Read) {
+            Ok(file) => return Ok(file),
+            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::FBIG)) => answer = errno,
+            Err(_) => {}
+        }
+    }
+    Err(answer)
+}
+
 /// Where nameless files may be made, in order of preference.
 pub(crate) fn directories() -> Vec<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());

@@ -4,12 +4,12 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
 use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Prepared, Spawn, Stdio};
 use skep_rootfs::{Steps, Trees};
 
-use super::file::{self, Use};
+use super::file;
+use super::hooks::{Poststop, State};
 use super::joining::Joining;
 use super::launched::{Launched, born, descriptors, undone};
 use super::sentence::sentence;
@@ -21,7 +21,7 @@ use crate::floors::rootfs;
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
 use crate::spec::{Spec, Stream};
-use crate::state::{Record, StateRoot};
+use crate::state::{Record, StateDir, StateRoot};
 use crate::wire::{AT_ENTER, Broken};
 
 /// What a launch takes beside the plan: descriptors, and where the container's state is kept.
@@ -99,7 +99,10 @@ impl Launch {
         let (mut launched, in_cgroup) = match born(wire, &launcher) {
             Ok(born) => {
                 let in_cgroup = born.in_cgroup;
-                let launched = Launched::new(plan, spec, born, launcher.take_pipes());
+                let state = State::new(plan.name(), Some(born.pid()), undo.state().map(StateDir::path));
+                // From here on there is something that hooks may have been run for.
+                undo.keep_hooks(Poststop::of(plan.hooks(), plan.name(), state.clone()));
+                let launched = Launched::new(plan, spec, born, launcher.take_pipes(), state);
                 (joining.iter().fold(launched, Launched::among), in_cgroup)
             }
             Err(broken) => {
@@ -231,18 +234,7 @@ fn claim(plan: &Plan, spec: &Spec, state_root: &Path, undo: &mut Undo) -> Result
     Record::intent(spec.clone(), plan.removals()).write(state)
 }
 
-/// The flat plan as a file: a memfd, or a nameless file where there are none.
+/// The flat plan as a file.
 fn plan_file(bytes: &[u8]) -> Result<OwnedFd, Error> {
-    let mut answer = match file::sealed_memfd("skep-plan", bytes, Use::Read) {
-        Ok(file) => return Ok(file),
-        Err(errno) => errno,
-    };
-    for directory in file::directories() {
-        match file::in_directory(&directory, bytes, Use::Read) {
-            Ok(file) => return Ok(file),
-            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::FBIG)) => answer = errno,
-            Err(_) => {}
-        }
-    }
-    Err(descriptors(answer, "make a file for the plan of"))
+    file::nameless("skep-plan", bytes).map_err(|errno| descriptors(errno, "make a file for the plan of"))
 }

@@ -12,6 +12,7 @@ use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes};
 
 use super::cgroup::is_frozen;
+use super::hooks::{self, State};
 use super::joining::{Joining, Left};
 use super::launch::perform;
 use super::sentence::sentence;
@@ -34,6 +35,8 @@ pub(crate) struct Launched {
     wire: ParentWire,
     plan: Plan,
     spec: Spec,
+    /// What hooks are told.
+    state: State,
     pid: u32,
     child: PidFd,
     /// The directories of the group that it was put into, among others.
@@ -67,6 +70,8 @@ pub(crate) struct Started {
     pub(crate) stops: Option<Stops>,
     pub(crate) spec: Spec,
     pub(crate) listener: Option<Listener>,
+    /// What has failed since, and is no failure of the start.
+    pub(crate) notes: Vec<String>,
     pub(crate) undo: Undo,
 }
 
@@ -79,6 +84,12 @@ pub(super) struct Born {
     pid: u32,
     child: PidFd,
     pub(super) in_cgroup: bool,
+}
+
+impl Born {
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
 }
 
 /// Waits for the child's birth. On failure the wire is closed.
@@ -106,12 +117,13 @@ fn end_by_number(pid: u32) {
 
 impl Launched {
     /// The child of this plan, which waits to be told to begin.
-    pub(super) fn new(plan: Plan, spec: Spec, born: Born, pipes: Pipes) -> Self {
+    pub(super) fn new(plan: Plan, spec: Spec, born: Born, pipes: Pipes, state: State) -> Self {
         let Born { wire, pid, child, .. } = born;
         Self {
             wire,
             plan,
             spec,
+            state,
             pid,
             child,
             group: Vec::new(),
@@ -173,7 +185,7 @@ impl Launched {
         self.listener.take()
     }
 
-    /// Joins the child to its cgroup, maps ids, lets it perform its steps, and waits until it has.
+    /// Joins the child to its cgroup, maps ids, runs hooks, lets it perform its steps, and waits until it has.
     pub(super) fn prepare(
         &mut self,
         cgroup: Option<&Cgroup>,
@@ -191,7 +203,8 @@ impl Launched {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
             None => Ok(setgroups_denied),
         });
-        match mapped {
+        let ready = mapped.and_then(|denied| hooks::while_created(&self.plan, &self.state).map(|()| denied));
+        match ready {
             Ok(setgroups_denied) => self.advance(Frame::Go { setgroups_denied }),
             Err(error) => Err(match self.wire.reported() {
                 // It had ended, and what was tried with it could only fail.
@@ -214,8 +227,9 @@ impl Launched {
                 if let Some(state) = undo.state() {
                     state.unlock();
                 }
+                let notes = hooks::after_start(&self.plan, &self.state);
                 let spec = std::mem::take(&mut self.spec);
-                Ok(Started { pid: self.pid, process, pipes, terminal, stops, listener, spec, undo })
+                Ok(Started { pid: self.pid, process, pipes, terminal, stops, listener, spec, notes, undo })
             }
             Err(error) => {
                 self.end();
@@ -334,6 +348,7 @@ impl Drop for Launched {
 pub(super) fn undone(error: Error, undo: &mut Undo) -> Error {
     match undo.run() {
         Ok(()) => error,
+        Err(failed) if undo.is_empty() => error.with_hint(crate::Report(&failed).to_string()),
         Err(left) => error.with_hint(format!("something of it is left: {}", crate::Report(&left))),
     }
 }

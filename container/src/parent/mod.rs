@@ -4,6 +4,7 @@
 mod cgroup;
 pub(crate) mod file;
 mod given;
+mod hooks;
 mod ids;
 mod joining;
 mod launch;
@@ -14,6 +15,7 @@ mod undo;
 mod wire;
 
 pub(crate) use cgroup::is_frozen;
+pub(crate) use hooks::{Poststop, State};
 pub(crate) use joining::{Joining, Left};
 pub(crate) use launch::Launch;
 pub(crate) use launched::{Launched, Started};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use skep_cgroup::Cgroup;
 
+use super::hooks::Poststop;
 use crate::error::{Error, Object};
 use crate::state::{Removal, StateDir};
 
@@ -20,12 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Undo {
     state: Option<StateDir>,
     removals: Vec<Removal>,
+    /// What is run when everything is gone.
+    hooks: Option<Poststop>,
 }
 
 impl Undo {
     /// The stack of a container with this record.
     pub(crate) fn of(state: Option<StateDir>, removals: Vec<Removal>) -> Self {
-        Self { state, removals }
+        Self { state, removals, hooks: None }
     }
 
     /// The state directory, once there is one. From here on it is removed with everything else.
@@ -47,6 +50,11 @@ impl Undo {
         self.removals = removals;
     }
 
+    /// Has these hooks be run when everything is removed, in place of others.
+    pub(crate) fn keep_hooks(&mut self, hooks: Option<Poststop>) {
+        self.hooks = hooks;
+    }
+
     /// Takes back the last removal: what it was for was not made by us.
     pub(crate) fn pop(&mut self) {
         self.removals.pop();
@@ -59,13 +67,13 @@ impl Undo {
 
     /// Whether there is anything to undo.
     pub(crate) fn is_empty(&self) -> bool {
-        self.state.is_none() && self.removals.is_empty()
+        self.state.is_none() && self.removals.is_empty() && self.hooks.is_none()
     }
 
-    /// Removes everything. What could not be removed stays on the stack, and the state with it.
+    /// Removes everything, and runs the hooks then. What could not be removed stays on the stack, and the state with it.
     ///
     /// # Errors
-    /// The first failure; the rest is tried all the same.
+    /// The first failure, the rest is tried all the same; or the failures of the hooks, when nothing is on the stack any more.
     pub(crate) fn run(&mut self) -> Result<(), Error> {
         let mut failure = None;
         let mut left = Vec::new();
@@ -83,11 +91,12 @@ impl Undo {
             state.remove()?;
         }
         self.state = None;
-        Ok(())
+        self.hooks.take().map_or(Ok(()), |hooks| hooks.run())
     }
 
     /// Lets go of everything: it stays.
     pub(crate) fn forget(mut self) -> (Option<StateDir>, Vec<Removal>) {
+        self.hooks = None;
         (self.state.take(), std::mem::take(&mut self.removals))
     }
 }

@@ -32,7 +32,7 @@ use super::{Entering, Plan};
 use crate::error::{Error, Object};
 use crate::floors::caps_sec;
 use crate::host::{Host, Who};
-use crate::spec::{Spec, TerminalSpec};
+use crate::spec::{Hooks, Spec, TerminalSpec};
 
 /// What the program's name is looked for in when its environment has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -93,6 +93,7 @@ impl Plan {
         let Finished { flat, asks_about_exec } = finished(plan, spec, (host, &who), &mut notes, clone_flags, title)
             .map_err(|problems| Error::invalid("create", object(), problems))?;
         let id_map = spec.namespaces.id_map().cloned();
+        let hooks = spec.hooks.clone();
         let name = name.map(str::to_owned);
         let (entering, joined) = host.neighbours.clone();
         Ok(Self {
@@ -103,6 +104,7 @@ impl Plan {
             notes,
             who,
             trees,
+            hooks,
             asks_about_exec,
             entering,
             joined,
@@ -153,6 +155,7 @@ impl Plan {
             notes,
             who,
             trees: None,
+            hooks: Hooks::default(),
             asks_about_exec,
             entering,
             joined: String::new(),

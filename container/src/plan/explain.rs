@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::path::Path;
 
 use skep_ns::{NamespaceFlags, SysctlKey};
 
@@ -66,7 +67,8 @@ impl Plan {
             Stage::Parent(ParentStep::IdMap) => {
                 Some("one's own ids alone, newuidmap and newgidmap, or CAP_SETUID, CAP_SETGID")
             }
-            Stage::Parent(ParentStep::State | ParentStep::Launch | ParentStep::Record) | Stage::Execute => None,
+            Stage::Parent(ParentStep::State | ParentStep::Launch | ParentStep::Hook(..) | ParentStep::Record)
+            | Stage::Execute => None,
             Stage::Enter if self.entering.kinds.contains(NamespaceFlags::USER) => {
                 Some("the account that made the user namespace, or CAP_SYS_ADMIN")
             }
@@ -97,6 +99,10 @@ impl Plan {
             ParentStep::IdMap => {
                 let map = self.id_map().map(ToString::to_string).unwrap_or_default();
                 format!("write the id map: {}", map.trim().replace('\n', ", "))
+            }
+            ParentStep::Hook(moment, at) => {
+                let program = self.hooks().of(moment).get(at).map(|hook| hook.program.as_path());
+                format!("run the hook {moment}[{at}] {:?}", program.unwrap_or(Path::new("")))
             }
             ParentStep::Record => "write down who the first process is".to_owned(),
         }

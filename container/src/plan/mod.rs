@@ -20,7 +20,7 @@ use skep_rootfs::Steps;
 
 use crate::error::Object;
 use crate::host::Who;
-use crate::spec::Spec;
+use crate::spec::{Hooks, Spec};
 use crate::state::Removal;
 use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
 pub(crate) use stage::{ParentStep, Stage};
@@ -44,6 +44,8 @@ pub struct Plan {
     joined: String,
     /// Whether it is the plan of a further program in a container that runs.
     is_further: bool,
+    /// The programs that are run around it.
+    hooks: Hooks,
     /// Whether a supervisor may be asked about the exec of the program.
     asks_about_exec: bool,
     /// A stage that fails on purpose, and the error number.
@@ -137,6 +139,11 @@ impl Plan {
     /// Whether a supervisor may be asked about the exec of the program, which then waits for an answer.
     pub(crate) fn asks_about_exec(&self) -> bool {
         self.asks_about_exec
+    }
+
+    /// What the parent runs around it.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// What the parent makes before there is a child.

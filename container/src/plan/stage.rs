@@ -4,6 +4,7 @@
 use skep_ns::NamespaceFlags;
 
 use super::Plan;
+use crate::spec::Moment;
 
 /// One stage of making and starting a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(crate) enum ParentStep {
     Join,
     /// Write the child's id maps.
     IdMap,
+    /// Run a hook: which of those of its moment, counted from 0.
+    Hook(Moment, usize),
     /// Write down who the child is.
     Record,
 }
@@ -64,10 +67,16 @@ impl Plan {
         .into_iter()
         .flatten()
         .collect();
+        stages.extend(self.hooks_of(Moment::Prestart).chain(self.hooks_of(Moment::CreateRuntime)));
         stages.extend((0..).zip(self.steps()).map(|(at, _)| Stage::Child(at)));
         stages.extend(parent(self.claims().is_some(), ParentStep::Record));
         stages.push(Stage::Execute);
+        stages.extend(self.hooks_of(Moment::Poststart));
         stages
+    }
+
+    fn hooks_of(&self, moment: Moment) -> impl Iterator<Item = Stage> {
+        (0..self.hooks.of(moment).len()).map(move |at| Stage::Parent(ParentStep::Hook(moment, at)))
     }
 
     /// The number of a stage, counted from 1 as people do, and how many there are.

@@ -5,6 +5,7 @@
 //! builder makes it; nothing is checked before [`Spec::problems`], which names everything that is wrong at once.
 
 mod capabilities;
+mod hooks;
 mod joined;
 mod terminal;
 mod text;
@@ -23,6 +24,7 @@ use skep_ns::{IdMap, NamespaceKind, Namespaces, Sysctls, TimeOffsets};
 use skep_rootfs::{Mounts, RootSpec, Setting};
 
 pub use capabilities::CapabilityNames;
+pub use hooks::{Hook, Hooks, Moment};
 pub use joined::{JoinedNamespaces, NamespaceOf};
 pub use terminal::{Stream, TerminalSpec};
 pub use user::{IdOrName, UserSpec};
@@ -65,6 +67,9 @@ pub struct Spec {
     /// The signal, 1 to 64, that asks its first process to end: see [`Container::stop`](crate::Container::stop). By default
     /// `SIGTERM`, or systemd's own.
     pub stop_signal: Option<i32>,
+    /// Programs of this machine that are run at moments of its life.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
 }
 
 /// The group of terminals, which devpts is asked to give them.

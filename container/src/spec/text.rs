@@ -100,3 +100,21 @@ pub(super) mod optional_path {
         Ok(Option::<Stored>::deserialize(input)?.map(|stored| OsString::from(stored).into()))
     }
 }
+
+/// The same for a list of texts that may be absent.
+pub(super) mod optional_list {
+    use super::{Deserialize, Deserializer, OsString, Serialize, Serializer, Stored};
+
+    pub(in super::super) fn serialize<S: Serializer>(texts: &Option<Vec<OsString>>, out: S) -> Result<S::Ok, S::Error> {
+        let stored =
+            |texts: &Vec<OsString>| texts.iter().map(|text| Stored::from(text.as_os_str())).collect::<Vec<_>>();
+        texts.as_ref().map(stored).serialize(out)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Option<Vec<OsString>>, D::Error> {
+        let texts = Option::<Vec<Stored>>::deserialize(input)?;
+        Ok(texts.map(|texts| texts.into_iter().map(Into::into).collect()))
+    }
+}

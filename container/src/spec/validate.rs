@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is wrong with a description: everything at once, each with its place, before anything is touched.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
@@ -39,6 +39,7 @@ impl Spec {
         self.check_process(&mut found);
         self.check_rights(&mut found);
         self.check_terminal(&mut found);
+        self.hooks.check(&mut found);
         found.0
     }
 
@@ -226,15 +227,7 @@ impl Spec {
         for (at, arg) in process.args.iter().enumerate() {
             found.check_text(&format!("process.args[{at}]"), arg);
         }
-        for (at, (key, value)) in process.env.iter().enumerate() {
-            let place = format!("process.env[{at}]");
-            // One may begin with it: some programs keep notes to themselves so.
-            if key.is_empty() || key.as_bytes().iter().skip(1).any(|byte| *byte == b'=') {
-                found.add(&place, format!("{key:?} cannot name a variable: it is empty or has a = in it"));
-            }
-            found.check_text(&place, key);
-            found.check_text(&place, value);
-        }
+        found.check_env("process.env", &process.env);
         if let Some(directory) = &process.directory {
             found.check_absolute("process.directory", directory);
         }
@@ -289,20 +282,32 @@ impl Spec {
     }
 }
 
-struct Problems(Vec<String>);
+pub(super) struct Problems(Vec<String>);
 
 impl Problems {
-    fn add(&mut self, place: &str, problem: impl AsRef<str>) {
+    pub(super) fn add(&mut self, place: &str, problem: impl AsRef<str>) {
         self.0.push(format!("{place}: {}", problem.as_ref()));
     }
 
-    fn check_text(&mut self, place: &str, text: &OsStr) {
+    pub(super) fn check_text(&mut self, place: &str, text: &OsStr) {
         if text.as_bytes().contains(&0) {
             self.add(place, format!("{text:?} has a NUL byte in it, which ends a string for the kernel"));
         }
     }
 
-    fn check_absolute(&mut self, place: &str, path: &Path) {
+    pub(super) fn check_env(&mut self, place: &str, env: &[(OsString, OsString)]) {
+        for (at, (key, value)) in env.iter().enumerate() {
+            let place = format!("{place}[{at}]");
+            // One may begin with it: some programs keep notes to themselves so.
+            if key.is_empty() || key.as_bytes().iter().skip(1).any(|byte| *byte == b'=') {
+                self.add(&place, format!("{key:?} cannot name a variable: it is empty or has a = in it"));
+            }
+            self.check_text(&place, key);
+            self.check_text(&place, value);
+        }
+    }
+
+    pub(super) fn check_absolute(&mut self, place: &str, path: &Path) {
         if !path.is_absolute() {
             self.add(place, format!("{path:?} must be an absolute path"));
         }
@@ -313,6 +318,7 @@ impl Problems {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::time::Duration;
 
     use skep_ns::{ClockOffset, IdMap, IdRange, Namespaces, SysctlKey, Sysctls, TimeOffsets};
 
@@ -320,7 +326,7 @@ mod tests {
     use skep_cgroup::Limits;
     use skep_rootfs::{Bind, Dev, Devpts, Mounts, Proc, RootSpec, Tmpfs};
 
-    use crate::spec::{CapabilityNames, Spec, TerminalSpec};
+    use crate::spec::{CapabilityNames, Hook, Spec, TerminalSpec};
 
     /// A description in which everything is wrong that can be.
     fn wrong() -> Spec {
@@ -349,6 +355,8 @@ mod tests {
         spec.process.umask = Some(0o1000);
         spec.process.user = Some((33, 34).into());
         spec.process.groups = Some(vec![7.into(), 35.into()]);
+        spec.hooks.create_runtime = vec![Hook::new("hook").args([""; 0]).timeout(Duration::ZERO)];
+        spec.hooks.poststop = vec![Hook::new("/good"), Hook::new("/b\0d").args(["a", "b\0"]).env("A=B", "x")];
         spec
     }
 
@@ -394,6 +402,12 @@ mod tests {
             "process.terminal: the caller's session has a terminal, and no other can be had in it",
             "process.terminal: needs a mount namespace: without one it would be among the machine's own",
             "process.terminal: needs a devpts on \"/dev/pts\", and nothing on top of that",
+            "hooks.createRuntime[0].program: \"hook\" must be an absolute path",
+            "hooks.createRuntime[0].args: are empty: the first is argv[0], and cannot be absent",
+            "hooks.createRuntime[0].timeout: must be more than nothing",
+            "hooks.poststop[1].program: \"/b\\0d\" has a NUL byte in it, which ends a string for the kernel",
+            "hooks.poststop[1].args[1]: \"b\\0\" has a NUL byte in it, which ends a string for the kernel",
+            "hooks.poststop[1].env[0]: \"A=B\" cannot name a variable: it is empty or has a = in it",
         ];
         let mut problems = wrong().problems();
         // Its text is the name thirty-three times.

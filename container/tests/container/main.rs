@@ -20,6 +20,7 @@ mod files;
 mod footprint;
 mod forks;
 mod handle;
+mod hooks;
 mod identity;
 mod init;
 mod inside;

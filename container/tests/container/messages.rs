@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skep::caps_sec::{Errno, Loading, Policy, Rule, Verdict};
 use skep::ns::{IdMap, IdRange, NamespaceKind, Namespaces};
 use skep::rootfs::{Devpts, Mounts};
-use skep::{Builder, Container, Error, ErrorKind, Report};
+use skep::{Builder, Container, Error, ErrorKind, Hook, Moment, Report};
 
 use crate::common::{FIVE, at_every_low_limit_on_descriptors, program, role};
 
@@ -83,6 +83,8 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         ),
         ("a domain name that is too long", Invalid, true_().domainname("d".repeat(65))),
         ("a container without a program", Invalid, Container::anonymous()),
+        ("a hook that is absent", Invalid, true_().hook(Moment::Poststop, Hook::new("/no/such/hook"))),
+        ("a hook that fails", ErrorKind::WrongState, true_().hook(Moment::CreateRuntime, Hook::new("/bin/false"))),
         ("a terminal without a devpts", Invalid, true_().terminal()),
         ("a devpts that is covered", Invalid, true_().mounts(covered).terminal()),
         (

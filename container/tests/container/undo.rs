@@ -4,7 +4,7 @@
 use needs::{isolated_for, needs};
 use skep::caps_sec::{Resource, Rlimit};
 use skep::cgroup::{Limits, MIB};
-use skep::{Builder, ErrorKind, Report};
+use skep::{Builder, ErrorKind, Hook, Moment, Report};
 
 use crate::common::DEADLINE;
 use crate::tree::{Tree, cgroups_called};
@@ -27,6 +27,8 @@ fn everything(tree: &Tree) -> Builder {
         .terminal_size(24, 80)
         .umask(0o27)
         .domainname("bees")
+        .hook(Moment::Prestart, Hook::new("/bin/true"))
+        .hook(Moment::CreateRuntime, Hook::new("/bin/true"))
         .current_dir("/tmp")
         .die_with_caller();
     builder.limits_where_possible(limits)

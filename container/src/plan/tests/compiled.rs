@@ -12,7 +12,7 @@ use crate::handle::Container;
 use crate::host::{Cgroups, Host, Who};
 use crate::plan::Stage;
 use crate::plan::step::{Flat, Step};
-use crate::spec::Stream;
+use crate::spec::{Hook, Moment, Stream};
 use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
 
 #[track_caller]
@@ -97,6 +97,9 @@ fn every_wish_becomes_a_step() {
         .namespaces(Namespaces::all().user(map))
         .hostname("web \"1\"")
         .domainname("hive \"2\"")
+        .hook(Moment::Poststart, Hook::new("/bin/after"))
+        .hook(Moment::CreateRuntime, Hook::new("/bin/plug"))
+        .hook(Moment::CreateRuntime, Hook::new("/bin/plug \"2\""))
         .time_offsets(TimeOffsets::new().boottime(ClockOffset::new(-2, 500_000_000)))
         .mounts(Mounts::new().add(Bind::new("/srv/a b", "/mnt")).add(Proc::new("/proc")).add(Devpts::new("/dev/pts")))
         .terminal_on([Stream::Stderr])

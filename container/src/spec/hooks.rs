@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Programs of the machine that are run at moments of a container's life, to set up around it what it cannot itself.
+//!
+//! The moments, and what a hook is told, are those of the OCI runtime specification (config.md, "POSIX-platform Hooks").
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::text;
+use super::validate::Problems;
+
+/// A program of this machine that is run at a [moment](Moment) of a container's life.
+///
+/// It runs as the caller, in the caller's namespaces, in `/` and in a session of its own, with this environment and no other
+/// variable, and with no descriptors but its standard streams. On its standard input it finds the container's state, in JSON:
+/// `ociVersion`, `id` (the name, or `skep-` and the number of the first process), `status` (`creating`, `running` or
+/// `stopped`), `pid` (unless it is stopped), `bundle` (the directory of its state, or nothing) and `annotations`. What it
+/// writes is read, and the last 4 KiB of it are in the error if it fails, which is to end otherwise than with code 0.
+///
+/// What it leaves running in the background is nobody's, and waited for by nobody, whatever descriptors it holds; what that
+/// writes goes nowhere, with a `SIGPIPE`.
+///
+/// ```
+/// use std::time::Duration;
+/// use skep::{Container, Hook, Moment};
+///
+/// let hook = Hook::new("/usr/libexec/plug-in").args(["plug-in", "up"]).env("BRIDGE", "br0").timeout(Duration::from_secs(5));
+/// let builder = Container::builder("web").hook(Moment::CreateRuntime, hook).command("/bin/true", [""; 0]);
+/// assert_eq!(builder.spec().hooks.create_runtime.len(), 1);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Hook {
+    /// The program, by its absolute path on this machine.
+    #[serde(with = "text::path")]
+    pub program: PathBuf,
+    /// Its arguments, all of them: `argv[0]` is the first, and may be another than the path. By default the path alone.
+    #[serde(with = "text::optional_list", skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<OsString>>,
+    /// Its environment, all of it; of several values of one variable the last counts.
+    #[serde(with = "text::pairs", skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(OsString, OsString)>,
+    /// How long it may take: then everybody of its session is killed, and it has failed. By default as long as it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+}
+
+impl Hook {
+    /// A hook that runs `program`, an absolute path on this machine.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), ..Self::default() }
+    }
+
+    /// Its arguments, all of them: the first is what it finds as `argv[0]`.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args = Some(args.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets a variable of its environment, which is empty at first.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((key.into(), value.into()));
+        self
+    }
+
+    /// How long it may take, more than nothing.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// When a hook is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Moment {
+    /// As [`CreateRuntime`](Self::CreateRuntime), and before those: an older name of nearly the same.
+    #[doc(alias = "prestart")]
+    Prestart,
+    /// When the container is made: its first process, its namespaces, its cgroup and its id maps are there; its mounts, its root
+    /// and its names are still to come. A failure ends the making.
+    #[doc(alias = "createRuntime")]
+    CreateRuntime,
+    /// When the program was executed, and before [`Created::start`](crate::Created::start) returns. A failure is in the
+    /// [notes](crate::Container::notes); the container runs on, and the other hooks are run.
+    #[doc(alias = "poststart")]
+    Poststart,
+    /// When everything that was made for the container has been removed again: by [`delete`](crate::Container::delete),
+    /// whoever calls it; by the end of a making that failed; one without a name by the drop of its handle, if it had ended.
+    /// All of them are run. A failure is that of the deletion, which is complete all the same.
+    #[doc(alias = "poststop")]
+    Poststop,
+}
+
+impl Moment {
+    /// Every moment, in the order of a container's life.
+    pub const ALL: [Moment; 4] = [Moment::Prestart, Moment::CreateRuntime, Moment::Poststart, Moment::Poststop];
+
+    /// Its name in the OCI runtime specification.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Moment::Prestart => "prestart",
+            Moment::CreateRuntime => "createRuntime",
+            Moment::Poststart => "poststart",
+            Moment::Poststop => "poststop",
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// All hooks of a container; those of one moment are run one after the other, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Hooks {
+    /// Those of [`Moment::Prestart`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prestart: Vec<Hook>,
+    /// Those of [`Moment::CreateRuntime`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub create_runtime: Vec<Hook>,
+    /// Those of [`Moment::Poststart`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub poststart: Vec<Hook>,
+    /// Those of [`Moment::Poststop`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub poststop: Vec<Hook>,
+}
+
+impl Hooks {
+    /// Those of a moment.
+    #[must_use]
+    pub fn of(&self, moment: Moment) -> &[Hook] {
+        match moment {
+            Moment::Prestart => &self.prestart,
+            Moment::CreateRuntime => &self.create_runtime,
+            Moment::Poststart => &self.poststart,
+            Moment::Poststop => &self.poststop,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, moment: Moment) -> &mut Vec<Hook> {
+        match moment {
+            Moment::Prestart => &mut self.prestart,
+            Moment::CreateRuntime => &mut self.create_runtime,
+            Moment::Poststart => &mut self.poststart,
+            Moment::Poststop => &mut self.poststop,
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all().next().is_none()
+    }
+
+    /// All of them, each with its place: `hooks.poststop[1]`.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (String, &Hook)> {
+        let of = |moment| self.of(moment).iter().enumerate().map(move |(at, hook)| (moment, at, hook));
+        let all = Moment::ALL.into_iter().flat_map(of);
+        all.map(|(moment, at, hook)| (format!("hooks.{moment}[{at}]"), hook))
+    }
+
+    pub(super) fn check(&self, found: &mut Problems) {
+        for (place, hook) in self.all() {
+            found.check_absolute(&format!("{place}.program"), &hook.program);
+            if hook.args.as_ref().is_some_and(Vec::is_empty) {
+                found.add(&format!("{place}.args"), "are empty: the first is argv[0], and cannot be absent");
+            }
+            for (at, arg) in hook.args.iter().flatten().enumerate() {
+                found.check_text(&format!("{place}.args[{at}]"), arg);
+            }
+            found.check_env(&format!("{place}.env"), &hook.env);
+            if hook.timeout.is_some_and(|timeout| timeout.is_zero()) {
+                found.add(&format!("{place}.timeout"), "must be more than nothing");
+            }
+        }
+    }
+}
