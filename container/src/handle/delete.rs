@@ -57,7 +57,7 @@ impl Container {
             let bundle = state.path().to_path_buf();
             let hooks = known.spec.as_ref().and_then(|spec| {
                 let name = self.name();
-                Poststop::of(&spec.hooks, name, State::new(name, None, Some(&bundle)))
+                Poststop::of(&spec.hooks, name, State::new(name, None, Some(&bundle), spec))
             });
             self.undo.keep_hooks(hooks);
             self.undo.replace(known.removals);

@@ -4,6 +4,7 @@
 //! Both of a hook's streams are one pipe, of which the end is kept. A hook has ended when its process has: others may hold
 //! the pipe for ever. At its time-out everybody of its session is killed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -21,7 +22,7 @@ use super::file::nameless;
 use super::launch::perform;
 use crate::error::{Error, ErrorKind, Object};
 use crate::plan::{ParentStep, Plan};
-use crate::spec::{Hook, Hooks, Moment};
+use crate::spec::{Hook, Hooks, Moment, Spec};
 
 /// How much of what a hook wrote is told.
 const TAIL: usize = 4096;
@@ -41,19 +42,21 @@ pub(crate) struct State {
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,
     bundle: String,
-    annotations: serde_json::Map<String, serde_json::Value>,
+    annotations: BTreeMap<String, String>,
 }
 
 impl State {
-    /// That of a container of this name, if it has one, whose first process has this number, if that is known.
-    pub(crate) fn new(name: Option<&str>, pid: Option<u32>, bundle: Option<&Path>) -> Self {
+    /// That of a container of this name, if it has one, whose first process has this number, if that is known, and that was
+    /// described so.
+    pub(crate) fn new(name: Option<&str>, pid: Option<u32>, bundle: Option<&Path>, spec: &Spec) -> Self {
         let id = match (name, pid) {
             (Some(name), _) => name.to_owned(),
             (None, Some(pid)) => format!("skep-{pid}"),
             (None, None) => "skep".to_owned(),
         };
         let bundle = bundle.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-        Self { oci_version: "1.2.0", id, status: "creating", pid, bundle, annotations: serde_json::Map::new() }
+        let annotations = spec.annotations.clone();
+        Self { oci_version: "1.2.0", id, status: "creating", pid, bundle, annotations }
     }
 
     fn as_of(&self, moment: Moment) -> Vec<u8> {
@@ -378,9 +381,11 @@ mod tests {
 
     #[test]
     fn what_hooks_are_told_is_the_state_of_the_specification() {
-        let state = State::new(Some("web"), Some(7), Some(Path::new("/run/skep/web")));
+        let mut spec = Spec::default();
+        spec.annotations.insert("org.example.team".into(), "bees".into());
+        let state = State::new(Some("web"), Some(7), Some(Path::new("/run/skep/web")), &spec);
         let told = |moment| String::from_utf8(state.as_of(moment)).unwrap();
-        let rest = r#""bundle":"/run/skep/web","annotations":{}}"#;
+        let rest = r#""bundle":"/run/skep/web","annotations":{"org.example.team":"bees"}}"#;
         let begin = r#"{"ociVersion":"1.2.0","id":"web","#;
         assert_eq!(told(Moment::Prestart), format!(r#"{begin}"status":"creating","pid":7,{rest}"#));
         assert_eq!(told(Moment::CreateRuntime), told(Moment::Prestart));

@@ -99,7 +99,7 @@ impl Launch {
         let (mut launched, in_cgroup) = match born(wire, &launcher) {
             Ok(born) => {
                 let in_cgroup = born.in_cgroup;
-                let state = State::new(plan.name(), Some(born.pid()), undo.state().map(StateDir::path));
+                let state = State::new(plan.name(), Some(born.pid()), undo.state().map(StateDir::path), &spec);
                 // From here on there is something that hooks may have been run for.
                 undo.keep_hooks(Poststop::of(plan.hooks(), plan.name(), state.clone()));
                 let launched = Launched::new(plan, spec, born, launcher.take_pipes(), state);
