@@ -17,7 +17,7 @@ use skep_ns::{Namespace, Namespaces, Stdio, SysctlKey, Sysctls, TimeOffsets};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
 
 use crate::parent::Launch;
-use crate::spec::{Spec, Stream};
+use crate::spec::{Network, Spec, Stream};
 
 /// A container to be: a [`Spec`], and the descriptors that its program gets.
 #[derive(Debug, Default)]
@@ -180,6 +180,16 @@ impl Builder {
     #[doc(alias = "timens_offsets")]
     pub fn time_offsets(mut self, offsets: TimeOffsets) -> Self {
         self.spec.time_offsets = Some(offsets);
+        self
+    }
+
+    /// Gives it one more link to the outside; needs a net namespace. The first is `eth0` there unless it has another name.
+    ///
+    /// # Privileges
+    /// `CAP_NET_ADMIN` over the caller's network namespace.
+    #[doc(alias = "lxc.net")]
+    pub fn network(mut self, network: impl Into<Network>) -> Self {
+        self.spec.networks.push(network.into());
         self
     }
 

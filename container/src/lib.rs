@@ -23,7 +23,6 @@
 //! ```
 //!
 //! # Limits
-//! What it is not, yet: there is no network but the loopback.
 //! Nothing is restricted that was not asked for: without a [root](Builder::root) who runs in it sees
 //! the machine's files. A cgroup of version 1 is joined before the container's first step, which may take tens of
 //! milliseconds.
@@ -46,6 +45,11 @@
 //! A program has no terminal unless it is asked for: its standard streams are the caller's own descriptors, or pipes, and no
 //! byte of them goes through this library. [`Builder::terminal`] gives it one of the container's own, never the caller's,
 //! whose other side is a [`Terminal`].
+//!
+//! # Networks
+//! A container with a net namespace has its loopback, and each [`Network`] that it is [given](Builder::network): the links are
+//! there, up, with their addresses and routes, before its program begins. The bridge that a cable leads to is the caller's:
+//! it is made, forwarded and masqueraded with [`skep_ns::net`].
 //!
 //! # Supervision
 //! A policy of [system calls](Builder::seccomp) may ask about some of them: the caller answers in the kernel's place, by
@@ -108,8 +112,8 @@ pub use skep_cgroup as cgroup;
 pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
 pub use spec::{
-    CapabilityNames, Hook, Hooks, IdOrName, JoinedNamespaces, Moment, NamespaceOf, Process, Resources, Spec, Stream,
-    TerminalSpec, UserSpec,
+    CapabilityNames, Hook, Hooks, IdOrName, JoinedNamespaces, Moment, NamespaceOf, Network, NetworkKind, Process,
+    Resources, Spec, Stream, TerminalSpec, UserSpec,
 };
 pub use stops::Stops;
 pub use terminal::Terminal;

@@ -2,6 +2,7 @@
 //! What a plan depends on beside the description: the facts of this host, looked up before anything is made.
 
 mod accounts;
+mod network;
 mod rights;
 
 use std::path::{Path, PathBuf};
@@ -12,11 +13,13 @@ use skep_cgroup::{Cgroup, Lack, Layout};
 use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
-use crate::plan::{CgroupPlan, Entering};
+use crate::plan::{CgroupPlan, Entering, NetworkPlan};
 use crate::spec::{Hook, Resources, Spec};
 use crate::state::StateRoot;
 
 pub(crate) use accounts::{Place, Who, denies_setgroups, look_up};
+#[cfg(test)]
+pub(crate) use network::planned as planned_networks;
 pub(crate) use rights::Rights;
 
 /// The facts of a host that matter to one description. What it does not need is not looked up.
@@ -28,6 +31,8 @@ pub(crate) struct Host {
     pub(crate) rights: Rights,
     /// What of the description this host does not have, or has otherwise, a sentence each.
     pub(crate) lacks: Vec<String>,
+    /// The networks, with every name and number settled.
+    pub(crate) networks: Vec<NetworkPlan>,
     /// Whether the name is in use.
     pub(crate) name_is_used: bool,
     /// The user and group that the child is until it has become its own.
@@ -69,6 +74,9 @@ impl Host {
                 }
             }
         }
+        let (networks, absent) = network::probe(spec)?;
+        host.networks = networks;
+        host.lacks.extend(absent);
         host.rights = Rights::probe(&spec.process);
         let lacks = files(spec)?;
         if can_be_looked_into(spec) && !lacks.iter().any(|lack| lack.starts_with("root.")) {

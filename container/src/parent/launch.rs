@@ -118,7 +118,7 @@ impl Launch {
             }
         };
         let denied = joining.as_ref().is_some_and(|joining| joining.setgroups_denied);
-        let prepared = launched.prepare(cgroup, in_cgroup, goes, denied);
+        let prepared = launched.prepare(cgroup, in_cgroup, goes, denied, undo);
         // The launcher has said all that it had to say, and has ended by itself meanwhile; its status tells nothing more.
         let _ended = launcher.pidfd().wait();
         prepared.map(|()| launched)

@@ -18,7 +18,7 @@ use super::launch::perform;
 use super::sentence::sentence;
 use super::undo::Undo;
 use super::wire::ParentWire;
-use super::{cgroup, ids};
+use super::{cgroup, ids, network};
 use crate::error::{Error, ErrorKind, Object};
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
@@ -185,13 +185,15 @@ impl Launched {
         self.listener.take()
     }
 
-    /// Joins the child to its cgroup, maps ids, runs hooks, lets it perform its steps, and waits until it has.
+    /// Joins the child to its cgroup, maps ids, connects it to its networks, runs hooks, lets it perform its steps, and waits
+    /// until it has.
     pub(super) fn prepare(
         &mut self,
         cgroup: Option<&Cgroup>,
         in_cgroup: bool,
         goes: bool,
         setgroups_denied: bool,
+        undo: &mut Undo,
     ) -> Result<(), Error> {
         if self.plan.is_among_others() {
             self.group = cgroup.into_iter().flat_map(Cgroup::directories).map(Path::to_path_buf).collect();
@@ -203,7 +205,8 @@ impl Launched {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
             None => Ok(setgroups_denied),
         });
-        let ready = mapped.and_then(|denied| hooks::while_created(&self.plan, &self.state).map(|()| denied));
+        let connected = mapped.and_then(|denied| network::connect(&self.plan, &self.child, undo).map(|()| denied));
+        let ready = connected.and_then(|denied| hooks::while_created(&self.plan, &self.state).map(|()| denied));
         match ready {
             Ok(setgroups_denied) => self.advance(Frame::Go { setgroups_denied }),
             Err(error) => Err(match self.wire.reported() {

@@ -10,6 +10,7 @@ mod joining;
 mod launch;
 mod launched;
 mod launcher;
+mod network;
 mod sentence;
 mod undo;
 mod wire;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use skep_cgroup::Cgroup;
 
 use super::hooks::Poststop;
+use super::network;
 use crate::error::{Error, Object};
 use crate::state::{Removal, StateDir};
 
@@ -62,7 +63,10 @@ impl Undo {
 
     /// The directories of the cgroup that is to be removed, if one is.
     pub(crate) fn cgroup(&self) -> Option<&[PathBuf]> {
-        self.removals.iter().map(|Removal::Cgroup { directories }| directories.as_slice()).next()
+        self.removals.iter().find_map(|removal| match removal {
+            Removal::Cgroup { directories } => Some(directories.as_slice()),
+            Removal::Link { .. } => None,
+        })
     }
 
     /// Whether there is anything to undo.
@@ -117,6 +121,7 @@ impl Removal {
                 cgroup.kill().map_err(failed)?;
                 cgroup.remove_within(PATIENCE).map_err(failed)
             }
+            Removal::Link { name, mac } => network::remove(name, *mac),
         }
     }
 }

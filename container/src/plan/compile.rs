@@ -96,11 +96,13 @@ impl Plan {
         let hooks = spec.hooks.clone();
         let name = name.map(str::to_owned);
         let (entering, joined) = host.neighbours.clone();
+        let networks = host.networks.clone();
         Ok(Self {
             name,
             flat,
             id_map,
             cgroup,
+            networks,
             notes,
             who,
             trees,
@@ -152,6 +154,7 @@ impl Plan {
             flat,
             id_map: None,
             cgroup: None,
+            networks: Vec::new(),
             notes,
             who,
             trees: None,

@@ -67,6 +67,9 @@ impl Plan {
             Stage::Parent(ParentStep::IdMap) => {
                 Some("one's own ids alone, newuidmap and newgidmap, or CAP_SETUID, CAP_SETGID")
             }
+            Stage::Parent(ParentStep::Network(_)) => {
+                Some("CAP_NET_ADMIN over the caller's network namespace, CAP_SYS_ADMIN over the container's")
+            }
             Stage::Parent(ParentStep::State | ParentStep::Launch | ParentStep::Hook(..) | ParentStep::Record)
             | Stage::Execute => None,
             Stage::Enter if self.entering.kinds.contains(NamespaceFlags::USER) => {
@@ -100,6 +103,7 @@ impl Plan {
                 let map = self.id_map().map(ToString::to_string).unwrap_or_default();
                 format!("write the id map: {}", map.trim().replace('\n', ", "))
             }
+            ParentStep::Network(at) => self.networks.get(usize::from(at)).map(ToString::to_string).unwrap_or_default(),
             ParentStep::Hook(moment, at) => {
                 let program = self.hooks().of(moment).get(at).map(|hook| hook.program.as_path());
                 format!("run the hook {moment}[{at}] {:?}", program.unwrap_or(Path::new("")))

@@ -7,6 +7,7 @@
 mod compile;
 mod explain;
 mod flatten;
+mod network;
 mod stage;
 #[allow(unreachable_pub, dead_code, reason = "shared with the launcher, which is another program")]
 pub(crate) mod step;
@@ -23,6 +24,7 @@ use crate::host::Who;
 use crate::spec::{Hooks, Spec};
 use crate::state::Removal;
 use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
+pub(crate) use network::NetworkPlan;
 pub(crate) use stage::{ParentStep, Stage};
 use step::{Flat, Step};
 
@@ -33,6 +35,7 @@ pub struct Plan {
     flat: Vec<u8>,
     id_map: Option<IdMap>,
     cgroup: Option<CgroupPlan>,
+    networks: Vec<NetworkPlan>,
     notes: Vec<String>,
     /// Who the program is.
     who: Who,
@@ -151,10 +154,15 @@ impl Plan {
         self.cgroup.as_ref()
     }
 
+    /// The networks that the parent connects the child to.
+    pub(crate) fn networks(&self) -> &[NetworkPlan] {
+        &self.networks
+    }
+
     /// What must be removed with the container, whatever of it was made.
     pub(crate) fn removals(&self) -> Vec<Removal> {
         let cgroup = self.cgroup.iter().map(|cgroup| Removal::Cgroup { directories: cgroup.directories.clone() });
-        cgroup.collect()
+        cgroup.chain(self.networks.iter().map(NetworkPlan::removal)).collect()
     }
 
     /// The steps that the child performs.

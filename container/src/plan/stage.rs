@@ -40,6 +40,8 @@ pub(crate) enum ParentStep {
     Join,
     /// Write the child's id maps.
     IdMap,
+    /// Connect the child to a network, by its number.
+    Network(u16),
     /// Run a hook: which of those of its moment, counted from 0.
     Hook(Moment, usize),
     /// Write down who the child is.
@@ -67,6 +69,7 @@ impl Plan {
         .into_iter()
         .flatten()
         .collect();
+        stages.extend((0..).zip(&self.networks).map(|(at, _)| Stage::Parent(ParentStep::Network(at))));
         stages.extend(self.hooks_of(Moment::Prestart).chain(self.hooks_of(Moment::CreateRuntime)));
         stages.extend((0..).zip(self.steps()).map(|(at, _)| Stage::Child(at)));
         stages.extend(parent(self.claims().is_some(), ParentStep::Record));

@@ -7,6 +7,7 @@
 mod capabilities;
 mod hooks;
 mod joined;
+mod network;
 mod terminal;
 mod text;
 mod user;
@@ -26,6 +27,7 @@ use skep_rootfs::{Mounts, RootSpec, Setting};
 pub use capabilities::CapabilityNames;
 pub use hooks::{Hook, Hooks, Moment};
 pub use joined::{JoinedNamespaces, NamespaceOf};
+pub use network::{Network, NetworkKind};
 pub use terminal::{Stream, TerminalSpec};
 pub use user::{IdOrName, UserSpec};
 pub(crate) use validate::GROUPS_MAX;
@@ -53,6 +55,9 @@ pub struct Spec {
     pub domainname: Option<String>,
     /// How far its clocks are from the machine's; needs a time namespace.
     pub time_offsets: Option<TimeOffsets>,
+    /// The links that lead out of it, beside its loopback; they need a net namespace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
     /// The switches of its namespaces: each needs a namespace of its kind.
     pub sysctls: Sysctls,
     /// What it may use at most.

@@ -33,6 +33,7 @@ impl Spec {
         self.check_hostname(&mut found);
         self.check_domainname(&mut found);
         self.check_time_offsets(&mut found);
+        found.0.extend(self.problems_of_networks());
         self.check_sysctls(&mut found);
         self.check_disk(&mut found);
         self.check_resources(&mut found);

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use skep_ns::PidFd;
+use skep_ns::net::MacAddress;
 
 use super::StateDir;
 use crate::error::{Error, ErrorKind, Object};
@@ -47,6 +48,13 @@ pub(crate) enum Removal {
     Cgroup {
         /// Absolute paths.
         directories: Vec<PathBuf>,
+    },
+    /// The end of a cable, in the network namespace of its maker.
+    Link {
+        /// Its name.
+        name: String,
+        /// The hardware address that was made up for it: what has another is somebody else's.
+        mac: MacAddress,
     },
 }
 

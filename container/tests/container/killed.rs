@@ -8,9 +8,10 @@ use nix::sys::ptrace::Options;
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use skep::cgroup::{Limits, MIB};
-use skep::{Container, ErrorKind, Report};
+use skep::ns::net::{Bridge, Net, NewLink};
+use skep::{Container, ErrorKind, Network, Report};
 
-use crate::common::DEADLINE;
+use crate::common::{DEADLINE, is_root};
 use crate::roles::{hear, say};
 use crate::tracer::{Traced, go_on, next_stop, pending, until_nobody_is_left};
 use crate::tree::{Tree, cgroups_called};
@@ -28,7 +29,10 @@ pub(crate) fn start_named() {
         .mounts(skep::rootfs::Mounts::standard())
         .state_root(states)
         .command("/bin/sleep", ["1000"]);
-    let builder = builder.limits_where_possible(limits);
+    let mut builder = builder.limits_where_possible(limits);
+    if let Ok(bridge) = std::env::var("SKEP_TEST_BRIDGE") {
+        builder = builder.network(Network::veth(bridge).host_name(LINK));
+    }
     raise(Signal::SIGURG).unwrap();
     let container = builder.create().and_then(skep::Created::start);
     raise(Signal::SIGURG).unwrap();
@@ -42,6 +46,9 @@ fn kill_at(tree: &Tree, at: usize) -> bool {
         role.env("SKEP_TEST_ROOT", tree.root())
             .env("SKEP_TEST_STATES", tree.states())
             .env("SKEP_TEST_NAME", tree.name("k"));
+        if is_root() {
+            role.env("SKEP_TEST_BRIDGE", "br0");
+        }
     });
     go_on(traced.threads[0], true, None);
     traced.cue();
@@ -76,6 +83,7 @@ fn delete(tree: &Tree, at: usize) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{when}: {}", Report(&error)),
     }
     until_nobody_is_left(&when);
+    assert!(Net::here().unwrap().link(LINK).is_err_and(|error| error.kind() == ErrorKind::NotFound), "{when}");
     assert_eq!(Container::names_in(&tree.states()).unwrap(), [""; 0], "{when}");
     assert_eq!(cgroups_called(&tree.name("k")), Vec::<PathBuf>::new(), "{when}");
 }
@@ -86,6 +94,10 @@ fn whenever_its_maker_is_killed_a_container_can_be_deleted() {
     isolated_for(DEADLINE * 10, || {
         rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
         let tree = Tree::new();
+        let net = Net::here().unwrap();
+        if is_root() {
+            net.create_link(&NewLink::bridge("br0", Bridge::new()).up()).unwrap();
+        }
         // Every stop has its turn over many runs; the seed says which ones this run has had.
         let mut seed = [0; 2];
         rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).unwrap();
@@ -99,9 +111,15 @@ fn whenever_its_maker_is_killed_a_container_can_be_deleted() {
         }
         delete(&tree, at);
         println!("{at} stops");
+        if is_root() {
+            net.remove_link("br0").unwrap();
+        }
         assert!(at > 150, "only {at} stops");
     });
 }
+
+/// The name of the end outside of the container's cable, where it may have one.
+const LINK: &str = "killed0";
 
 /// How many stops a start has, about: two a system call.
 const STOPS: usize = 900;

@@ -31,6 +31,7 @@ mod life;
 mod many;
 mod messages;
 mod named;
+mod network;
 mod overlay;
 mod owner;
 mod prepared;

@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skep::caps_sec::{Errno, Loading, Policy, Rule, Verdict};
 use skep::ns::{IdMap, IdRange, NamespaceKind, Namespaces};
 use skep::rootfs::{Devpts, Mounts};
-use skep::{Builder, Container, Error, ErrorKind, Hook, Moment, Report};
+use skep::{Builder, Container, Error, ErrorKind, Hook, Moment, Network, Report};
 
 use crate::common::{FIVE, at_every_low_limit_on_descriptors, program, role};
 
@@ -87,6 +87,13 @@ fn failures(dir: &Scratch) -> Vec<(&'static str, ErrorKind, Builder)> {
         ("a hook that fails", ErrorKind::WrongState, true_().hook(Moment::CreateRuntime, Hook::new("/bin/false"))),
         ("a terminal without a devpts", Invalid, true_().terminal()),
         ("a devpts that is covered", Invalid, true_().mounts(covered).terminal()),
+        (
+            "a network that cannot be",
+            Invalid,
+            Container::anonymous()
+                .command("/bin/true", ["argument"])
+                .network(Network::veth("a/b").name("lo").mtu(10).gateway([10, 0, 3, 1])),
+        ),
         (
             "many problems at once",
             Invalid,

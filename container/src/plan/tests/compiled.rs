@@ -3,16 +3,18 @@
 
 use skep_caps_sec::{Cap, CapSet, Loading, Policy, Resource, Rlimit, Rule, Verdict};
 use skep_cgroup::{Limits, MIB, Quota};
+use skep_ns::net::{Cidr, Link, MacAddress, Route};
 use skep_ns::{ClockOffset, IdMap, IdRange, NamespaceKind::*, Namespaces, SysctlKey, TimeOffsets};
 use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, RootSpec};
 
 use crate::builder::Builder;
 use crate::error::ErrorKind;
 use crate::handle::Container;
-use crate::host::{Cgroups, Host, Who};
+use crate::host::{Cgroups, Host, Who, planned_networks};
 use crate::plan::Stage;
 use crate::plan::step::{Flat, Step};
-use crate::spec::{Hook, Moment, Stream};
+use crate::spec::{Hook, Moment, Network, Stream};
+use crate::state::Removal;
 use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
 
 #[track_caller]
@@ -88,6 +90,37 @@ fn in_a_user_namespace_this_machine_s_own_root_cannot_be_copied_on_write() {
         .command("/bin/true", [""; 0]);
     let error = builder.plan_for(&Host::default()).unwrap_err();
     assert!(error.problems().len() == 1 && error.problems()[0].starts_with("root.changes: in a user namespace \"/\""));
+}
+
+#[test]
+fn networks_are_planned_with_every_name_and_number_settled() {
+    let address = |text: &str| text.parse::<Cidr>().unwrap();
+    let lan = Network::veth("br0").address(address("10.0.3.7/24")).address(address("fd00::7/64"));
+    let lan = lan.gateway([10, 0, 3, 1]).route(Route::to(address("10.9.0.0/16")).gateway([10, 0, 3, 2]));
+    let dmz = Network::veth("br1").name("dmz").host_name("dmz0").mac(MacAddress::new([2, 0, 0, 0, 0, 7])).mtu(1300);
+    let map = IdMap::whole(100_000, 65_536);
+    let builder = Container::anonymous()
+        .namespaces(five().user(map))
+        .network(lan)
+        .network(dmz)
+        .network(Network::veth("br2"))
+        .command("/bin/true", [""; 0]);
+    let mut bridge = Link::default();
+    (bridge.name, bridge.mtu) = ("br0".to_owned(), 1400);
+    let mut token = 0;
+    let networks = planned_networks(builder.spec(), &[bridge], || {
+        token += 1;
+        token
+    });
+    let host = Host { networks, ..Host::default() };
+    let plan = builder.plan_for(&host).unwrap();
+    compare_text("networks", include_str!("../../../tests/plans/networks.txt"), &plan.explain());
+    let names = plan.removals().into_iter().map(|removal| match removal {
+        Removal::Link { name, mac } => format!("{name} {mac}"),
+        Removal::Cgroup { .. } => String::new(),
+    });
+    let expected = ["skep-0100000000 fe:02:00:00:00:00", "dmz0 fe:04:00:00:00:00", "skep-0500000000 fe:06:00:00:00:00"];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
 }
 
 #[test]
