@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The networks of a description on this host: whether what they lead to is there, and what they will be called.
 
-use skep_ns::net::{Link, LinkChange, LinkKind, MacAddress, Net};
+use std::net::IpAddr;
+
+use skep_ns::net::{Address, Cidr, Link, LinkChange, LinkKind, MacAddress, Net, Route};
 use skep_ns::{ErrorKind, NamespaceKind};
 
 use crate::error::{Error, Object};
@@ -26,10 +28,16 @@ pub(super) fn probe(spec: &Spec) -> Result<(Vec<NetworkPlan>, Vec<String>), Erro
                    has, and who has made the namespace together with a user namespace";
         lacks.push(format!("networks: {why}"));
     }
-    let planned = planned(spec, &links, super::token);
+    let addresses = here.addresses().map_err(failed)?;
+    let planned = planned(spec, &links, &addresses, super::token);
     for (at, network) in spec.networks.iter().enumerate() {
         let NetworkKind::Veth { bridge, host_name } = &network.kind;
         lacks.extend(lack_of_bridge(bridge, &links).map(|lack| format!("networks[{at}].bridge: {lack}")));
+        let has_none = planned.get(at).is_some_and(|planned| planned.automatic.is_none());
+        if network.automatic_address && has_none && lack_of_bridge(bridge, &links).is_none() {
+            let lack = format!("the bridge {bridge:?} has no address in whose network one could be free");
+            lacks.push(format!("networks[{at}].automatic_address: {lack}"));
+        }
         if let Some(name) = host_name.as_deref().filter(|name| find(name, &links).is_some()) {
             lacks.push(format!("networks[{at}].host_name: there is a link {name:?} here already"));
         }
@@ -38,26 +46,55 @@ pub(super) fn probe(spec: &Spec) -> Result<(Vec<NetworkPlan>, Vec<String>), Erro
 }
 
 /// The networks with every name settled, where there are these links; `token` is a number that nobody guesses.
-pub(crate) fn planned(spec: &Spec, links: &[Link], mut token: impl FnMut() -> u64) -> Vec<NetworkPlan> {
+pub(crate) fn planned(
+    spec: &Spec,
+    links: &[Link],
+    addresses: &[Address],
+    mut token: impl FnMut() -> u64,
+) -> Vec<NetworkPlan> {
+    // The versions of which somebody passes on what is for nobody near.
+    let mut passed: Vec<bool> =
+        spec.networks.iter().flat_map(|network| &network.gateways).map(IpAddr::is_ipv4).collect();
     let plan = |(at, network): (usize, &crate::spec::Network)| {
         let NetworkKind::Veth { bridge, host_name } = &network.kind;
         let name = network.name_at(at);
         let [a, b, c, d, e, ..] = token().to_le_bytes();
         let host_name = host_name.clone().unwrap_or_else(|| format!("skep-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}"));
         let [a, b, c, d, e, ..] = token().to_le_bytes();
+        let automatic = find(bridge, links).filter(|_| network.automatic_address);
+        let automatic = automatic.and_then(|bridge| own_network(bridge, addresses));
+        let mut routes = network.routes_by(&name);
+        let by_bridge = automatic.filter(|bridge| !passed.contains(&bridge.is_ipv4()));
+        if let Some(bridge) = by_bridge {
+            passed.push(bridge.is_ipv4());
+            routes.push(Route::default_by(bridge.address()).link(name.as_str()));
+        }
         NetworkPlan {
             mac: network.mac,
             mtu: network.mtu.or_else(|| find(bridge, links).map(|bridge| bridge.mtu)),
             bridge: bridge.clone(),
             host_name,
-            // A bridge takes the lowest address of its ports as its own, which then stays as it is when this one comes.
+            // Above all addresses of devices: a bridge has the lowest of its ports, unless one was set, and should not change
+            // it when a container comes or goes.
             host_mac: MacAddress::new([0xfe, a, b, c, d, e]),
             addresses: network.addresses.clone(),
-            routes: network.routes_by(&name),
+            automatic,
+            by_bridge: by_bridge.is_some(),
+            routes,
             name,
         }
     };
     spec.networks.iter().enumerate().map(plan).collect()
+}
+
+/// The address of a bridge in whose network others can have one: of version 4 if there is one.
+fn own_network(bridge: &Link, addresses: &[Address]) -> Option<Cidr> {
+    let own = || addresses.iter().filter(|told| told.link == bridge.index).map(|told| told.cidr);
+    let is_link_s = |address: IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    let four = own().find(|address| address.is_ipv4() && address.prefix() <= 30);
+    four.or_else(|| {
+        own().find(|address| !address.is_ipv4() && address.prefix() <= 126 && !is_link_s(address.address()))
+    })
 }
 
 /// Whether the kernel refuses who changes links here: what is asked for is a change of a link that nobody has, which it

@@ -205,7 +205,11 @@ impl Launched {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
             None => Ok(setgroups_denied),
         });
-        let connected = mapped.and_then(|denied| network::connect(&self.plan, &self.child, undo).map(|()| denied));
+        let connected = mapped.and_then(|denied| {
+            let chosen = network::connect(&self.plan, &self.child, undo)?;
+            self.plan.settle_networks(&mut self.spec, &chosen);
+            Ok(denied)
+        });
         let ready = connected.and_then(|denied| hooks::while_created(&self.plan, &self.state).map(|()| denied));
         match ready {
             Ok(setgroups_denied) => self.advance(Frame::Go { setgroups_denied }),

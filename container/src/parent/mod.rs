@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the caller's process does to make a container. It may allocate and fail; nothing it makes is left behind.
 
+mod address;
 mod cgroup;
 pub(crate) mod file;
 mod given;

@@ -6,9 +6,12 @@
 //! by a hardware address that was made up for it and written down before it was made; what has that name and another
 //! address is somebody else's.
 
-use skep_ns::net::{Address, LinkKind, MacAddress, Net, NewLink};
+use std::net::IpAddr;
+
+use skep_ns::net::{Address, Cidr, LinkKind, MacAddress, Net, NewLink};
 use skep_ns::{ErrorKind, Namespace, NamespaceKind, PidFd};
 
+use super::address;
 use super::launch::perform;
 use super::undo::Undo;
 use crate::error::{Error, Object};
@@ -18,20 +21,24 @@ use crate::plan::{NetworkPlan, ParentStep, Plan};
 const ALIAS: usize = 255;
 
 /// Lays every cable of the plan to the child, who has its network namespace and waits.
-pub(super) fn connect(plan: &Plan, child: &PidFd, undo: &mut Undo) -> Result<(), Error> {
+///
+/// Answers the address that each has been given beside those that were described, if one was to be chosen.
+pub(super) fn connect(plan: &Plan, child: &PidFd, undo: &mut Undo) -> Result<Vec<Option<Cidr>>, Error> {
+    let mut chosen = Vec::new();
     for (at, network) in (0..).zip(plan.networks()) {
-        perform(plan, ParentStep::Network(at), || {
+        chosen.push(perform(plan, ParentStep::Network(at), || {
             // Before it is there. Should somebody have taken the name meanwhile, it finds that it is not ours.
             undo.push(network.removal());
             lay(plan, network, child)
-                .map_err(|error| Error::of_leaf("create", plan.object(), error).with_hint_of_limits())
-        })?;
+        })?);
     }
-    Ok(())
+    Ok(chosen)
 }
 
-fn lay(plan: &Plan, network: &NetworkPlan, child: &PidFd) -> Result<(), skep_ns::Error> {
-    let (here, there) = (Net::here()?, Net::of(Namespace::of(child, NamespaceKind::Net)?)?);
+fn lay(plan: &Plan, network: &NetworkPlan, child: &PidFd) -> Result<Option<Cidr>, Error> {
+    let failed = |error| Error::of_leaf("create", plan.object(), error).with_hint_of_limits();
+    let here = Net::here().map_err(failed)?;
+    let there = Namespace::of(child, NamespaceKind::Net).and_then(Net::of).map_err(failed)?;
     let mut inside = NewLink::peer(network.name.as_str()).up();
     let outside = |inside: NewLink| {
         let outside = NewLink::veth(network.host_name.as_str(), inside).mac(network.host_mac);
@@ -43,24 +50,33 @@ fn lay(plan: &Plan, network: &NetworkPlan, child: &PidFd) -> Result<(), skep_ns:
     if let Some(mtu) = network.mtu {
         inside = inside.mtu(mtu);
     }
-    let outside = outside(inside).master(network.bridge.as_str()).alias(alias(plan, network)).up();
-    here.create_veth(&outside, &there)?;
-    for address in &network.addresses {
-        there.add_address(network.name.as_str(), &Address::new(*address).at_once())?;
+    let outside = outside(inside).master(network.bridge.as_str()).alias(alias(plan, network, None)).up();
+    let own = here.create_veth(&outside, &there).map_err(failed)?;
+    let chosen = network.automatic.map(|bridge| address::choose(plan, network, &here, own, bridge)).transpose()?;
+    for address in network.addresses.iter().chain(&chosen) {
+        there.add_address(network.name.as_str(), &Address::new(*address).at_once()).map_err(failed)?;
     }
     for route in &network.routes {
-        there.add_route(route)?;
+        there.add_route(route).map_err(failed)?;
     }
-    Ok(())
+    Ok(chosen)
 }
 
-/// Whose end it is, for people who list links.
-fn alias(plan: &Plan, network: &NetworkPlan) -> String {
-    let mut alias = match plan.name() {
-        Some(name) => format!("{} of container {name}", network.name),
-        None => format!("{} of a container", network.name),
+/// Whose end it is, for people who list links, with the addresses that the container has by it: these are kept from being
+/// given to another. What there is no room for is left out.
+pub(super) fn alias(plan: &Plan, network: &NetworkPlan, chosen: Option<IpAddr>) -> String {
+    let mut alias = network.name.clone();
+    let whose = match plan.name() {
+        Some(name) => format!("of container {name}"),
+        None => "of a container".to_owned(),
     };
-    alias.truncate(alias.floor_char_boundary(ALIAS));
+    let addresses = chosen.into_iter().chain(network.addresses.iter().map(|address| address.address()));
+    for word in addresses.map(|address| address.to_string()).chain([whose]) {
+        if alias.len() + 1 + word.len() <= ALIAS {
+            alias.push(' ');
+            alias.push_str(&word);
+        }
+    }
     alias
 }
 

@@ -16,6 +16,7 @@ mod under_filter;
 use std::path::PathBuf;
 
 use skep_cgroup::{Layout, Limits};
+use skep_ns::net::Cidr;
 use skep_ns::{IdMap, NamespaceFlags};
 use skep_rootfs::Steps;
 
@@ -87,6 +88,15 @@ impl Plan {
     pub(crate) fn settled(&self, mut spec: Spec) -> Spec {
         self.who.settle(&mut spec.process);
         spec
+    }
+
+    /// Has the description say what was chosen for each network when it was made.
+    pub(crate) fn settle_networks(&self, spec: &mut Spec, chosen: &[Option<Cidr>]) {
+        for ((network, planned), chosen) in spec.networks.iter_mut().zip(&self.networks).zip(chosen) {
+            network.automatic_address &= chosen.is_none();
+            network.addresses.extend(chosen);
+            network.gateways.extend(planned.automatic.filter(|_| planned.by_bridge).map(Cidr::address));
+        }
     }
 
     /// The container's name, if it has one.

@@ -21,6 +21,10 @@ pub(crate) struct NetworkPlan {
     /// The hardware address of its end outside: by this and the name it is known again.
     pub(crate) host_mac: MacAddress,
     pub(crate) addresses: Vec<Cidr>,
+    /// The bridge's own address, if one that is free in its network is chosen when the cable is laid.
+    pub(crate) automatic: Option<Cidr>,
+    /// Whether the bridge passes on what is for nobody near.
+    pub(crate) by_bridge: bool,
     pub(crate) routes: Vec<Route>,
 }
 
@@ -37,7 +41,8 @@ impl fmt::Display for NetworkPlan {
         write!(f, "lay a cable from {name:?} to {host_name:?} in the bridge {bridge:?}")?;
         let mac = self.mac.map(|mac| format!("hardware address {mac}"));
         let mtu = self.mtu.map(|mtu| format!("MTU {mtu}"));
-        let addresses = self.addresses.iter().map(ToString::to_string);
+        let automatic = self.automatic.map(|bridge| format!("a free address of {}", bridge.network()));
+        let addresses = self.addresses.iter().map(ToString::to_string).chain(automatic);
         let routes = self.routes.iter().map(|route| match (route.is_default(), route.gateway) {
             (true, Some(gateway)) => format!("all else by {gateway}"),
             _ => format!("route {route}"),

@@ -44,6 +44,9 @@ pub struct Network {
     /// Its addresses, each with the length of its network's prefix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<Cidr>,
+    /// Whether it has a free address of the bridge's own network, and the bridge to pass on what is for nobody near.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic_address: bool,
     /// Who passes on what is for nobody near, one for each version of IP at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<IpAddr>,
@@ -71,6 +74,9 @@ impl Network {
     /// A cable, one end of which is in the container, and the other in `bridge`, a bridge that is there in the caller's
     /// network namespace. Without an [address](Self::address) it is up, and has none but its own of version 6.
     ///
+    /// A bridge that leads to containers alone should have been given a hardware address: else it takes the lowest of its
+    /// ports', another one when containers come and go, and they lose sight of it for seconds.
+    ///
     /// # Privileges
     /// `CAP_NET_ADMIN` over the caller's network namespace, and `CAP_SYS_ADMIN`.
     /// # Kernel
@@ -83,7 +89,16 @@ impl Network {
     }
 
     fn new(kind: NetworkKind) -> Self {
-        Self { kind, name: None, mac: None, mtu: None, addresses: Vec::new(), gateways: Vec::new(), routes: Vec::new() }
+        Self {
+            kind,
+            name: None,
+            mac: None,
+            mtu: None,
+            addresses: Vec::new(),
+            automatic_address: false,
+            gateways: Vec::new(),
+            routes: Vec::new(),
+        }
     }
 
     /// Gives it a name in the container, 1 to 15 bytes; by default `eth0` for the first network, `eth1` for the second.
@@ -95,7 +110,7 @@ impl Network {
     }
 
     /// Gives its end outside a name, 1 to 15 bytes, that no other link there has; by default `skep-` and ten digits. It
-    /// has the container's name and its own as its alias, which `ip link` shows.
+    /// has the link's name in the container, its addresses and the container's name as its alias, which `ip link` shows.
     #[must_use]
     #[doc(alias = "lxc.net.0.veth.pair")]
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
@@ -130,8 +145,23 @@ impl Network {
         self
     }
 
-    /// Has what is for nobody near be sent to this machine, which must be in the network of an address, or be one of version
-    /// 6 that means the link alone (`fe80::/10`).
+    /// Gives it an address that is free in the network of the bridge, which must have an address of its own: that of the
+    /// bridge's first network of version 4, or where it has none of version 6. What is for nobody near is sent to the
+    /// bridge, unless a network of the container has a [gateway](Self::gateway) for that version, or one before it is as this
+    /// one. What it got is in [`Container::spec`](crate::Container::spec), as if it had been said.
+    ///
+    /// Free is what neither this machine has, nor any other container of a skep on this bridge, whoever made it and whether
+    /// it has a name or not, nor whoever the bridge has spoken with lately: each container's addresses are kept in the
+    /// [alias](Self::host_name) of its link outside for as long as that is there. Others who are silent are not known, nor is who
+    /// is [given](Self::address) the very same one at that moment: the network should be for containers alone.
+    #[must_use]
+    pub fn automatic_address(mut self) -> Self {
+        self.automatic_address = true;
+        self
+    }
+
+    /// Has what is for nobody near be sent to this machine, which must be in the network of an address, an automatic one
+    /// for instance, or be one of version 6 that means the link alone (`fe80::/10`).
     #[must_use]
     #[doc(alias = "lxc.net.0.ipv4.gateway")]
     #[doc(alias = "lxc.net.0.ipv6.gateway")]
@@ -204,7 +234,8 @@ impl Network {
             return Some(format!("{gateway} is the container's own address"));
         }
         let is_of_link = matches!(gateway, IpAddr::V6(gateway) if gateway.is_unicast_link_local());
-        let is_near = is_of_link || self.addresses.iter().any(|address| address.contains(gateway));
+        let is_near =
+            is_of_link || self.automatic_address || self.addresses.iter().any(|address| address.contains(gateway));
         (!is_near).then(|| format!("{gateway} is in the network of none of its addresses: nobody there could be asked"))
     }
 }

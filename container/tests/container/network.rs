@@ -6,10 +6,10 @@
 use std::io::Read;
 use std::net::TcpListener;
 
-use needs::{isolated, isolated_for, needs};
-use skep::ns::net::{Address, Bridge, Cidr, MacAddress, Net, NewLink, Route};
+use needs::{isolated, isolated_for, needs, rounds};
+use skep::ns::net::{Address, Bridge, Cidr, MacAddress, Neighbour, Net, NewLink, Route};
 use skep::ns::{IdMap, Namespace, NamespaceKind, Namespaces};
-use skep::{Builder, ErrorKind, Network, Report, Status};
+use skep::{Builder, Container, ErrorKind, Network, Report, Status};
 
 use crate::common::{DEADLINE, FIVE, is_root, text_of};
 use crate::tree::Tree;
@@ -23,7 +23,9 @@ struct Switch(Net);
 impl Switch {
     fn new() -> Self {
         let here = Net::here().unwrap();
-        here.create_link(&NewLink::bridge("br0", Bridge::new().forward_delay(0)).mtu(1400).up()).unwrap();
+        // With an address that was set it does not take one of its ports, and forget by that whom it has heard.
+        let bridge = NewLink::bridge("br0", Bridge::new().forward_delay(0)).mac(MacAddress::new([2, 0, 0, 0, 0, 1]));
+        here.create_link(&bridge.mtu(1400).up()).unwrap();
         for address in ["10.0.3.1/24", "fd00::1/64"] {
             here.add_address("br0", &Address::new(cidr(address)).at_once()).unwrap();
         }
@@ -110,12 +112,11 @@ fn each_network_is_there_as_it_was_described_before_the_program_begins() {
         }
         let outside = switch.0.link("outside").unwrap();
         assert_eq!(outside.master, Some(switch.0.link("br0").unwrap().index));
-        assert_eq!((outside.mtu, outside.alias.as_deref()), (1400, Some("eth0 of a container")));
+        assert_eq!((outside.mtu, outside.alias.as_deref()), (1400, Some("eth0 10.0.3.7 fd00::7 of a container")));
         assert!(outside.is_up());
         let derived = switch.links().into_iter().find(|name| name != "outside").unwrap();
         assert!(derived.len() == 15 && derived.starts_with("skep-"), "{derived}");
         assert_eq!(switch.0.link(derived.as_str()).unwrap().mtu, 1300);
-        // The bridge keeps the address that it had, whatever comes and goes.
         drop(created);
         assert_eq!(switch.links(), [""; 0]);
     });
@@ -130,7 +131,7 @@ fn a_link_is_gone_when_its_container_is_deleted_whoever_deletes_it() {
             let made = tree.named("web", "sleep 1000").network(lan().host_name("web0")).start();
             let made = made.unwrap_or_else(|error| panic!("{round}: {}", Report(&error)));
             let alias = switch.0.link("web0").unwrap().alias.unwrap();
-            assert_eq!(alias, format!("eth0 of container {}", tree.name("web")));
+            assert_eq!(alias, format!("eth0 10.0.3.7 of container {}", tree.name("web")));
             drop(made);
             assert_eq!(switch.links(), ["web0"]);
             let found = tree.open("web").unwrap();
@@ -235,6 +236,106 @@ fn who_may_make_no_links_is_told_so_before_anything_is_made() {
         );
         assert_eq!(problems[1].split(" here (").next(), Some("networks[0].bridge: there is no link \"no-such\""));
         assert!(!tree.states().exists(), "nothing has been made");
+    });
+}
+
+/// The addresses that the description of a running container has after it was made.
+fn addresses_of(container: &Container) -> Vec<String> {
+    let networks = &container.spec().unwrap().networks;
+    networks.iter().flat_map(|network| &network.addresses).map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_automatic_address_is_one_that_nobody_is_known_to_have() {
+    needs!(root, program("busybox"), link_kind("veth"), link_kind("bridge"), syscall("pidfd_open"));
+    isolated(|| {
+        let (switch, tree) = (Switch::new(), Tree::new());
+        let automatic = || Network::veth("br0").automatic_address();
+        // Heard on the bridge, though no container of ours.
+        let heard = Neighbour::new([10, 0, 3, 2], MacAddress::new([2, 0, 0, 0, 0, 2]));
+        switch.0.add_neighbour("br0", &heard).unwrap();
+        let said = Network::veth("br0").address(cidr("10.0.3.4/24"));
+        let said = program_of("exec sleep 1000").network(said).kill_on_drop().start().unwrap();
+        let start = |builder: Builder| builder.network(automatic()).start().unwrap();
+        let one = start(tree.named("one", "sleep 1000"));
+        let two = start(program_of("exec sleep 1000").kill_on_drop());
+        assert_eq!([addresses_of(&one), addresses_of(&two)], [["10.0.3.3/24"], ["10.0.3.5/24"]]);
+        // It is kept as if it had been said, for whoever opens the container.
+        let settled = tree.open("one").unwrap().spec().unwrap().networks.clone();
+        assert_eq!(settled, [Network::veth("br0").address(cidr("10.0.3.3/24")).gateway([10, 0, 3, 1])]);
+        one.delete().unwrap();
+        speaks_besides(&switch, tree.shell("echo hello | busybox nc 10.0.3.1 4711").network(automatic()), "10.0.3.3");
+        drop((said, two));
+        assert_eq!(switch.links(), [""; 0]);
+    });
+}
+
+/// A connection to the bridge, which must come from `address`.
+fn speaks_besides(switch: &Switch, builder: Builder, address: &str) {
+    let listener = TcpListener::bind(("10.0.3.1", 4711)).unwrap();
+    let before = switch.links().len();
+    let container = builder.kill_on_drop().start().unwrap_or_else(|error| panic!("{}", Report(&error)));
+    let (_, sender) = listener.accept().unwrap();
+    assert_eq!((sender.ip().to_string().as_str(), switch.links().len()), (address, before + 1));
+    container.wait().unwrap();
+}
+
+#[test]
+fn of_many_that_begin_at_once_no_two_get_the_same_address() {
+    needs!(root, link_kind("veth"), link_kind("bridge"));
+    isolated_for(DEADLINE * 3, || {
+        let switch = Switch::new();
+        for _ in 0..rounds(4) {
+            let start = || {
+                let builder = program_of("exec sleep 1000").network(Network::veth("br0").automatic_address());
+                builder.kill_on_drop().start().unwrap_or_else(|error| panic!("{}", Report(&error)))
+            };
+            let all: Vec<Container> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let mut addresses: Vec<String> = all.iter().flat_map(addresses_of).collect();
+            addresses.sort();
+            addresses.dedup();
+            assert_eq!(addresses.len(), 16, "{addresses:?}");
+        }
+        assert_eq!(switch.links(), [""; 0]);
+    });
+}
+
+#[test]
+fn where_no_address_is_free_that_is_told_and_no_link_is_left() {
+    needs!(root, link_kind("veth"), link_kind("bridge"));
+    isolated(|| {
+        let switch = Switch::new();
+        for (name, address) in [("br1", Some("10.0.4.1/30")), ("br2", None), ("br3", Some("fd01::1/64"))] {
+            switch.0.create_link(&NewLink::bridge(name, Bridge::new().forward_delay(0)).up()).unwrap();
+            if let Some(address) = address {
+                switch.0.add_address(name, &Address::new(cidr(address)).at_once()).unwrap();
+            }
+        }
+        let on = |bridge: &str| {
+            program_of("exec sleep 1000").network(Network::veth(bridge).automatic_address()).kill_on_drop().start()
+        };
+        let only = on("br1").unwrap();
+        assert_eq!(addresses_of(&only), ["10.0.4.2/30"]);
+        let exhausted = on("br1").unwrap_err();
+        let report = Report(&exhausted).to_string();
+        assert_eq!(exhausted.kind(), ErrorKind::Exhausted, "{report}");
+        assert!(report.contains("cannot allocate an address of 10.0.4.0/30"), "{report}");
+        let none = on("br2").unwrap_err();
+        let lack =
+            "networks[0].automatic_address: the bridge \"br2\" has no address in whose network one could be free";
+        assert_eq!(none.problems(), [lack]);
+        let six = on("br3").unwrap();
+        assert_eq!(addresses_of(&six), ["fd01::2/64"]);
+        drop((only, six));
+        let mut left = switch.links();
+        left.sort();
+        assert_eq!(left, ["br1", "br2", "br3"]);
+        for bridge in left {
+            switch.0.remove_link(bridge).unwrap();
+        }
     });
 }
 

@@ -282,7 +282,7 @@ fn unknown_names_are_told_together_with_all_else() {
 
 #[test]
 fn what_became_of_names_is_explained_and_kept() {
-    needs!(root, program("busybox"));
+    needs!(root, program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let tree = tree();
         let builder = tree.named("named", "sleep 1000").user_named("web").groups(["staff"]).home_of_user();

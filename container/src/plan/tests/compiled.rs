@@ -3,7 +3,7 @@
 
 use skep_caps_sec::{Cap, CapSet, Loading, Policy, Resource, Rlimit, Rule, Verdict};
 use skep_cgroup::{Limits, MIB, Quota};
-use skep_ns::net::{Cidr, Link, MacAddress, Route};
+use skep_ns::net::{Address, Cidr, Link, MacAddress, Route};
 use skep_ns::{ClockOffset, IdMap, IdRange, NamespaceKind::*, Namespaces, SysctlKey, TimeOffsets};
 use skep_rootfs::{Bind, Changes, Devpts, Disk, Idmap, Mounts, Overlay, Proc, RootSpec};
 
@@ -103,12 +103,24 @@ fn networks_are_planned_with_every_name_and_number_settled() {
         .namespaces(five().user(map))
         .network(lan)
         .network(dmz)
-        .network(Network::veth("br2"))
+        .network(Network::veth("br2").automatic_address())
+        .network(Network::veth("br0").automatic_address())
         .command("/bin/true", [""; 0]);
-    let mut bridge = Link::default();
-    (bridge.name, bridge.mtu) = ("br0".to_owned(), 1400);
+    let bridge = |name: &str, index| {
+        let mut bridge = Link::default();
+        (bridge.name, bridge.mtu, bridge.index) = (name.to_owned(), 1400, index);
+        bridge
+    };
+    let own = |text: &str, index| {
+        let mut own = Address::new(address(text));
+        own.link = index;
+        own
+    };
+    // Of version 6 there is no gateway yet, of version 4 there is.
+    let links = [bridge("br0", 7), bridge("br2", 8)];
+    let addresses = [own("fe80::8/64", 8), own("fd02::1/64", 8), own("fd00::1/64", 7), own("10.0.3.1/24", 7)];
     let mut token = 0;
-    let networks = planned_networks(builder.spec(), &[bridge], || {
+    let networks = planned_networks(builder.spec(), &links, &addresses, || {
         token += 1;
         token
     });
@@ -119,7 +131,12 @@ fn networks_are_planned_with_every_name_and_number_settled() {
         Removal::Link { name, mac } => format!("{name} {mac}"),
         Removal::Cgroup { .. } => String::new(),
     });
-    let expected = ["skep-0100000000 fe:02:00:00:00:00", "dmz0 fe:04:00:00:00:00", "skep-0500000000 fe:06:00:00:00:00"];
+    let expected = [
+        "skep-0100000000 fe:02:00:00:00:00",
+        "dmz0 fe:04:00:00:00:00",
+        "skep-0500000000 fe:06:00:00:00:00",
+        "skep-0700000000 fe:08:00:00:00:00",
+    ];
     assert_eq!(names.collect::<Vec<_>>(), expected);
 }
 
