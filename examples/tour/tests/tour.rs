@@ -71,6 +71,18 @@ fn a_doctor_tells_what_is_there_and_starts_a_container() {
 }
 
 #[test]
+fn two_containers_talk_over_a_bridge() {
+    needs!(root, link_kind("veth"), link_kind("bridge"));
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_16_network")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success() && said.starts_with("10.88.7.2:"), "{said}");
+        assert!(said.ends_with(" says to 10.88.7.3:4711: hello\n"), "{said}");
+        assert!(!fs::exists("/sys/class/net/skep-tour").unwrap());
+    });
+}
+
+#[test]
 fn files_that_are_in_no_container_are_lent_to_one() {
     needs!(userns, syscall("seccomp"), syscall("openat2"));
     assert!(include_str!("../src/bin/12_supervised.rs").lines().count() < 60);
