@@ -28,6 +28,7 @@ mod joined;
 mod kill;
 mod killed;
 mod life;
+mod life_model;
 mod many;
 mod messages;
 mod named;
