@@ -100,6 +100,11 @@ mod wire;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// The steps of the guide compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Guide;
+
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
 pub use facts::Facts;
