@@ -310,7 +310,7 @@ fn kill(child: &Child) {
     const ROUNDS: usize = 200;
     // The group at once, which nobody slips away from by a fork.
     if child.pidfd().signal_scope(SIGKILL, SignalScope::Group).is_err()
-        && let Some(leader) = i32::try_from(child.pid()).ok().and_then(Pid::from_raw)
+        && let Some(leader) = by_number(child.pid())
     {
         let _gone = rustix::process::kill_process_group(leader, Signal::KILL);
     }
@@ -319,14 +319,24 @@ fn kill(child: &Child) {
     for _ in 0..ROUNDS {
         let mut killed = false;
         for pid in processes_of(child.pid()) {
-            let process = PidFd::open(pid).ok().filter(|_| session_of(pid) == Some(child.pid()));
-            killed |= process.is_some_and(|process| process.kill().is_ok());
+            killed |= match PidFd::open(pid) {
+                Ok(process) => session_of(pid) == Some(child.pid()) && process.kill().is_ok(),
+                // By its number where there is no other way, which was its own a moment ago.
+                Err(error) if error.kind() == NsErrorKind::Unsupported => {
+                    by_number(pid).is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok())
+                }
+                Err(_) => false,
+            };
         }
         if !killed {
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+fn by_number(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 /// The processes of a session that have not ended.

@@ -220,7 +220,8 @@ fn who_holds_the_pipe_of_a_hook_that_has_ended_is_not_waited_for() {
         assert_eq!(container.wait().unwrap().code(), Some(0));
         let pid: u32 = place.text("child").trim().parse().unwrap();
         assert!(is_alive(pid));
-        skep::ns::PidFd::open(pid).unwrap().kill().unwrap();
+        let pid_of_child = nix::unistd::Pid::from_raw(pid.cast_signed());
+        nix::sys::signal::kill(pid_of_child, nix::sys::signal::Signal::SIGKILL).unwrap();
         until("it has ended", || !is_alive(pid));
     });
 }

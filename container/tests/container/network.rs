@@ -8,7 +8,7 @@ use std::net::TcpListener;
 
 use needs::{isolated, isolated_for, needs, rounds};
 use skep::ns::net::{Address, Bridge, Cidr, MacAddress, Neighbour, Net, NewLink, Route};
-use skep::ns::{IdMap, Namespace, NamespaceKind, Namespaces};
+use skep::ns::{IdMap, NamespaceKind, Namespaces};
 use skep::{Builder, Container, ErrorKind, Network, Report, Status};
 
 use crate::common::{DEADLINE, FIVE, is_root, text_of};
@@ -99,8 +99,7 @@ fn each_network_is_there_as_it_was_described_before_the_program_begins() {
         let explained = created.plan().explain();
         assert!(explained.contains("lay a cable from \"eth0\" to \"outside\" in the bridge \"br0\""), "{explained}");
         assert!(explained.contains("MTU 1400, 10.0.3.7/24, fd00::7/64, route 10.9.0.0/16"), "{explained}");
-        let pidfd = skep::ns::PidFd::open(created.pid()).unwrap();
-        let inside = Net::of(Namespace::of(&pidfd, NamespaceKind::Net).unwrap()).unwrap();
+        let inside = Net::of(created.namespace(NamespaceKind::Net).unwrap()).unwrap();
         let (eth0, dmz) = (inside.link("eth0").unwrap(), inside.link("dmz").unwrap());
         assert_eq!((eth0.mac, eth0.mtu, dmz.mtu), (Some(mac), 1400, 1300));
         assert!(eth0.is_up() && dmz.is_up() && inside.link("lo").unwrap().is_up());
@@ -341,7 +340,7 @@ fn where_no_address_is_free_that_is_told_and_no_link_is_left() {
 
 #[test]
 fn what_a_container_writes_of_its_links_is_what_it_was_given() {
-    needs!(root, link_kind("veth"), link_kind("bridge"), program("ip"));
+    needs!(root, link_kind("veth"), link_kind("bridge"), program("ip"), syscall("pidfd_open"));
     isolated(|| {
         let switch = Switch::new();
         let said = text_of(program_of("ip -br -4 address show dev eth0; ip route").network(lan()));
