@@ -120,6 +120,12 @@ fn perform(
             init::stay(wire, plan, at, (own_group, shown), terminal).map_err(whole)
         }
         Step::Null => streams::own_null().map_err(whole),
+        Step::Wait { .. } => {
+            wire.send(Frame::Waits { at });
+            // Otherwise there is nobody to go on for.
+            let Frame::Go { .. } = wire.receive() else { kernel::exit_group(1) };
+            Ok(())
+        }
         Step::Session => kernel::setsid().map_err(whole),
         Step::Supervise { program, flags } => {
             let listener = caps_sec::thread::seccomp_with_listener(program, flags).map_err(of_proc)?;

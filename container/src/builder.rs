@@ -149,6 +149,12 @@ impl Builder {
         self
     }
 
+    /// What the program finds as its own name, `argv[0]`: `-sh` makes a shell a login shell. By default as it was called.
+    pub fn arg0(mut self, name: impl Into<OsString>) -> Self {
+        self.spec.process.arg0 = Some(name.into());
+        self
+    }
+
     /// The namespaces to make. None by default.
     pub fn namespaces(mut self, namespaces: Namespaces) -> Self {
         self.spec.namespaces = namespaces;

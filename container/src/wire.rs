@@ -13,6 +13,9 @@
 //!    ├───────────────────────── Go(setgroups denied?) ─────────────►│
 //!    │                                                              │ performs its steps; from some of them:
 //!    │◄──────────────── Handed(step) + a descriptor ────────────────┤
+//!    │◄─────────────────────── Waits(step) ─────────────────────────┤
+//!    │  runs hooks                                                  │
+//!    ├────────────────────────────  Go ────────────────────────────►│
 //!    │◄──────────────────────── Ready ──────────────────────────────┤
 //!    ╎  Created                                                     ╎ waits
 //!    ├───────────────────────── Start ─────────────────────────────►│
@@ -58,13 +61,18 @@ pub enum Frame {
         /// Whether it was born in the cgroup that the launcher was given.
         in_cgroup: bool,
     },
-    /// From the parent: ids are mapped, perform your steps.
+    /// From the parent: ids are mapped, perform your steps; or, to a child that waits amid these, go on.
     Go {
-        /// Whether the user namespace denies setgroups(2), so that groups cannot be dropped.
+        /// Whether the user namespace denies setgroups(2), so that groups cannot be dropped. Not looked at the second time.
         setgroups_denied: bool,
     },
     /// From the child: what the caller is to have from a step comes along. Once a step at most.
     Handed {
+        /// Which step of the plan, counted from 0.
+        at: u16,
+    },
+    /// From the child: something else is to be done before the next step.
+    Waits {
         /// Which step of the plan, counted from 0.
         at: u16,
     },
@@ -145,6 +153,7 @@ impl Frame {
             Frame::Start => (4, 0, 0, 0),
             Frame::Failed { at, errno, detail } => (5, at, errno, detail),
             Frame::Handed { at } => (6, at, 0, 0),
+            Frame::Waits { at } => (8, at, 0, 0),
             Frame::Took { at, nanos } => (7, at, (nanos & 0xffff) as u16, (nanos >> 16) as u16),
         };
         let ([a, b], [c, d], [e, f]) = (u16::to_le_bytes(at), u16::to_le_bytes(low), u16::to_le_bytes(high));
@@ -168,6 +177,7 @@ impl Frame {
             (4, 0, 0, 0) => Some(Frame::Start),
             (5, at, errno, detail) => Some(Frame::Failed { at, errno, detail }),
             (6, at, 0, 0) => Some(Frame::Handed { at }),
+            (8, at, 0, 0) => Some(Frame::Waits { at }),
             (7, at, low, high) => Some(Frame::Took { at, nanos: low as u32 | (high as u32) << 16 }),
             _ => None,
         }
@@ -218,6 +228,8 @@ pub enum Phase {
     Mapping,
     /// The child performs its steps: `Ready` is due, or what it hands over before that.
     Preparing,
+    /// The child waits amid its steps for another `Go`.
+    Waiting,
     /// The child is ready and waits for `Start`.
     Created,
     /// The child executes the program: end of file is due.
@@ -269,6 +281,7 @@ impl Phase {
             (_, Received::Frame(Frame::Failed { at, errno, detail })) => Err(Broken::Failed { at, errno, detail }),
             (Phase::Launching, Received::Frame(Frame::Born { .. })) => Ok(Phase::Mapping),
             (Phase::Preparing, Received::Frame(Frame::Handed { .. } | Frame::Took { .. })) => Ok(self),
+            (Phase::Preparing, Received::Frame(Frame::Waits { .. })) => Ok(Phase::Waiting),
             (Phase::Preparing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
             (Phase::Starting, Received::End) => Ok(Phase::Running),
             (_, Received::End) => Err(Broken::Died),
@@ -280,7 +293,7 @@ impl Phase {
     #[must_use]
     pub const fn send(self, frame: Frame) -> Option<Phase> {
         match (self, frame) {
-            (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),
+            (Phase::Mapping | Phase::Waiting, Frame::Go { .. }) => Some(Phase::Preparing),
             (Phase::Created, Frame::Start) => Some(Phase::Starting),
             _ => None,
         }
@@ -298,7 +311,8 @@ mod tests {
         let born = any::<(u32, bool)>().prop_map(|(pid, in_cgroup)| Frame::Born { pid, in_cgroup });
         let go = any::<bool>().prop_map(|setgroups_denied| Frame::Go { setgroups_denied });
         let handed = any::<u16>().prop_map(|at| Frame::Handed { at });
-        prop_oneof![born, go, handed, Just(Frame::Ready), Just(Frame::Start), failed]
+        let waits = any::<u16>().prop_map(|at| Frame::Waits { at });
+        prop_oneof![born, go, handed, waits, Just(Frame::Ready), Just(Frame::Start), failed]
     }
 
     proptest! {
@@ -319,16 +333,24 @@ mod tests {
     }
 
     #[test]
-    fn of_all_first_bytes_and_kinds_seven_are_frames() {
+    fn of_all_first_bytes_and_kinds_eight_are_frames() {
         let pairs = (0..=u8::MAX).flat_map(|magic| (0..=u8::MAX).map(move |kind| (magic, kind)));
         let known = pairs.filter(|(magic, kind)| Frame::decode([*magic, *kind, 0, 0, 0, 0, 0, 0]).is_some());
-        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7].map(|kind| (MAGIC, kind)));
+        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8].map(|kind| (MAGIC, kind)));
     }
 
-    const PHASES: [Phase; 6] =
-        [Phase::Launching, Phase::Mapping, Phase::Preparing, Phase::Created, Phase::Starting, Phase::Running];
+    const PHASES: [Phase; 7] = [
+        Phase::Launching,
+        Phase::Mapping,
+        Phase::Preparing,
+        Phase::Waiting,
+        Phase::Created,
+        Phase::Starting,
+        Phase::Running,
+    ];
     const BORN: Frame = Frame::Born { pid: 7, in_cgroup: false };
     const HANDED: Frame = Frame::Handed { at: 7 };
+    const WAITS: Frame = Frame::Waits { at: 7 };
     const GO: Frame = Frame::Go { setgroups_denied: false };
     const FAILED: Frame = Frame::Failed { at: 3, errno: 1, detail: 0 };
 
@@ -336,11 +358,12 @@ mod tests {
     fn each_phase_takes_what_the_chart_says_and_nothing_else() {
         for (phase, frame) in PHASES
             .into_iter()
-            .flat_map(|phase| [BORN, GO, HANDED, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
+            .flat_map(|phase| [BORN, GO, HANDED, WAITS, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
                 (Phase::Launching, Frame::Born { .. }) => Ok(Phase::Mapping),
                 (Phase::Preparing, Frame::Handed { .. }) => Ok(Phase::Preparing),
+                (Phase::Preparing, Frame::Waits { .. }) => Ok(Phase::Waiting),
                 (Phase::Preparing, Frame::Ready) => Ok(Phase::Created),
                 _ => Err(Broken::Unexpected),
             };
@@ -365,13 +388,13 @@ mod tests {
     }
 
     #[test]
-    fn the_parent_speaks_in_two_phases_alone() {
+    fn the_parent_speaks_in_three_phases_alone() {
         for (phase, frame) in PHASES
             .into_iter()
-            .flat_map(|phase| [BORN, GO, HANDED, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
+            .flat_map(|phase| [BORN, GO, HANDED, WAITS, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
-                (Phase::Mapping, Frame::Go { .. }) => Some(Phase::Preparing),
+                (Phase::Mapping | Phase::Waiting, Frame::Go { .. }) => Some(Phase::Preparing),
                 (Phase::Created, Frame::Start) => Some(Phase::Starting),
                 _ => None,
             };

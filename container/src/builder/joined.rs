@@ -4,12 +4,12 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use skep_ns::{IdMap, Join, Namespace, NamespaceKind};
+use skep_ns::{IdMap, Join, Namespace, NamespaceFlags, NamespaceKind};
 
 use super::Builder;
 use crate::error::{Error, ErrorKind, Object};
 use crate::handle::Container;
-use crate::parent::{Joining, Left};
+use crate::parent::{Joining, Left, is_own};
 use crate::spec::{JoinedNamespaces, NamespaceOf};
 
 impl Builder {
@@ -99,6 +99,7 @@ impl Builder {
         let joining = Joining {
             way: way(at_once).map_err(failed)?,
             late: if late.is_empty() { None } else { Some(way(late).map_err(failed)?) },
+            made: NamespaceFlags::empty(),
             cgroup: None,
             setgroups_denied: id_map.as_ref().is_some_and(IdMap::denies_setgroups),
             patience: None,
@@ -196,11 +197,6 @@ fn who_is_who(user: &Namespace) -> Option<IdMap> {
         // Asked again: its number may have become another's.
         shows(&process).then_some(map)
     })
-}
-
-fn is_own(namespace: &Namespace) -> bool {
-    let own = Namespace::of_this_thread(namespace.kind());
-    matches!((own.and_then(|own| own.id()), namespace.id()), (Ok(own), Ok(there)) if own == there)
 }
 
 /// In words, for a plan: "net of "/run/netns/lab", ipc of the container "web"".

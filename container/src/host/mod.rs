@@ -14,7 +14,7 @@ use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
 use crate::plan::{CgroupPlan, Entering, NetworkPlan};
-use crate::spec::{Hook, Resources, Spec};
+use crate::spec::{Hook, Moment, Resources, Spec};
 use crate::state::StateRoot;
 
 pub(crate) use accounts::{Place, Who, denies_setgroups, look_up};
@@ -199,8 +199,9 @@ fn hooks(spec: &Spec) -> Vec<String> {
             Ok(()) | Err(_) => None,
         }
     };
-    let lacks = spec.hooks.all().filter_map(|(place, hook)| Some(format!("{place}.program: {}", lack(hook)?)));
-    lacks.collect()
+    // What is in the container is seen when it is there.
+    let here = spec.hooks.all().filter(|(moment, ..)| *moment != Moment::StartContainer);
+    here.filter_map(|(_, place, hook)| Some(format!("{place}.program: {}", lack(hook)?))).collect()
 }
 
 /// Why clocks cannot be set on this kernel, if they are to be. Before Linux 6.2 nothing but a fork leads into the time

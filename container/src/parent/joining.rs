@@ -5,10 +5,33 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use skep_cgroup::Cgroup;
-use skep_ns::{PidFd, Prepared};
+use skep_ns::{Namespace, NamespaceFlags, NamespaceKind, PidFd, Prepared};
 
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Entering, Plan, Stage};
+
+/// The namespaces that the launcher joins for its child: all but the cgroup namespace, into which the kernel lets nobody
+/// move from outside of its group.
+pub(crate) const AT_ONCE: [NamespaceKind; 7] = [
+    NamespaceKind::User,
+    NamespaceKind::Pid,
+    NamespaceKind::Net,
+    NamespaceKind::Ipc,
+    NamespaceKind::Uts,
+    NamespaceKind::Time,
+    NamespaceKind::Mount,
+];
+
+/// Whether this kernel knows such namespaces.
+pub(crate) fn is_known(kind: NamespaceKind) -> bool {
+    !Namespace::of_this_thread(kind).is_err_and(|error| error.kind() == ErrorKind::Unsupported)
+}
+
+/// Whether the caller is in it.
+pub(crate) fn is_own(namespace: &Namespace) -> bool {
+    let own = Namespace::of_this_thread(namespace.kind());
+    matches!((own.and_then(|own| own.id()), namespace.id()), (Ok(own), Ok(there)) if own == there)
+}
 
 /// What exists already, and a child is put into.
 #[derive(Debug)]
@@ -17,6 +40,8 @@ pub(crate) struct Joining {
     pub(crate) way: Prepared,
     /// Those that the child joins once it is in its cgroup.
     pub(crate) late: Option<Prepared>,
+    /// Those that the child makes for itself in place of the container's.
+    pub(crate) made: NamespaceFlags,
     pub(crate) cgroup: Option<Cgroup>,
     /// Whether the user namespace denies setgroups(2).
     pub(crate) setgroups_denied: bool,
@@ -36,6 +61,7 @@ impl Joining {
         Entering {
             kinds: kinds(&self.way),
             late: self.late.as_ref().map(kinds).unwrap_or_default(),
+            made: self.made,
             has_cgroup: self.cgroup.is_some(),
         }
     }

@@ -12,7 +12,7 @@ use skep_cgroup::Cgroup;
 use skep_ns::{Child, ExitStatus, PidFd, Pipes};
 
 use super::cgroup::is_frozen;
-use super::hooks::{self, State};
+use super::hooks::{self, Inside, State};
 use super::joining::{Joining, Left};
 use super::launch::perform;
 use super::sentence::sentence;
@@ -22,7 +22,7 @@ use super::{cgroup, ids, network};
 use crate::error::{Error, ErrorKind, Object};
 use crate::plan::step::Step;
 use crate::plan::{ParentStep, Plan, Stage};
-use crate::spec::Spec;
+use crate::spec::{Moment, Spec};
 use crate::state::{Identity, Record, StateDir};
 use crate::stops::Stops;
 use crate::terminal::Terminal;
@@ -41,6 +41,8 @@ pub(crate) struct Launched {
     child: PidFd,
     /// The directories of the group that it was put into, among others.
     group: Vec<PathBuf>,
+    /// Whether its user namespace denies setgroups(2).
+    setgroups_denied: bool,
     /// When others have kept it from its program for too long.
     end: Option<Instant>,
     /// Where the child is kept if it does not end, where others may see to that.
@@ -52,6 +54,8 @@ pub(crate) struct Launched {
     terminal: Option<Terminal>,
     /// What tells that the program was stopped, where the init can tell.
     stops: Option<Stops>,
+    /// What hooks join that are run inside, if there are such.
+    inside: Option<Inside>,
     /// Where the calls arrive that the filter asks about, once that is loaded.
     listener: Option<Listener>,
     /// How long the child has taken for its steps, where that was asked for.
@@ -127,12 +131,14 @@ impl Launched {
             pid,
             child,
             group: Vec::new(),
+            setgroups_denied: false,
             end: None,
             left: None,
             is_ours: true,
             pipes,
             terminal: None,
             stops: None,
+            inside: None,
             listener: None,
             times: Vec::new(),
             undo: Undo::default(),
@@ -195,7 +201,7 @@ impl Launched {
         setgroups_denied: bool,
         undo: &mut Undo,
     ) -> Result<(), Error> {
-        if self.plan.is_among_others() {
+        if self.plan.is_among_others() || self.plan.hooks().has_inside() {
             self.group = cgroup.into_iter().flat_map(Cgroup::directories).map(Path::to_path_buf).collect();
         }
         let joined = cgroup.map_or(Ok(()), |cgroup| {
@@ -212,7 +218,10 @@ impl Launched {
         });
         let ready = connected.and_then(|denied| hooks::while_created(&self.plan, &self.state).map(|()| denied));
         match ready {
-            Ok(setgroups_denied) => self.advance(Frame::Go { setgroups_denied }),
+            Ok(setgroups_denied) => {
+                self.setgroups_denied = setgroups_denied;
+                self.advance(Frame::Go { setgroups_denied })
+            }
             Err(error) => Err(match self.wire.reported() {
                 // It had ended, and what was tried with it could only fail.
                 Some(broken) => {
@@ -251,6 +260,9 @@ impl Launched {
         if let Some(state) = self.undo.state() {
             perform(&self.plan, ParentStep::Record, || self.record(state))?;
         }
+        if let Some(inside) = self.inside.take() {
+            hooks::inside((&self.plan, &self.spec), &inside, &self.state, Moment::StartContainer)?;
+        }
         self.advance(Frame::Start)?;
         Ok(PidFd::from(child))
     }
@@ -268,18 +280,39 @@ impl Launched {
     }
 
     /// Says `frame`, and waits for the answer.
-    fn advance(&mut self, frame: Frame) -> Result<(), Error> {
-        match self.wire.send(frame).and_then(|()| self.answer()) {
-            Ok(()) => Ok(()),
-            Err(broken) => {
-                let status = self.end();
-                Err(sentence(&self.plan, &self.spec, broken, &self.wire.log(), "child", status))
+    fn advance(&mut self, mut frame: Frame) -> Result<(), Error> {
+        loop {
+            match self.wire.send(frame).and_then(|()| self.answer()) {
+                Ok(None) => return Ok(()),
+                Ok(Some(at)) => self.meanwhile(at)?,
+                Err(broken) => {
+                    let status = self.end();
+                    return Err(sentence(&self.plan, &self.spec, broken, &self.wire.log(), "child", status));
+                }
+            }
+            frame = Frame::Go { setgroups_denied: self.setgroups_denied };
+        }
+    }
+
+    /// Does what the child waits for at this step.
+    fn meanwhile(&mut self, at: u16) -> Result<(), Error> {
+        let described = (&self.plan, &self.spec);
+        match (self.plan.step(at), &self.inside) {
+            (Some(Step::Wait { hooks: true }), Some(inside)) => {
+                hooks::inside(described, inside, &self.state, Moment::CreateContainer)
+            }
+            _ => {
+                let group = self.group.clone();
+                let inside = Inside::of(described, (self.pid, &self.child), group, self.setgroups_denied)?;
+                self.inside = Some(inside);
+                Ok(())
             }
         }
     }
 
-    /// Waits for the answer, and keeps what comes before it: how long steps took, and what they hand over.
-    fn answer(&mut self) -> Result<(), Broken> {
+    /// Waits for the answer, and keeps what comes before it: how long steps took, and what they hand over. Answers the step
+    /// at which the child waits, if it does that.
+    fn answer(&mut self) -> Result<Option<u16>, Broken> {
         loop {
             let received = if self.plan.is_among_others() {
                 self.wire.receive_among_others(&self.child, self.end, || is_frozen(&self.group))?
@@ -295,9 +328,10 @@ impl Launched {
                     let due = self.plan.steps().filter(Step::hands_over).count();
                     let kept = [self.terminal.is_some(), self.stops.is_some(), self.listener.is_some()];
                     let kept = kept.into_iter().filter(|is_kept| *is_kept).count();
-                    return if kept == due { Ok(()) } else { Err(Broken::Unexpected) };
+                    return if kept == due { Ok(None) } else { Err(Broken::Unexpected) };
                 }
-                _ => return Ok(()),
+                (Received::Frame(Frame::Waits { at }), _) => return Ok(Some(at)),
+                _ => return Ok(None),
             }
         }
     }

@@ -18,7 +18,7 @@ mod wire;
 
 pub(crate) use cgroup::is_frozen;
 pub(crate) use hooks::{Poststop, State};
-pub(crate) use joining::{Joining, Left};
+pub(crate) use joining::{AT_ONCE, Joining, Left, is_known, is_own};
 pub(crate) use launch::Launch;
 pub(crate) use launched::{Launched, Started};
 pub use launcher::LAUNCHER;

@@ -30,7 +30,7 @@ use super::step::{CLOCKS, Step};
 use super::under_filter::UnderFilter;
 use super::{Entering, Plan};
 use crate::error::{Error, Object};
-use crate::floors::caps_sec;
+use crate::floors::{caps_sec, rootfs};
 use crate::host::{Host, Who};
 use crate::spec::{Hooks, Spec, TerminalSpec};
 
@@ -70,6 +70,10 @@ impl Plan {
             plan.step(Step::Proc { held: true });
         }
         clocks(&mut plan, spec);
+        if spec.hooks.has_inside() {
+            // Before ids are changed for the first time, which hides it from a caller without privileges.
+            plan.step(Step::Wait { hooks: false });
+        }
         let trees = disk(&mut plan, spec, &who, host.caller).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
@@ -137,6 +141,9 @@ impl Plan {
         });
         let mut notes = who.left_out.clone();
         let mut plan = PlanBuf::default();
+        if !entering.made.is_empty() {
+            plan.step(Step::Unshare { flags: entering.made.bits() });
+        }
         if described.is_some_and(has_own_null) {
             plan.step(Step::Null);
         }
@@ -232,7 +239,12 @@ fn clocks(plan: &mut PlanBuf, spec: &Spec) {
 }
 
 fn disk(plan: &mut PlanBuf, spec: &Spec, who: &Who, caller: (u32, u32)) -> Option<Steps> {
+    let mut waits = !spec.hooks.create_container.is_empty();
+    let wait = Step::Wait { hooks: true };
     if !spec.namespaces.contains(NamespaceKind::Mount) {
+        if waits {
+            plan.step(wait);
+        }
         return None;
     }
     let steps = Steps::new(
@@ -241,7 +253,14 @@ fn disk(plan: &mut PlanBuf, spec: &Spec, who: &Who, caller: (u32, u32)) -> Optio
         Setting { owner: owner(spec, who, caller), ..spec.setting() },
     );
     for step in steps.iter() {
+        // Afterwards the files of the machine are out of reach.
+        if matches!(step, rootfs::Step::Pivot | rootfs::Step::ChrootAlone) && std::mem::take(&mut waits) {
+            plan.step(wait);
+        }
         plan.step(Step::Disk(step));
+    }
+    if waits {
+        plan.step(wait);
     }
     if has_own_null(spec) {
         plan.step(Step::Null);
@@ -355,7 +374,7 @@ fn process(plan: &mut PlanBuf, spec: &Spec, who: &Who, rights: &Rights) {
     for path in candidates(spec) {
         plan.program(&path);
     }
-    plan.arg(&text(&process.program));
+    plan.arg(&text(process.arg0.as_ref().unwrap_or(&process.program)));
     for arg in &process.args {
         plan.arg(&text(arg));
     }

@@ -177,6 +177,7 @@ fn right(step: &Step<'_>) -> Option<&'static str> {
         Step::Init { .. }
         | Step::Proc { .. }
         | Step::Null
+        | Step::Wait { .. }
         | Step::Umask { .. }
         | Step::Directory { .. }
         | Step::Session
@@ -227,6 +228,10 @@ impl fmt::Display for Words<'_> {
                 (true, _) => "stay as init, and go on in a process and group of its own, in the terminal's foreground",
             }),
             Step::Null => f.write_str("put the null device of its own in place of this machine's, for its streams"),
+            Step::Wait { hooks: true } => f.write_str("wait until hooks have been run"),
+            Step::Wait { hooks: false } => {
+                f.write_str("wait until it was looked at which namespaces hooks are to join")
+            }
             Step::Session => f.write_str("lead a session of its own"),
             Step::DieWithCaller { signal } => write!(f, "ask for signal {signal} when the caller's thread ends"),
         }

@@ -73,6 +73,8 @@ pub(crate) struct Entering {
     pub(crate) kinds: NamespaceFlags,
     /// Those that the child joins once it is in its cgroup: who is in a cgroup namespace cannot come from outside of that.
     pub(crate) late: NamespaceFlags,
+    /// Those that the child makes for itself in place of the container's, which nobody can join yet.
+    pub(crate) made: NamespaceFlags,
     /// Whether there is a cgroup.
     pub(crate) has_cgroup: bool,
 }

@@ -4,6 +4,7 @@
 use skep_ns::NamespaceFlags;
 
 use super::Plan;
+use super::step::Step;
 use crate::spec::Moment;
 
 /// One stage of making and starting a container.
@@ -71,8 +72,14 @@ impl Plan {
         .collect();
         stages.extend((0..).zip(&self.networks).map(|(at, _)| Stage::Parent(ParentStep::Network(at))));
         stages.extend(self.hooks_of(Moment::Prestart).chain(self.hooks_of(Moment::CreateRuntime)));
-        stages.extend((0..).zip(self.steps()).map(|(at, _)| Stage::Child(at)));
+        for (at, step) in (0..).zip(self.steps()) {
+            stages.push(Stage::Child(at));
+            if step == (Step::Wait { hooks: true }) {
+                stages.extend(self.hooks_of(Moment::CreateContainer));
+            }
+        }
         stages.extend(parent(self.claims().is_some(), ParentStep::Record));
+        stages.extend(self.hooks_of(Moment::StartContainer));
         stages.push(Stage::Execute);
         stages.extend(self.hooks_of(Moment::Poststart));
         stages

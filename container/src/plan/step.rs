@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// The file below /proc by which the clocks of the time namespace that one will be in are set.
@@ -98,6 +98,11 @@ pub enum Step<'a> {
         /// The standard streams that are the session's terminal, whose foreground that group is: bit n for descriptor n.
         terminal: u32,
     },
+    /// Wait for the parent between two steps.
+    Wait {
+        /// Whether it runs hooks meanwhile; else it looks at the namespaces that these will join.
+        hooks: bool,
+    },
     /// Lead a session without a terminal.
     Session,
     /// Filter the system calls, and hand over the listener of those that the filter asks about.
@@ -167,6 +172,7 @@ impl<'a> Step<'a> {
                 (OURS, [6, own_group as u32 | (shown as u32) << 1, terminal, 0, 0, 0, 0])
             }
             Step::Session => (OURS, [7, 0, 0, 0, 0, 0, 0]),
+            Step::Wait { hooks } => (OURS, [18, hooks as u32, 0, 0, 0, 0, 0]),
             Step::Umask { mask } => (OURS, [8, mask, 0, 0, 0, 0, 0]),
             Step::Directory { path } => (OURS, [9, keep(path), 0, 0, 0, 0, 0]),
             Step::Terminal { streams, rows, columns } => (OURS, [10, streams, rows as u32, columns as u32, 0, 0, 0]),
@@ -214,6 +220,7 @@ impl<'a> Step<'a> {
             (OURS, 16) => Step::Domainname { name: flat.text(a)? },
             (OURS, 14) => Step::Sysctl { path: flat.text(a)?, value: flat.text(b)? },
             (OURS, 17) => Step::Supervise { program: flat.bytes(a, b)?, flags: c },
+            (OURS, 18) => Step::Wait { hooks: a != 0 },
             _ => return None,
         })
     }

@@ -152,6 +152,7 @@ fn needs(step: Step<'_>) -> Vec<Need> {
         // Before the filter, always: nothing of it would be left to the program.
         Step::Disk(_)
         | Step::Null
+        | Step::Wait { .. }
         | Step::Hostname { .. }
         | Step::Domainname { .. }
         | Step::Loopback

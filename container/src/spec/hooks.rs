@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Programs of the machine that are run at moments of a container's life, to set up around it what it cannot itself.
+//! Programs that are run at moments of a container's life, to set up around it what it cannot itself.
 //!
 //! The moments, and what a hook is told, are those of the OCI runtime specification (config.md, "POSIX-platform Hooks").
 
@@ -13,12 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::text;
 use super::validate::Problems;
 
-/// A program of this machine that is run at a [moment](Moment) of a container's life.
+/// A program that is run at a [moment](Moment) of a container's life: one of this machine, or at two of the moments one in
+/// the container.
 ///
-/// It runs as the caller, in the caller's namespaces, in `/` and in a session of its own, with this environment and no other
-/// variable, and with no descriptors but its standard streams. On its standard input it finds the container's state, in JSON:
-/// `ociVersion`, `id` (the name, or `skep-` and the number of the first process), `status` (`creating`, `running` or
-/// `stopped`), `pid` (unless it is stopped), `bundle` (the directory of its state, or nothing) and `annotations`. What it
+/// It runs in `/` and in a session of its own, with this environment and no other variable, and with no descriptors but its
+/// standard streams; as the caller and in the caller's namespaces, where the moment does not say otherwise. On its standard
+/// input it finds the container's state, in JSON:
+/// `ociVersion`, `id` (the name, or `skep-` and the number of the first process), `status` (`creating`, `created`,
+/// `running` or `stopped`), `pid` (unless it is stopped; in the container the number that it has there), `bundle` (the directory of its state, or nothing) and `annotations`. What it
 /// writes is read, and the last 4 KiB of it are in the error if it fails, which is to end otherwise than with code 0.
 ///
 /// What it leaves running in the background is nobody's, and waited for by nobody, whatever descriptors it holds; what that
@@ -36,7 +38,7 @@ use super::validate::Problems;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Hook {
-    /// The program, by its absolute path on this machine.
+    /// The program, by its absolute path on this machine; for [`Moment::StartContainer`] in the container.
     #[serde(with = "text::path")]
     pub program: PathBuf,
     /// Its arguments, all of them: `argv[0]` is the first, and may be another than the path. By default the path alone.
@@ -45,13 +47,14 @@ pub struct Hook {
     /// Its environment, all of it; of several values of one variable the last counts.
     #[serde(with = "text::pairs", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(OsString, OsString)>,
-    /// How long it may take: then everybody of its session is killed, and it has failed. By default as long as it takes.
+    /// How long it may take: then everybody of its session is killed, and it has failed. By default as long as it takes,
+    /// but for one in the container that is not executed within 60 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
 }
 
 impl Hook {
-    /// A hook that runs `program`, an absolute path on this machine.
+    /// A hook that runs `program`, an absolute path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), ..Self::default() }
@@ -91,6 +94,17 @@ pub enum Moment {
     /// and its names are still to come. A failure ends the making.
     #[doc(alias = "createRuntime")]
     CreateRuntime,
+    /// When the container's mounts are made too, and its root is not changed yet: inside of the container, in its namespaces
+    /// and in its cgroup, where all of this machine's files are still to be seen; the program is one of these. As root of
+    /// its user namespace if it makes one (as its user where that has no root), else as the caller, with every capability
+    /// and without its filter. A failure ends the making.
+    #[doc(alias = "createContainer")]
+    CreateContainer,
+    /// When its program is about to be executed, by [`Created::start`](crate::Created::start): as a
+    /// [further program](crate::Container::exec) of the container, with the same user, rights, filter and limits as its own
+    /// program, and one of its own files. A failure ends the start, and the container.
+    #[doc(alias = "startContainer")]
+    StartContainer,
     /// When the program was executed, and before [`Created::start`](crate::Created::start) returns. A failure is in the
     /// [notes](crate::Container::notes); the container runs on, and the other hooks are run.
     #[doc(alias = "poststart")]
@@ -104,7 +118,14 @@ pub enum Moment {
 
 impl Moment {
     /// Every moment, in the order of a container's life.
-    pub const ALL: [Moment; 4] = [Moment::Prestart, Moment::CreateRuntime, Moment::Poststart, Moment::Poststop];
+    pub const ALL: [Moment; 6] = [
+        Moment::Prestart,
+        Moment::CreateRuntime,
+        Moment::CreateContainer,
+        Moment::StartContainer,
+        Moment::Poststart,
+        Moment::Poststop,
+    ];
 
     /// Its name in the OCI runtime specification.
     #[must_use]
@@ -112,6 +133,8 @@ impl Moment {
         match self {
             Moment::Prestart => "prestart",
             Moment::CreateRuntime => "createRuntime",
+            Moment::CreateContainer => "createContainer",
+            Moment::StartContainer => "startContainer",
             Moment::Poststart => "poststart",
             Moment::Poststop => "poststop",
         }
@@ -135,6 +158,12 @@ pub struct Hooks {
     /// Those of [`Moment::CreateRuntime`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub create_runtime: Vec<Hook>,
+    /// Those of [`Moment::CreateContainer`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub create_container: Vec<Hook>,
+    /// Those of [`Moment::StartContainer`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub start_container: Vec<Hook>,
     /// Those of [`Moment::Poststart`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub poststart: Vec<Hook>,
@@ -150,6 +179,8 @@ impl Hooks {
         match moment {
             Moment::Prestart => &self.prestart,
             Moment::CreateRuntime => &self.create_runtime,
+            Moment::CreateContainer => &self.create_container,
+            Moment::StartContainer => &self.start_container,
             Moment::Poststart => &self.poststart,
             Moment::Poststop => &self.poststop,
         }
@@ -160,9 +191,16 @@ impl Hooks {
         match moment {
             Moment::Prestart => &mut self.prestart,
             Moment::CreateRuntime => &mut self.create_runtime,
+            Moment::CreateContainer => &mut self.create_container,
+            Moment::StartContainer => &mut self.start_container,
             Moment::Poststart => &mut self.poststart,
             Moment::Poststop => &mut self.poststop,
         }
+    }
+
+    /// Whether any is run inside of the container.
+    pub(crate) fn has_inside(&self) -> bool {
+        !self.create_container.is_empty() || !self.start_container.is_empty()
     }
 
     /// Whether there is none.
@@ -171,15 +209,15 @@ impl Hooks {
         self.all().next().is_none()
     }
 
-    /// All of them, each with its place: `hooks.poststop[1]`.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (String, &Hook)> {
+    /// All of them, each with its moment and its place: `hooks.poststop[1]`.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Moment, String, &Hook)> {
         let of = |moment| self.of(moment).iter().enumerate().map(move |(at, hook)| (moment, at, hook));
         let all = Moment::ALL.into_iter().flat_map(of);
-        all.map(|(moment, at, hook)| (format!("hooks.{moment}[{at}]"), hook))
+        all.map(|(moment, at, hook)| (moment, format!("hooks.{moment}[{at}]"), hook))
     }
 
     pub(super) fn check(&self, found: &mut Problems) {
-        for (place, hook) in self.all() {
+        for (_, place, hook) in self.all() {
             found.check_absolute(&format!("{place}.program"), &hook.program);
             if hook.args.as_ref().is_some_and(Vec::is_empty) {
                 found.add(&format!("{place}.args"), "are empty: the first is argv[0], and cannot be absent");

@@ -140,6 +140,9 @@ pub struct Process {
     /// A path, or a name without a slash that is looked for on the `PATH` of `env`.
     #[serde(with = "text")]
     pub program: OsString,
+    /// What it finds as its own name, `argv[0]`; by default as it is called here.
+    #[serde(with = "text::optional", default, skip_serializing_if = "Option::is_none")]
+    pub arg0: Option<OsString>,
     /// Its arguments, without its name.
     #[serde(with = "text::list")]
     pub args: Vec<OsString>,

@@ -101,6 +101,19 @@ pub(super) mod optional_path {
     }
 }
 
+/// The same for a text that may be absent.
+pub(super) mod optional {
+    use super::{Deserialize, Deserializer, OsString, Serialize, Serializer, Stored};
+
+    pub(in super::super) fn serialize<S: Serializer>(text: &Option<OsString>, out: S) -> Result<S::Ok, S::Error> {
+        text.as_deref().map(Stored::from).serialize(out)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<OsString>, D::Error> {
+        Ok(Option::<Stored>::deserialize(input)?.map(Into::into))
+    }
+}
+
 /// The same for a list of texts that may be absent.
 pub(super) mod optional_list {
     use super::{Deserialize, Deserializer, OsString, Serialize, Serializer, Stored};

@@ -41,6 +41,7 @@ impl Spec {
         self.check_rights(&mut found);
         self.check_terminal(&mut found);
         self.hooks.check(&mut found);
+        self.check_hooks_inside(&mut found);
         found.0
     }
 
@@ -51,6 +52,18 @@ impl Spec {
         self.check_rights(&mut found);
         self.check_session(&mut found);
         found.0
+    }
+
+    fn check_hooks_inside(&self, found: &mut Problems) {
+        if !self.hooks.start_container.is_empty() && self.asks_supervisor() {
+            let why = "cannot be run: they are under the program's policy, which asks a supervisor, and nobody has their \
+                       listeners";
+            found.add("hooks.startContainer", why);
+        }
+    }
+
+    fn asks_supervisor(&self) -> bool {
+        self.process.rights.seccomp.as_ref().is_some_and(Policy::asks_supervisor)
     }
 
     fn check_namespaces(&self, found: &mut Problems) {
@@ -225,6 +238,9 @@ impl Spec {
             found.add("process.program", "is empty");
         }
         found.check_text("process.program", &process.program);
+        if let Some(arg0) = &process.arg0 {
+            found.check_text("process.arg0", arg0);
+        }
         for (at, arg) in process.args.iter().enumerate() {
             found.check_text(&format!("process.args[{at}]"), arg);
         }

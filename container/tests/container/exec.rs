@@ -11,7 +11,9 @@ use skep::ns::{IdMap, NamespaceKind, Namespaces, Stdio};
 use skep::rootfs::{Devpts, Mounts, Proc};
 use skep::{Container, ErrorKind, Exec, Report};
 
-use crate::common::{DEADLINE, at_every_low_limit_on_descriptors, is_alive, namespace_links, program, status, until};
+use crate::common::{
+    DEADLINE, at_every_low_limit_on_descriptors, is_alive, namespace_links, program, shell, status, until,
+};
 use crate::tree::Tree;
 
 /// A container that sleeps.
@@ -436,5 +438,20 @@ fn a_further_program_has_a_listener_of_its_own() {
         assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
         assert!(error.hint().unwrap().contains("Exec::elevated"), "{}", Report(&error));
         assert_eq!(text_of(sh(&container, "mkdir /not/made 2>/dev/null || echo no").elevated()), "no\n");
+    });
+}
+
+#[test]
+fn a_program_may_be_called_otherwise_than_its_file() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        let script = "tr '\\0' ' ' </proc/$$/cmdline";
+        let builder = || shell(script).arg0("-sh").stdin(Stdio::Null);
+        assert!(crate::common::text_of(builder()).starts_with("-sh -c tr"));
+        let container = shell("sleep 1000").kill_on_drop().start().unwrap();
+        assert!(text_of(container.exec("/bin/sh", ["-c", script])).starts_with("/bin/sh -c tr"));
+        assert!(text_of(container.exec("/bin/sh", ["-c", script]).arg0("-bees")).starts_with("-bees -c tr"));
+        let problem = shell(":").arg0("a\0b").plan().unwrap_err();
+        assert!(Report(&problem).to_string().contains("process.arg0: "), "{}", Report(&problem));
     });
 }

@@ -21,6 +21,7 @@ mod footprint;
 mod forks;
 mod handle;
 mod hooks;
+mod hooks_inside;
 mod identity;
 mod init;
 mod inside;

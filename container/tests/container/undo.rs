@@ -29,6 +29,8 @@ fn everything(tree: &Tree) -> Builder {
         .domainname("bees")
         .hook(Moment::Prestart, Hook::new("/bin/true"))
         .hook(Moment::CreateRuntime, Hook::new("/bin/true"))
+        .hook(Moment::CreateContainer, Hook::new("/bin/true"))
+        .hook(Moment::StartContainer, Hook::new("/bin/true"))
         .current_dir("/tmp")
         .die_with_caller();
     builder.limits_where_possible(limits)

@@ -71,6 +71,12 @@ impl Child {
         &self.pidfd
     }
 
+    /// The process alone, for who waits by that; its pipes are closed, and a status that is known already is forgotten.
+    #[must_use]
+    pub fn into_pidfd(self) -> PidFd {
+        self.pidfd
+    }
+
     /// Takes the pipes out, for a program that goes on in another process.
     pub fn take_pipes(&mut self) -> Pipes {
         Pipes { stdin: self.stdin.take(), stdout: self.stdout.take(), stderr: self.stderr.take() }

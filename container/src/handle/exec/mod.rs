@@ -82,6 +82,7 @@ impl Container {
         let described = self.spec().map(|spec| spec.process.clone()).unwrap_or_default();
         let process = Process {
             program: program.into(),
+            arg0: None,
             args: args.into_iter().map(Into::into).collect(),
             terminal: None,
             in_caller_session: false,
@@ -122,6 +123,12 @@ impl Exec<'_> {
     #[must_use]
     pub fn as_process(&self) -> &Process {
         &self.process
+    }
+
+    /// What it finds as its own name, `argv[0]`: `-sh` makes a shell a login shell.
+    pub fn arg0(mut self, name: impl Into<OsString>) -> Self {
+        self.process.arg0 = Some(name.into());
+        self
     }
 
     /// Sets a variable of its environment. The last value that is set counts.

@@ -8,25 +8,13 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::io::Errno;
 use skep_cgroup::Cgroup;
-use skep_ns::{Join, Namespace, NamespaceKind, PidFd};
+use skep_ns::{Join, Namespace, NamespaceFlags, NamespaceKind, PidFd};
 use skep_rootfs::Root;
 
 use super::OP;
 use crate::error::{Error, ErrorKind, Object};
 use crate::handle::Container;
-use crate::parent::{Joining, Left};
-
-/// The namespaces that the launcher joins for its child: all but the cgroup namespace, into which the kernel lets nobody
-/// move from outside of its group.
-const AT_ONCE: [NamespaceKind; 7] = [
-    NamespaceKind::User,
-    NamespaceKind::Pid,
-    NamespaceKind::Net,
-    NamespaceKind::Ipc,
-    NamespaceKind::Uts,
-    NamespaceKind::Time,
-    NamespaceKind::Mount,
-];
+use crate::parent::{AT_ONCE, Joining, Left, is_known, is_own};
 
 const ESRCH: i32 = 3;
 
@@ -75,17 +63,16 @@ fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<J
             return Err(Error::because(OP, container.object(), ErrorKind::WrongState, why));
         }
     }
-    let is_unknown = |error: &skep_ns::Error| error.kind() == ErrorKind::Unsupported;
-    let kinds =
-        AT_ONCE.into_iter().filter(|kind| !Namespace::of_this_thread(*kind).is_err_and(|error| is_unknown(&error)));
+    let kinds = AT_ONCE.into_iter().filter(|kind| is_known(*kind));
     let way = Join::new().process(copy(first)?, kinds).prepare().map_err(failed)?;
     let late = match Namespace::of(first, NamespaceKind::Cgroup) {
         Ok(namespace) if !is_own(&namespace) => Some(Join::new().namespace(namespace).prepare().map_err(failed)?),
         Ok(_) => None,
         Err(error) => return Err(failed(error)),
     };
+    let made = NamespaceFlags::empty();
     let denied = container.pid().is_some_and(denies_setgroups);
-    Ok(Joining { way, late, cgroup, setgroups_denied: denied, patience: None, left: Left::default() })
+    Ok(Joining { way, late, made, cgroup, setgroups_denied: denied, patience: None, left: Left::default() })
 }
 
 /// What a program will have as its root that is executed in the container: the top of the mount namespace, whatever root the
@@ -130,11 +117,6 @@ fn copy(process: &PidFd) -> Result<OwnedFd, Error> {
         let errno = if errno == Errno::INVAL { Errno::MFILE } else { errno };
         Error::os(OP, Object::Container(None), errno.raw_os_error()).with_hint_of_limits()
     })
-}
-
-fn is_own(namespace: &Namespace) -> bool {
-    let own = Namespace::of_this_thread(NamespaceKind::Cgroup);
-    matches!((own.and_then(|own| own.id()), namespace.id()), (Ok(own), Ok(there)) if own == there)
 }
 
 /// Whether the user namespace of this process denies setgroups(2).

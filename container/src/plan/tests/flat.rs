@@ -66,6 +66,8 @@ fn steps() -> impl Strategy<Value = Owned> {
             Step::Loopback,
             Step::Right(caps_sec::Step::Undumpable),
             Step::Null,
+            Step::Wait { hooks: true },
+            Step::Wait { hooks: false },
             Step::Session
         ])
         .prop_map(Owned::Plain),

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A hook that runs: watched to its end, for nobody that it leaves behind, and killed with its session when its time is up.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, Signal};
+use skep_ns::{ErrorKind as NsErrorKind, ExitStatus, PidFd, SignalScope};
+
+use super::super::file::nameless;
+use super::SIGKILL;
+use crate::error::{Error, ErrorKind, Object};
+
+/// How much of what a hook wrote is told.
+const TAIL: usize = 4096;
+/// How much is read at most of what was written until its end.
+const LEFT_OVER: usize = 1 << 20;
+/// How long a killed hook may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a hook has failed.
+pub(super) enum Failure {
+    /// It could not be started.
+    Start(skep_ns::Error),
+    /// It could not be started inside.
+    Inside(Error),
+    /// What it takes on our side could not be had.
+    Ours(Errno),
+    /// What has become of it.
+    Became(ErrorKind, String),
+}
+
+impl Failure {
+    pub(super) fn of(self, op: &'static str, object: Object) -> Error {
+        match self {
+            Failure::Start(error) => Error::of_leaf(op, object, error),
+            Failure::Inside(error) => {
+                let why = format!("it could not be started: {}", crate::Report(&error));
+                Error::because(op, object, error.kind(), why)
+            }
+            Failure::Ours(errno) => Error::os(op, object, errno.raw_os_error()).with_hint_of_limits(),
+            Failure::Became(kind, why) => Error::because(op, object, kind, why),
+        }
+    }
+}
+
+/// What a hook reads its state from, and writes to.
+pub(super) struct Streams {
+    pub(super) state: OwnedFd,
+    pub(super) out: OwnedFd,
+    pub(super) err: OwnedFd,
+    /// Our end.
+    pub(super) pipe: OwnedFd,
+}
+
+impl Streams {
+    pub(super) fn new(state: &[u8]) -> Result<Self, Errno> {
+        // A file, which can be of any size, and which a hook that reads nothing leaves nobody waiting at.
+        let state = nameless("skep-state", state)?;
+        rustix::fs::seek(&state, rustix::fs::SeekFrom::Start(0))?;
+        let (pipe, out) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        // This end alone: the hook's would be no ordinary one.
+        rustix::fs::fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
+        let err = rustix::io::fcntl_dupfd_cloexec(&out, 3)?;
+        Ok(Self { state, out, err, pipe })
+    }
+}
+
+/// A hook that runs, the leader of a session of its own.
+pub(super) struct Running {
+    pub(super) pid: u32,
+    pub(super) process: PidFd,
+    /// The reading end of what it writes to.
+    pub(super) pipe: OwnedFd,
+}
+
+impl Running {
+    /// Has it run to its end, which must come by itself within `timeout`, and be a good one. Nothing of it is left that it
+    /// has not sent to the background itself.
+    pub(super) fn finish(self, timeout: Option<Duration>) -> Result<(), Failure> {
+        let mut written = Tail::default();
+        let has_ended = self.watch(timeout, &mut written).map_err(|errno| {
+            self.kill();
+            let _reaped = self.process.wait_for(PATIENCE);
+            Failure::Ours(errno)
+        })?;
+        if !has_ended {
+            self.kill();
+        }
+        let status = self.process.wait_for(PATIENCE).map_err(Failure::Start)?;
+        written.read(&self.pipe, LEFT_OVER);
+        let became = |kind, what: &str| Err(Failure::Became(kind, format!("{what}; {written}")));
+        match status {
+            _ if !has_ended => {
+                let timeout = timeout.unwrap_or_default();
+                became(ErrorKind::TimedOut, &format!("it was killed, for it took longer than {timeout:?}"))
+            }
+            Some(status) if status.success() => Ok(()),
+            Some(ExitStatus::UNKNOWN) => became(
+                ErrorKind::WrongState,
+                "it has ended, and nobody knows how: this program ignores SIGCHLD, or waits for the children of others",
+            ),
+            Some(status) => became(ErrorKind::WrongState, &format!("it ended with {status}")),
+            None => became(ErrorKind::TimedOut, "it was killed, and does not end"),
+        }
+    }
+
+    /// Reads what the hook writes until it has ended; false if its time was up before that.
+    fn watch(&self, timeout: Option<Duration>, written: &mut Tail) -> Result<bool, Errno> {
+        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut is_open = true;
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let wait = left.and_then(|left| Timespec::try_from(left).ok());
+            let (process, pipe) = (self.process.as_fd(), self.pipe.as_fd());
+            let mut both = [PollFd::new(&process, PollFlags::IN), PollFd::new(&pipe, PollFlags::IN)];
+            let mut alone = [PollFd::new(&process, PollFlags::IN)];
+            let fds: &mut [PollFd<'_>] = if is_open { &mut both } else { &mut alone };
+            match rustix::event::poll(fds, wait.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+            let is_ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
+            let (has_ended, has_written) = (is_ready(0), is_ready(1));
+            if has_ended {
+                return Ok(true);
+            }
+            // Asked of one that never stops writing too.
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(false);
+            }
+            if has_written {
+                is_open = written.read(&self.pipe, 1 << 16);
+            }
+        }
+    }
+
+    /// Kills everybody of the session that a hook leads, which has not been reaped.
+    fn kill(&self) {
+        const ROUNDS: usize = 200;
+        // The group at once, which nobody slips away from by a fork.
+        if self.process.signal_scope(SIGKILL, SignalScope::Group).is_err()
+            && let Some(leader) = by_number(self.pid)
+        {
+            let _gone = rustix::process::kill_process_group(leader, Signal::KILL);
+        }
+        let _gone = self.process.kill();
+        // Then other groups: each job of a shell is one. As long as anybody is in the session, its number is nobody else's.
+        for _ in 0..ROUNDS {
+            let mut killed = false;
+            for pid in processes_of(self.pid) {
+                killed |= match PidFd::open(pid) {
+                    Ok(process) => session_of(pid) == Some(self.pid) && process.kill().is_ok(),
+                    // By its number where there is no other way, which was its own a moment ago.
+                    Err(error) if error.kind() == NsErrorKind::Unsupported => {
+                        by_number(pid).is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok())
+                    }
+                    Err(_) => false,
+                };
+            }
+            if !killed {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The end of what a hook has written.
+#[derive(Debug, Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Tail {
+    /// Reads what there is, at most about so much; false at the end of the file.
+    fn read(&mut self, pipe: &OwnedFd, most: usize) -> bool {
+        let mut buffer = [0; 8192];
+        let mut total = 0;
+        while total < most {
+            match rustix::io::read(pipe, &mut buffer) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    total += count;
+                    self.bytes.extend(buffer.iter().take(count));
+                    let too_many = self.bytes.len().saturating_sub(TAIL);
+                    self.is_cut |= too_many > 0;
+                    self.bytes.drain(..too_many);
+                }
+                Err(Errno::INTR) => {}
+                Err(_) => return true,
+            }
+        }
+        true
+    }
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = String::from_utf8_lossy(&self.bytes);
+        match (self.is_cut, text.trim_end()) {
+            (_, "") => f.write_str("it wrote nothing"),
+            (false, text) => write!(f, "it wrote: {text:?}"),
+            (true, text) => write!(f, "the end of what it wrote: {text:?}"),
+        }
+    }
+}
+
+fn by_number(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+/// The processes of a session that have not ended.
+fn processes_of(session: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(io::Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| session_of(*pid) == Some(session)).collect()
+}
+
+/// The session of a process that has not ended: field 6 of /proc/PID/stat.
+fn session_of(pid: u32) -> Option<u32> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    session_in(&text)
+}
+
+fn session_in(stat: &[u8]) -> Option<u32> {
+    // The second field is the process' own word for itself, and may have anything in it but for what follows the last ")".
+    let at = stat.iter().rposition(|byte| *byte == b')')?;
+    let mut rest = std::str::from_utf8(stat.get(at + 1..)?).ok()?.split_ascii_whitespace();
+    match rest.next()? {
+        "Z" | "X" => None,
+        _ => rest.nth(2)?.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_found_whatever_the_process_is_called() {
+        for name in ["sh", "a b", ") S 1 2 3 (", "\n)"] {
+            assert_eq!(session_in(format!("7 ({name}) S 1 2 3 4 5\n").as_bytes()), Some(3), "{name:?}");
+            assert_eq!(session_in(format!("7 ({name}) Z 1 2 3 4 5\n").as_bytes()), None, "{name:?}");
+        }
+        for text in ["", "7 (sh", "7 (sh) S 1", "7 (sh) S a b c"] {
+            assert_eq!(session_in(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_much_is_kept() {
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let text = format!("{}{}", "a".repeat(5000), "b".repeat(4000));
+        rustix::io::write(&write, text.as_bytes()).unwrap();
+        drop(write);
+        let mut tail = Tail::default();
+        assert!(!tail.read(&read, LEFT_OVER));
+        assert_eq!(tail.to_string(), format!("the end of what it wrote: \"{}{}\"", "a".repeat(96), "b".repeat(4000)));
+        assert_eq!(Tail::default().to_string(), "it wrote nothing");
+    }
+}
