@@ -32,11 +32,12 @@ impl Container {
         self.kill_on_drop = false;
         if let Some(state) = self.undo.state() {
             let is_locked = state.lock_patiently()?;
-            if !state.is_linked() {
+            if state.is_removed() {
                 // Somebody else has deleted it in between, and all that was in it.
                 std::mem::take(&mut self.undo).forget();
                 return Ok(());
             }
+            state.demand_place("delete")?;
             // Read again, under the lock: it may have been started since it was opened.
             let known = Known::of(state)?;
             // A maker that was killed may have left its lock to a copy of itself.

@@ -28,7 +28,7 @@ pub(super) fn write(state: &StateDir, status: ExitStatus) -> Result<(), Error> {
         return Ok(());
     }
     let written =
-        if state.is_linked() { state.write(FILE, &serde_json::to_vec(&ended).unwrap_or_default()) } else { Ok(()) };
+        if !state.is_removed() { state.write(FILE, &serde_json::to_vec(&ended).unwrap_or_default()) } else { Ok(()) };
     state.unlock();
     written
 }

@@ -12,6 +12,7 @@ mod members;
 mod mounts;
 mod namespaces;
 mod open;
+mod rename;
 mod running;
 mod status;
 mod stop;

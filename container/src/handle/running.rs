@@ -30,7 +30,7 @@ use crate::terminal::Terminal;
 /// one without a name is removed when its handle is dropped after its end.
 #[derive(Debug)]
 pub struct Container {
-    name: Option<String>,
+    pub(super) name: Option<String>,
     pub(super) first: First,
     /// Whether it was ever started.
     was_started: bool,

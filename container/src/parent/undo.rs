@@ -41,6 +41,11 @@ impl Undo {
         self.state.as_ref()
     }
 
+    /// The same, to be changed.
+    pub(crate) fn state_mut(&mut self) -> Option<&mut StateDir> {
+        self.state.as_mut()
+    }
+
     /// Has `removal` be done. To be called before what it removes is made.
     pub(crate) fn push(&mut self, removal: Removal) {
         self.removals.push(removal);

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Object};
@@ -180,6 +180,45 @@ impl StateDir {
         matches!((here, there), (Ok(here), Ok(there)) if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino))
     }
 
+    /// An error unless the directory is still the one under its name: of one that was deleted, or renamed.
+    pub(crate) fn demand_place(&self, op: &'static str) -> Result<(), Error> {
+        if self.is_linked() {
+            return Ok(());
+        }
+        let object = Object::Container(Some(self.name.clone()));
+        let (kind, why) = if self.is_removed() {
+            (ErrorKind::NotFound, "somebody else has deleted it")
+        } else {
+            (ErrorKind::WrongState, "somebody else has renamed it: open it by its new name")
+        };
+        Err(Error::because(op, object, kind, why.to_owned()))
+    }
+
+    /// Whether the directory is nowhere any more, under whatever name.
+    pub(crate) fn is_removed(&self) -> bool {
+        rustix::fs::fstat(&self.directory).is_ok_and(|stat| stat.st_nlink == 0)
+    }
+
+    /// Gives the container, whose state is locked, this name, which must have passed [`problem_of`](super::problem_of).
+    pub(crate) fn rename(&mut self, name: &str) -> Result<(), Error> {
+        let object = || Object::Container(Some(self.name.clone()));
+        let done = rustix::fs::renameat_with(&self.root, &self.name, &self.root, name, RenameFlags::NOREPLACE);
+        done.map_err(|errno| match errno {
+            Errno::EXIST => {
+                let why = format!("the name {name:?} is in use");
+                Error::because("rename", object(), ErrorKind::Busy, why)
+            }
+            Errno::INVAL => {
+                let why = "the file system of the state directory cannot rename without replacing".to_owned();
+                Error::because("rename", object(), ErrorKind::Unsupported, why)
+            }
+            errno => Error::os("rename", object(), errno.raw_os_error()),
+        })?;
+        self.path.set_file_name(name);
+        name.clone_into(&mut self.name);
+        rustix::fs::fsync(&self.root).map_err(|errno| self.failed("rename", errno))
+    }
+
     /// Writes a file: as a whole, on disk when this returns, or not at all.
     pub(crate) fn write(&self, file: &str, content: &[u8]) -> Result<(), Error> {
         let new = format!("{file}.new");
@@ -214,6 +253,9 @@ impl StateDir {
 
     /// Removes the state, files first. What is gone already is no failure.
     pub(crate) fn remove(&self) -> Result<(), Error> {
+        if !self.is_removed() {
+            self.demand_place("delete")?;
+        }
         for file in ["status", "record", "intent"] {
             for name in [format!("{file}.new"), file.to_owned()] {
                 match rustix::fs::unlinkat(&self.directory, &name, AtFlags::empty()) {

@@ -37,6 +37,7 @@ mod network;
 mod overlay;
 mod owner;
 mod prepared;
+mod rename;
 mod rights;
 mod road;
 mod roles;
