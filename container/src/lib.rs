@@ -108,7 +108,7 @@ struct Guide;
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
 pub use facts::Facts;
-pub use handle::{AddedDevice, Container, Created, Exec, Executed, Member, RebootRequest, Status};
+pub use handle::{AddedDevice, Container, Created, Event, Events, Exec, Executed, Member, RebootRequest, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;
 pub use report::Report;

@@ -22,16 +22,23 @@ use crate::layout::Version;
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Cgroup {
+    /// Whether the kernel tells of everything in its [events](Self::events) by [watches](Self::watch), of the group itself, of
+    /// its memory and of its forks. Where it does not, as under version 1, one has to look from time to time.
+    #[must_use]
+    pub fn tells_of_changes(&self) -> bool {
+        let tells = |controller| self.of(controller).is_none_or(|found| found.version() == Version::V2);
+        let held = self.held(OP).is_ok_and(|held| held.version() == Version::V2);
+        held && tells(Controller::Memory) && tells(Controller::Pids)
+    }
+
     /// What happens to the group from now on, for as long as `deadline`: see [`Changes`].
     ///
     /// # Errors
     /// `NotFound` if the group was removed; `Exhausted` without free descriptors, of which it takes up to four; what the
     /// kernel has against reading the files.
     pub fn changes(&self, deadline: Duration) -> Result<Changes<'_>, Error> {
-        let held = self.held(OP)?;
-        let tells = |controller| self.of(controller).is_none_or(|found| found.version() == Version::V2);
-        let all = held.version() == Version::V2 && tells(Controller::Memory) && tells(Controller::Pids);
-        let every = if all { None } else { Some(LOOK) };
+        self.held(OP)?;
+        let every = if self.tells_of_changes() { None } else { Some(LOOK) };
         let mut watches = Vec::new();
         for watch in [self.watch(), self.watch_memory(), self.watch_pids()] {
             match watch {

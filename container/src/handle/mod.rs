@@ -4,6 +4,7 @@
 mod created;
 mod delete;
 mod ended;
+mod events;
 mod exec;
 mod first;
 mod freeze;
@@ -20,6 +21,7 @@ mod supervise;
 mod update;
 
 pub use created::Created;
+pub use events::{Event, Events};
 pub use exec::{Exec, Executed};
 pub use members::Member;
 pub use mounts::AddedDevice;

@@ -12,6 +12,7 @@
 mod attached;
 mod caller;
 mod common;
+mod events;
 mod exec;
 mod exec_hostile;
 mod exec_killed;

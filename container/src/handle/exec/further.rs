@@ -17,8 +17,8 @@ use skep_ns::{ExitStatus, PidFd};
 /// A further program: shared by its handle and by that of its container.
 #[derive(Debug)]
 pub(crate) struct Further {
-    pub(super) pid: u32,
-    pub(super) process: PidFd,
+    pub(crate) pid: u32,
+    pub(crate) process: PidFd,
     status: Mutex<Option<ExitStatus>>,
 }
 
@@ -28,7 +28,7 @@ impl Further {
     }
 
     /// How it ended, if it has; reaps it then, once, whoever asks. Does not wait.
-    pub(super) fn reap(&self) -> Result<Option<ExitStatus>, skep_ns::Error> {
+    pub(crate) fn reap(&self) -> Result<Option<ExitStatus>, skep_ns::Error> {
         let mut status = locked(&self.status);
         if status.is_none() && self.process.has_ended()? {
             *status = Some(self.process.wait()?);
@@ -58,6 +58,15 @@ pub(crate) struct Furthers {
     list: Mutex<Vec<Arc<Further>>>,
     /// Readable when there is one more: for who waits for the container already.
     news: OnceLock<Option<OwnedFd>>,
+    /// Those who are told of each that comes: a counter, and which there are.
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// Somebody who is told of each program, and what was not taken yet.
+#[derive(Debug)]
+struct Listener {
+    counter: Weak<OwnedFd>,
+    untold: Vec<Arc<Further>>,
 }
 
 /// Those of all containers that there are handles of: of several handles of one container each must reap what was executed
@@ -67,7 +76,8 @@ static ALL: Mutex<BTreeMap<u32, Weak<Furthers>>> = Mutex::new(BTreeMap::new());
 impl Furthers {
     /// Those of the container of this first process, whichever handle executes them.
     pub(crate) fn of(first: Option<u32>) -> Arc<Self> {
-        let new = || Arc::new(Self { first, list: Mutex::default(), news: OnceLock::new() });
+        let new =
+            || Arc::new(Self { first, list: Mutex::default(), news: OnceLock::new(), listeners: Mutex::default() });
         let Some(pid) = first else { return new() };
         let mut all = locked(&ALL);
         if let Some(known) = all.get(&pid).and_then(Weak::upgrade) {
@@ -85,7 +95,35 @@ impl Furthers {
         }
     }
 
+    /// Somebody who is told from now on, by a counter that is readable when there is one to be
+    /// [taken](Self::take_news); for as long as the counter is kept.
+    pub(crate) fn listen(&self) -> Result<Arc<OwnedFd>, Errno> {
+        let counter = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let mut listeners = locked(&self.listeners);
+        listeners.retain(|listener| listener.counter.strong_count() > 0);
+        listeners.push(Listener { counter: Arc::downgrade(&counter), untold: Vec::new() });
+        Ok(counter)
+    }
+
+    /// Those that this listener was not told of yet.
+    pub(crate) fn take_news(&self, counter: &Arc<OwnedFd>) -> Vec<Arc<Further>> {
+        let mut listeners = locked(&self.listeners);
+        let found = listeners.iter_mut().find(|listener| listener.counter.as_ptr() == Arc::as_ptr(counter));
+        found.map(|listener| std::mem::take(&mut listener.untold)).unwrap_or_default()
+    }
+
+    /// Those that run; the others are reaped.
+    pub(crate) fn running(&self) -> Result<Vec<Arc<Further>>, skep_ns::Error> {
+        self.reap()
+    }
+
     pub(super) fn add(&self, further: Arc<Further>) {
+        for listener in locked(&self.listeners).iter_mut() {
+            if let Some(counter) = listener.counter.upgrade() {
+                listener.untold.push(Arc::clone(&further));
+                let _full = rustix::io::write(&counter, &1_u64.to_ne_bytes());
+            }
+        }
         // What has ended is not kept for a wait that may never come.
         let _failed = self.reap();
         locked(&self.list).push(further);

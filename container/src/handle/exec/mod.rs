@@ -23,8 +23,7 @@ use crate::plan::Plan;
 use crate::spec::{IdOrName, Process, Spec, Stream, UserSpec};
 
 pub use executed::Executed;
-use further::Further;
-pub(crate) use further::Furthers;
+pub(crate) use further::{Further, Furthers};
 
 /// What a plan of these is for, as errors speak of it.
 pub(crate) const OP: &str = "execute a program in";
