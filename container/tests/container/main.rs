@@ -17,6 +17,7 @@ mod exec;
 mod exec_hostile;
 mod exec_killed;
 mod fallbacks;
+mod faults;
 mod files;
 mod footprint;
 mod forks;
