@@ -24,7 +24,7 @@ pub(super) fn write(state: &StateDir, status: ExitStatus) -> Result<(), Error> {
         (None, None) => return Ok(()),
     };
     // Whoever deletes the container removes its files and then their directory: nothing may appear in between.
-    if !state.lock()? {
+    if !state.lock_patiently()? {
         return Ok(());
     }
     let written =

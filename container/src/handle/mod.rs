@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was made: a container before its start, and a running one.
 
+mod changing;
 mod created;
 mod delete;
 mod ended;

@@ -82,7 +82,7 @@ impl Container {
     /// # Ok::<(), skep::Error>(())
     /// ```
     /// # Errors
-    /// `Invalid` for what is no device; `WrongState` if it does not run, shares the mounts of its maker, or what its cgroup
+    /// `Invalid` for what is no device; `Busy` while another process changes or deletes it; `WrongState` if it does not run, shares the mounts of its maker, or what its cgroup
     /// allows cannot be known; else as [`mount`](Self::mount) and [`limit`](Self::limit). Nothing is changed then.
     /// # Privileges
     /// As [`MountNamespace`], and write access to its cgroup; under version 2 `CAP_SYS_ADMIN` for device rules.
@@ -108,6 +108,7 @@ impl Container {
         let (major, minor) = (rustix::fs::major(found.rdev()), rustix::fs::minor(found.rdev()));
         let device = Devices { kind: Some(kind), major: Some(major), minor: Some(minor), access };
         let mounts = self.mounts(ADD)?;
+        let _alone = self.changing(ADD)?;
         let limited = self.device_rules(ADD)?.and_then(|(group, rules)| {
             let lacking = access & !rules.allowed(kind, major, minor);
             (!lacking.is_empty()).then(|| (group, rules, device.access(lacking)))
@@ -137,6 +138,7 @@ impl Container {
     /// # Privileges
     /// As [`add_device`](Self::add_device).
     pub fn remove_device(&self, device: &AddedDevice) -> Result<(), Error> {
+        let _alone = self.changing(REMOVE)?;
         if let (Some(allowed), Some((group, rules))) = (device.allowed, self.device_rules(REMOVE)?) {
             self.apply_devices(REMOVE, &group, rules.deny(allowed))?;
         }

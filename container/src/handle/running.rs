@@ -3,7 +3,7 @@
 
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use skep_caps_sec::Listener;
@@ -40,6 +40,8 @@ pub struct Container {
     pub(super) kill_on_drop: bool,
     pub(super) undo: Undo,
     notes: Vec<String>,
+    /// Held by who changes it according to what is so now.
+    pub(super) alone: Mutex<()>,
     spec: Option<Spec>,
     /// What else was executed in it by this handle.
     pub(super) further: Arc<Furthers>,
@@ -92,6 +94,7 @@ impl Container {
             kill_on_drop,
             undo,
             notes,
+            alone: Mutex::new(()),
             spec: Some(spec),
             further: Furthers::of(Some(pid)),
             stdin,
@@ -116,6 +119,7 @@ impl Container {
             kill_on_drop: false,
             undo,
             notes: Vec::new(),
+            alone: Mutex::new(()),
             spec,
             further,
             stdin: None,

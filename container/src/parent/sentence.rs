@@ -85,6 +85,10 @@ fn step_error(plan: &Plan, at: u16, errno: i32, part: u16, log: &str) -> Error {
             Cause::Os(errno),
             Some("the user namespace denies setgroups(2), as it does where no newgidmap has helped".to_owned()),
         ),
+        Some(Step::Null) if matches!(errno, 1 | 13) => {
+            let hint = "its cgroup allows it no null device (c 1:3 rw), and that is what some of its streams are";
+            (Cause::Os(errno), Some(hint.to_owned()))
+        }
         Some(Step::Become { .. }) if errno == 22 => {
             (Cause::Os(errno), Some("the id is not mapped in the user namespace".to_owned()))
         }

@@ -4,7 +4,8 @@
 use std::fs;
 
 use needs::{Scratch, isolated, isolated_for, needs};
-use skep::cgroup::{DeviceAccess, DeviceRules, Limits};
+use skep::cgroup::{DeviceAccess, DeviceKind, DeviceRules, Limits};
+use skep::ns::Stdio;
 use skep::rootfs::Bind;
 use skep::{Container, ErrorKind, Report};
 
@@ -72,7 +73,7 @@ fn a_device_is_lent_with_the_right_to_use_it_and_both_go_again() {
         assert_eq!(text_of(sh(&container, "(: > /dev/kmsg-lent) 2>/dev/null || echo refused")), "refused\n");
         let allowed = |access| {
             let rules = container.cgroup().unwrap().unwrap().device_rules().unwrap().unwrap();
-            assert_eq!(rules.allowed(skep::cgroup::DeviceKind::Char, 1, 11), access);
+            assert_eq!(rules.allowed(DeviceKind::Char, 1, 11), access);
         };
         allowed(DeviceAccess::READ | DeviceAccess::MKNOD);
         // By another program, which has it in writing.
@@ -99,5 +100,68 @@ fn where_nobody_limits_devices_one_is_lent_all_the_same() {
         assert_eq!(device.allowed, None);
         assert_eq!(text_of(sh(&container, "head -c 3 /mnt/zero | od -An -tx1")), " 00 00 00\n");
         container.remove_device(&device).unwrap();
+    });
+}
+
+#[test]
+fn of_many_who_lend_devices_at_once_none_takes_back_what_another_allows() {
+    needs!(
+        root,
+        program("busybox"),
+        syscall("open_tree"),
+        syscall("move_mount"),
+        syscall("mount_setattr"),
+        syscall("pidfd_open")
+    );
+    isolated(|| {
+        let tree = Tree::new();
+        let rules = DeviceRules::deny_all().allow("c 1:3 rw".parse().unwrap());
+        let limits = Limits::new().devices(rules);
+        let container = tree.named("lent", "sleep 1000").limits(limits).start().unwrap();
+        for _ in 0..5 {
+            let names = ["zero", "full", "random", "urandom", "null", "tty"];
+            let barrier = std::sync::Barrier::new(names.len());
+            let added: Vec<_> = std::thread::scope(|scope| {
+                let lend = |(at, name): (usize, &&'static str)| {
+                    let (container, barrier, tree, name) = (&container, &barrier, &tree, *name);
+                    scope.spawn(move || {
+                        // By the same handle, and by others.
+                        let own = (at % 2 == 0).then(|| tree.open("lent").unwrap());
+                        barrier.wait();
+                        let target = format!("/tmp/{name}");
+                        let lent = own.as_ref().unwrap_or(container);
+                        lent.add_device(format!("/dev/{name}"), target, DeviceAccess::READ | DeviceAccess::WRITE)
+                    })
+                };
+                let threads: Vec<_> = names.iter().enumerate().map(lend).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+            });
+            let group = container.cgroup().unwrap().unwrap();
+            let rules = || group.device_rules().unwrap().unwrap_or_else(DeviceRules::deny_all);
+            for minor in [3, 5, 7, 8, 9] {
+                let access = rules().allowed(DeviceKind::Char, 1, minor);
+                assert!(access.contains(DeviceAccess::READ | DeviceAccess::WRITE), "{minor}: {:?}", rules());
+            }
+            std::thread::scope(|scope| {
+                for device in &added {
+                    scope.spawn(|| container.remove_device(device).unwrap());
+                }
+            });
+            assert!(rules().allowed(DeviceKind::Char, 1, 5).is_empty(), "{:?}", rules());
+        }
+        container.delete().unwrap();
+    });
+}
+
+#[test]
+fn who_is_allowed_no_device_is_told_why_its_streams_cannot_be() {
+    needs!(root, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        let builder = || tree.shell("echo up").limits(Limits::new().devices(DeviceRules::deny_all()));
+        let error = builder().stdin(Stdio::Null).start().unwrap_err();
+        assert!(Report(&error).to_string().contains("allows it no null device (c 1:3 rw)"), "{}", Report(&error));
+        let container = builder().stdin(Stdio::Piped).stdout(Stdio::Piped).stderr(Stdio::Piped).start().unwrap();
+        assert_eq!(container.wait_with_output().unwrap().stdout, b"up\n");
     });
 }
