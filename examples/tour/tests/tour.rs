@@ -529,3 +529,27 @@ fn a_guest_behind_a_bridge_speaks_by_the_routers_address_and_is_reached_by_its_p
         }
     });
 }
+
+#[test]
+fn what_happens_to_a_container_is_told_as_it_happens() {
+    needs!(root, cgroup("pids"));
+    assert!(include_str!("../src/bin/17_events.rs").lines().count() < 65);
+    isolated(|| {
+        let out = Command::new(env!("CARGO_BIN_EXE_17_events")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        for words in [
+            "it is called bees\n",
+            " was executed in it\n",
+            "ended: exit code 0\n",
+            "it is frozen\n",
+            "it is thawed\n",
+            "a fork was refused",
+            "its first process has ended\n",
+            "its first process: signal 9",
+        ] {
+            assert!(out.status.success() && said.contains(words), "{words:?} is not in\n{said}");
+        }
+        let out = Command::new(env!("CARGO_BIN_EXE_17_events")).args(["/bin/sh", "-c", "exit 3"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&out.stdout).ends_with("its first process: exit code 3\n"), "{out:?}");
+    });
+}
