@@ -83,6 +83,7 @@ mod floors {
     pub(crate) use skep_caps_sec::floor as caps_sec;
     pub(crate) use skep_rootfs::floor as rootfs;
 }
+mod front;
 mod handle;
 mod host;
 mod parent;
@@ -108,6 +109,8 @@ struct Guide;
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Object};
 pub use facts::Facts;
+#[cfg(feature = "oci")]
+pub use front::oci;
 pub use handle::{AddedDevice, Container, Created, Event, Events, Exec, Executed, Member, RebootRequest, Status};
 pub use parent::LAUNCHER;
 pub use plan::Plan;

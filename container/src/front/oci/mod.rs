@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The OCI runtime specification, version 1.3: bundles, their configuration, the state of containers.
+//!
+//! A [`Config`] is a `config.json`, key by key; a [`State`] is what is told of a container.
+//!
+//! Format: opencontainers/runtime-spec, config.md, config-linux.md, runtime.md.
+
+mod config;
+mod hooks;
+mod linux;
+mod mount;
+mod object;
+mod process;
+mod read;
+mod resources;
+mod seccomp;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Root};
+pub use hooks::{Hook, Hooks};
+pub use linux::{Device, IntelRdt, Linux, MemoryPolicy, Namespace, NetDevice, Personality, TimeOffset};
+pub use mount::{IdMapping, Mount};
+pub use process::{Capabilities, ConsoleSize, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, User};
+pub use resources::{
+    BlockIo, Cpu, DeviceRule, HugepageLimit, InterfacePriority, Memory, Network, Pids, Rdma, Resources, ThrottleDevice,
+    WeightDevice,
+};
+pub use seccomp::{Seccomp, Syscall, SyscallArg};
+pub use state::{State, StateStatus};
+
+/// The version of the specification that is read and written.
+pub const VERSION: &str = "1.3.0";
