@@ -2,6 +2,8 @@
 //! What a plan depends on beside the description: the facts of this host, looked up before anything is made.
 
 mod accounts;
+#[cfg(feature = "oci")]
+pub(crate) mod bundle;
 mod network;
 mod rights;
 

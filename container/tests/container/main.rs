@@ -36,6 +36,10 @@ mod many;
 mod messages;
 mod named;
 mod network;
+#[cfg(feature = "oci")]
+mod oci;
+#[cfg(feature = "oci")]
+mod oci_texts;
 mod overlay;
 mod owner;
 mod prepared;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The OCI runtime specification, version 1.3: bundles, their configuration, the state of containers.
 //!
-//! A [`Config`] is a `config.json`, key by key; a [`State`] is what is told of a container.
+//! A [`Config`] is a `config.json`, key by key; a [`Bundle`] is a directory with one, and becomes a [`Builder`](crate::Builder);
+//! a [`State`] is what is told of a container.
+//!
+//! What a configuration says and this library cannot do is an error that names its place: nothing is dropped without a word.
 //!
 //! Format: opencontainers/runtime-spec, config.md, config-linux.md, runtime.md.
 
+mod bundle;
 mod config;
 mod hooks;
 mod linux;
@@ -17,7 +21,9 @@ mod seccomp;
 mod state;
 #[cfg(test)]
 mod tests;
+mod translate;
 
+pub use bundle::Bundle;
 pub use config::{Config, Root};
 pub use hooks::{Hook, Hooks};
 pub use linux::{Device, IntelRdt, Linux, MemoryPolicy, Namespace, NetDevice, Personality, TimeOffset};
@@ -29,6 +35,7 @@ pub use resources::{
 };
 pub use seccomp::{Seccomp, Syscall, SyscallArg};
 pub use state::{State, StateStatus};
+pub use translate::{Setting, Translated};
 
 /// The version of the specification that is read and written.
 pub const VERSION: &str = "1.3.0";

@@ -2,6 +2,7 @@
 //! Tests of what needs no kernel: reading, writing, what is made of it.
 
 mod reading;
+mod translated;
 
 /// A configuration with every key that the format has.
 const EVERY_KEY: &str = include_str!("../../../../tests/oci/every-key.json");

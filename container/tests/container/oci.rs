@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! OCI bundles that are run: what the configuration says is what the program finds.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use needs::{isolated, needs};
+use serde_json::{Value, json};
+use skep::Report;
+use skep::oci::{Bundle, Setting, StateStatus};
+
+use crate::common::{is_root, text_of};
+use crate::tree::Tree;
+
+/// What a runtime gives who asks for a configuration to begin with.
+const RUNTIME_SPEC: &str = include_str!("../oci/runtime-spec.json");
+
+/// A bundle of that in the tree's directory, with a script for a program, and with what differs in it.
+fn bundle(tree: &Tree, script: &str, change: impl FnOnce(&mut Value)) -> Bundle {
+    let mut config: Value = serde_json::from_str(RUNTIME_SPEC).unwrap();
+    config["root"]["path"] = json!("root");
+    config["process"]["args"] = json!(["sh", "-c", script]);
+    config["process"]["terminal"] = json!(false);
+    config["process"]["env"] = json!(["PATH=/bin", "TERM=xterm"]);
+    // It takes rights over the machine's control groups.
+    config["linux"]["resources"] = json!({});
+    if !is_root() {
+        let own = |id: u32| json!([{"containerID": 0, "hostID": id, "size": 1}]);
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+        config["linux"]["uidMappings"] = own(nix::unistd::geteuid().as_raw());
+        config["linux"]["gidMappings"] = own(nix::unistd::getegid().as_raw());
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["type"] != "cgroup");
+    }
+    change(&mut config);
+    let dir = tree.root().parent().unwrap().to_owned();
+    fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    symlink(".", dir.join("link")).unwrap();
+    Bundle::open(dir.join("link")).unwrap_or_else(|error| panic!("{}", Report(&error)))
+}
+
+fn output(bundle: &Bundle) -> String {
+    let builder = bundle.builder("oci", &Setting::here().unwrap());
+    let builder = builder.unwrap_or_else(|error| panic!("{}", Report(&error)));
+    // Without a name, so that nothing is kept of it.
+    text_of(skep::Builder::from_spec(builder.spec().clone()))
+}
+
+#[test]
+fn a_runtime_s_own_configuration_runs_as_it_says() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        let script = "hostname; echo pid $$; pwd; id -u; grep CapEff /proc/self/status; grep NoNewPrivs /proc/self/status; \
+            grep CapBnd /proc/self/status; cat /proc/kcore | wc -c; touch /new 2>/dev/null || echo read-only; \
+            touch /proc/sys/kernel/x 2>/dev/null || echo kept; touch /dev/shm/x && echo shared; \
+            test -c /dev/null && test -c /dev/urandom && readlink /dev/fd; readlink /dev/ptmx; \
+            echo $TERM $HOME-";
+        let text = output(&bundle(&tree, script, |_| {}));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "runc",
+                "pid 1",
+                "/",
+                "0",
+                "CapEff:\t0000000020000420",
+                "NoNewPrivs:\t1",
+                "CapBnd:\t0000000020000420",
+                "0",
+                "read-only",
+                "kept",
+                "shared",
+                "/proc/self/fd",
+                "pts/ptmx",
+                "xterm -",
+            ],
+            "{text}"
+        );
+    });
+}
+
+#[test]
+fn what_differs_from_it_is_found_by_the_program_too() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        let beside = tree.root().parent().unwrap().join("data");
+        fs::create_dir(&beside).unwrap();
+        fs::write(beside.join("file"), "of the bundle\n").unwrap();
+        let script = "cat /data/file; touch /data/x 2>/dev/null || echo read-only; umask; ulimit -c; ls /data; \
+            cat /proc/sys/net/core/somaxconn; cat /proc/self/oom_score_adj; stat -c %a /tmp; cat /tmp/before; \
+            grep Seccomp: /proc/self/status; mkdir /dev/shm/x 2>&1";
+        fs::write(tree.root().join("tmp/before"), "copied\n").unwrap();
+        let bundle = bundle(&tree, script, |config| {
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.push(json!({"destination": "/data", "type": "bind", "source": "data", "options": ["rbind", "rro"]}));
+            if is_root() {
+                let words = ["tmpcopyup", "mode=0711"];
+                mounts.push(json!({"destination": "/tmp", "type": "tmpfs", "options": words}));
+            } else {
+                mounts.push(json!({"destination": "/tmp", "type": "tmpfs", "options": ["mode=0711"]}));
+            }
+            config["process"]["user"]["umask"] = json!(0o027);
+            config["process"]["rlimits"] = json!([{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]);
+            config["process"]["oomScoreAdj"] = json!(700);
+            config["linux"]["sysctl"] = json!({"net.core.somaxconn": "77"});
+            config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]});
+            config["process"]["args"][2] = json!(format!("{script}; true"));
+        });
+        let before = if is_root() { "copied\n" } else { "" };
+        let found = output(&bundle).replace("cat: can't open '/tmp/before': No such file or directory\n", "");
+        assert_eq!(
+            found,
+            format!(
+                "of the bundle\nread-only\n0027\n0\nfile\n77\n700\n711\n{before}Seccomp:\t2\n\
+                 mkdir: can't create directory '/dev/shm/x': No space left on device\n"
+            )
+        );
+        assert_eq!(bundle.state("oci", StateStatus::Stopped).bundle, tree.root().parent().unwrap().to_str().unwrap());
+    });
+}
