@@ -257,25 +257,10 @@ impl Walk<'_> {
 
     fn hooks(&mut self) {
         let Some(hooks) = &self.config.hooks else { return };
-        let outside = [
-            ("prestart", &hooks.prestart, Moment::Prestart),
-            ("createRuntime", &hooks.create_runtime, Moment::CreateRuntime),
-            ("poststart", &hooks.poststart, Moment::Poststart),
-            ("poststop", &hooks.poststop, Moment::Poststop),
-        ];
-        for (name, list, moment) in outside {
-            for (at, hook) in list.iter().flatten().enumerate() {
-                let hook = self.hook(&part(&format!("hooks.{name}"), at), hook);
+        for moment in Moment::ALL {
+            for (at, hook) in hooks.of(moment).into_iter().flatten().enumerate() {
+                let hook = self.hook(&part(&format!("hooks.{moment}"), at), hook);
                 self.spec.hooks.of_mut(moment).push(hook);
-            }
-        }
-        let inside = [("createContainer", &hooks.create_container), ("startContainer", &hooks.start_container)];
-        for (name, list) in inside {
-            for (at, hook) in list.iter().flatten().enumerate() {
-                let place = part(&format!("hooks.{name}"), at);
-                self.hook(&place, hook);
-                self.found
-                    .unsupported(&place, "hooks inside of a container cannot be run: createRuntime is run outside");
             }
         }
         if !self.spec.hooks.is_empty() {
