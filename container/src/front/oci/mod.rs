@@ -2,7 +2,7 @@
 //! The OCI runtime specification, version 1.3: bundles, their configuration, the state of containers.
 //!
 //! A [`Config`] is a `config.json`, key by key; a [`Bundle`] is a directory with one, and becomes a [`Builder`](crate::Builder);
-//! a [`State`] is what is told of a container.
+//! a [`State`] is what is told of a container, [`Features`] what is known here.
 //!
 //! What a configuration says and this library cannot do is an error that names its place: nothing is dropped without a word.
 //!
@@ -10,6 +10,7 @@
 
 mod bundle;
 mod config;
+mod features;
 mod hooks;
 mod linux;
 mod mount;
@@ -25,6 +26,9 @@ mod translate;
 
 pub use bundle::Bundle;
 pub use config::{Config, Root};
+pub use features::{
+    CgroupFeatures, Enabled, Features, LinuxFeatures, MemoryPolicyFeatures, MountExtensions, SeccompFeatures,
+};
 pub use hooks::{Hook, Hooks};
 pub use linux::{Device, IntelRdt, Linux, MemoryPolicy, Namespace, NetDevice, Personality, TimeOffset};
 pub use mount::{IdMapping, Mount};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tests of what needs no kernel: reading, writing, what is made of it.
 
+mod featured;
 mod reading;
 mod translated;
 

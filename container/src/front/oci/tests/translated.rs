@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use skep_rootfs::{Hierarchy, Mount};
 
 use super::RUNTIME_SPEC;
+use crate::oci::features::MOUNT_OPTIONS;
 use crate::oci::{Config, Setting, Translated};
 
 /// A machine with version 2 alone, and the caller in a group of it.
@@ -14,16 +15,9 @@ fn setting() -> Setting {
     Setting::new().hierarchies([Hierarchy::unified("/sys/fs/cgroup", "/user.slice")])
 }
 
-/// Every word of the specification's table of mount options.
-const WORDS: &str = "async atime bind defaults dev diratime dirsync exec lazytime loud mand noatime nodev nodiratime \
-    noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime \
-    relatime rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate \
-    rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid \
-    symfollow sync tmpcopyup unbindable idmap ridmap";
-
 #[test]
 fn every_word_of_the_specification_is_known_of_a_bind_or_of_a_file_system() {
-    for word in WORDS.split_whitespace() {
+    for word in MOUNT_OPTIONS {
         let of = |kind: &str, source: &str| {
             let mount = json!({"destination": "/x", "type": kind, "source": source, "options": [word]});
             let text = json!({"ociVersion": "1.0.0", "root": {"path": "/r"}, "mounts": [mount],

@@ -26,6 +26,7 @@ pub(super) use super::object::{key, part};
 use crate::error::{Error, Object};
 use crate::spec::{Hook, Moment, Spec};
 use found::Found;
+pub(super) use namespaces::word as namespace_word;
 
 /// What of a machine a configuration depends on: which control groups it has, and how strict limits are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -24,7 +24,7 @@ fn kind(word: &str) -> Option<NamespaceKind> {
 }
 
 /// What the specification calls it.
-pub(crate) fn word(kind: NamespaceKind) -> &'static str {
+pub(in super::super) fn word(kind: NamespaceKind) -> &'static str {
     match kind {
         NamespaceKind::Net => "network",
         NamespaceKind::Pid => "pid",
