@@ -8,6 +8,7 @@
 //!
 //! Format: opencontainers/runtime-spec, config.md, config-linux.md, runtime.md.
 
+mod back;
 mod bundle;
 mod config;
 mod features;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tests of what needs no kernel: reading, writing, what is made of it.
 
+mod back;
 mod featured;
 mod reading;
 mod translated;
@@ -11,3 +12,5 @@ const EVERY_KEY: &str = include_str!("../../../../tests/oci/every-key.json");
 const RUNTIME_SPEC: &str = include_str!("../../../../tests/oci/runtime-spec.json");
 /// What Docker writes for a web server.
 const DOCKER: &str = include_str!("../../../../tests/oci/docker.json");
+/// What says much, for a container with a user namespace.
+const USER: &str = include_str!("../../../../tests/oci/user.json");

@@ -121,7 +121,7 @@ fn a_state_has_a_pid_while_there_is_a_process_and_any_status() {
 }
 
 /// Takes keys out of objects, parts out of lists, and puts new keys in, as the bits say.
-fn changed(value: &mut Value, bits: &mut impl Iterator<Item = u8>) {
+pub(super) fn changed(value: &mut Value, bits: &mut impl Iterator<Item = u8>) {
     match value {
         Value::Object(map) => {
             map.retain(|_, _| bits.next().is_some_and(|bit| bit % 4 != 0));

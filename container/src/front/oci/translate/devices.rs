@@ -109,6 +109,20 @@ impl Walk<'_> {
     }
 }
 
+/// Whether it is what every container has in /dev, wherever that comes from.
+pub(in super::super) fn is_default_of_dev(mount: &Mount) -> bool {
+    match mount {
+        Mount::Symlink(link) => {
+            LINKS.into_iter().any(|(path, to)| link.target == Path::new(path) && link.to == Path::new(to))
+        }
+        Mount::Device(device) => DEFAULT.into_iter().any(|(path, major, minor)| {
+            let made = Device::character(path, major, minor).mode(0o666);
+            *device == made || *device == made.bind_from(path)
+        }),
+        _ => false,
+    }
+}
+
 /// The path without doubled slashes, dots and a slash at its end.
 fn plain(path: &Path) -> PathBuf {
     path.components().collect()

@@ -25,6 +25,7 @@ use super::hooks::Hook as OciHook;
 pub(super) use super::object::{key, part};
 use crate::error::{Error, Object};
 use crate::spec::{Hook, Moment, Spec};
+pub(super) use devices::is_default_of_dev;
 use found::Found;
 pub(super) use namespaces::word as namespace_word;
 
