@@ -63,6 +63,10 @@
 //! [`Builder::hook`] has programs of this machine be run around a container, as the OCI runtime specification has it: while it is
 //! made, when its program was executed, and when it is gone. See [`Hook`] and [`Moment`].
 //!
+//! # Bundles
+//! [`oci`] reads what engines such as podman, Docker and containerd hand to a runtime: `oci::Bundle::open(path)?.builder(id, &setting)?`
+//! is a [`Builder`] like any other. What a configuration says and this library cannot do is an error that names its place.
+//!
 //! # Kernels
 //! Linux 5.10 and newer, x86_64 and aarch64; the latter compiles and has not been run. Where clone3, memfd_create or
 //! close_range are refused, older calls do the same.
