@@ -7,6 +7,7 @@ use super::known::Known;
 use super::running::Container;
 use crate::error::{Error, ErrorKind};
 use crate::parent::{Poststop, State};
+use crate::state::Record;
 
 /// How long a killed process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ impl Container {
     /// process in that. Without either, what the program has started is not known, and runs on.
     ///
     /// It does so from whatever point its making was broken off at. What it cannot remove it leaves in the record: it may
-    /// be called again on a container that is opened anew.
+    /// be called again on a container that is opened anew, which is also what is left to do when the caller was killed here.
     ///
     /// # Errors
     /// `Busy` if somebody else is making or deleting it at the moment; `WrongState` if it cannot be known whether it runs,
@@ -60,6 +61,10 @@ impl Container {
                 let name = self.name();
                 Poststop::of(&spec.hooks, name, State::new(name, None, Some(&bundle), spec))
             });
+            if hooks.is_some() {
+                // A maker that is dead keeps nobody away, and hooks take long. On a full disk there are still hooks to run.
+                let _unwritten = Record::claim_deletion(state);
+            }
             self.undo.keep_hooks(hooks);
             self.undo.replace(known.removals);
         }

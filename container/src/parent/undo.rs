@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Undo {
     state: Option<StateDir>,
     removals: Vec<Removal>,
-    /// What is run when everything is gone.
+    /// What is run when everything but the state is gone.
     hooks: Option<Poststop>,
 }
 
@@ -56,7 +56,7 @@ impl Undo {
         self.removals = removals;
     }
 
-    /// Has these hooks be run when everything is removed, in place of others.
+    /// Has these hooks be run when everything but the state is removed, in place of others.
     pub(crate) fn keep_hooks(&mut self, hooks: Option<Poststop>) {
         self.hooks = hooks;
     }
@@ -79,7 +79,8 @@ impl Undo {
         self.state.is_none() && self.removals.is_empty() && self.hooks.is_none()
     }
 
-    /// Removes everything, and runs the hooks then. What could not be removed stays on the stack, and the state with it.
+    /// Removes everything, runs the hooks then, and removes the state last. What could not be removed stays on the stack, and
+    /// the state with it.
     ///
     /// # Errors
     /// The first failure, the rest is tried all the same; or the failures of the hooks, when nothing is on the stack any more.
@@ -96,11 +97,13 @@ impl Undo {
         if let Some(error) = failure {
             return Err(error);
         }
+        // With the state still there: who is killed here leaves them to whoever deletes the container next.
+        let hooks = self.hooks.take().map_or(Ok(()), |hooks| hooks.run());
         if let Some(state) = &self.state {
             state.remove()?;
         }
         self.state = None;
-        self.hooks.take().map_or(Ok(()), |hooks| hooks.run())
+        hooks
     }
 
     /// Lets go of everything: it stays.

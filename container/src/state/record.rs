@@ -29,7 +29,7 @@ pub(crate) struct Record {
     pub(crate) spec: Spec,
     /// What was made, or was about to be, and must go with the container.
     pub(crate) removals: Vec<Removal>,
-    /// Who makes it: as long as that process lives, what is not started is being made.
+    /// Who makes or deletes it: as long as that process lives, what is not started is being made.
     pub(crate) maker: Option<Identity>,
     /// Its first process, once there is one that is about to execute the program.
     pub(crate) first: Option<Identity>,
@@ -97,6 +97,14 @@ impl Record {
         })?;
         text.push(b'\n');
         state.write(if self.first.is_some() { RECORD } else { INTENT }, &text)
+    }
+
+    /// Writes down that the caller deletes the container now: as long as it lives, nobody else does.
+    pub(crate) fn claim_deletion(state: &StateDir) -> Result<(), Error> {
+        match Self::read(state)? {
+            Some(record) if record.damage.is_none() => Self { maker: Identity::own(), ..record }.write(state),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the newest record that is whole; `None` if nothing was recorded, and so nothing was made.

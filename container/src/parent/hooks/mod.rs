@@ -102,7 +102,7 @@ pub(super) fn after_start(plan: &Plan, state: &State) -> Vec<String> {
     failed.collect()
 }
 
-/// What is to be run when everything else of a container is gone.
+/// What is to be run when everything of a container is gone but its state.
 #[derive(Debug)]
 pub(crate) struct Poststop {
     hooks: Vec<Hook>,
