@@ -316,15 +316,18 @@ pub(crate) fn make() {
     let variable = |name| std::env::var(name).unwrap();
     let place = Place { dir: variable("SKEP_TEST_DIR").into(), token: variable("SKEP_TEST_TOKEN") };
     let hold = if std::env::var_os("SKEP_TEST_HOLD").is_some() { "echo $$ >$D/held; exec sleep 1000" } else { "" };
-    let deletes = std::env::var_os("SKEP_TEST_DELETE").is_some();
-    let first = if deletes { "test -e $D/held || { echo $$ >$D/held; exec sleep 1000; }" } else { "" };
+    let deletes = std::env::var("SKEP_TEST_DELETE").ok();
+    if deletes.as_deref() == Some("opened") {
+        return place.open("web").unwrap().delete().unwrap();
+    }
+    let first = if deletes.is_some() { "test -e $D/held || { echo $$ >$D/held; exec sleep 1000; }" } else { "" };
     let builder = place
         .named("web", "sleep 1000")
         .hook(Moment::CreateRuntime, place.hook(hold))
         .hook(Moment::Poststop, place.hook(first))
         .hook(Moment::Poststop, place.teller("poststop"));
     let container = builder.stdin(Stdio::Null).stdout(Stdio::Null).stderr(Stdio::Null).start().unwrap();
-    if deletes {
+    if deletes.as_deref() == Some("made") {
         container.delete().unwrap();
     }
 }
@@ -332,34 +335,40 @@ pub(crate) fn make() {
 #[test]
 fn the_last_hooks_of_a_deleter_that_is_killed_are_run_by_the_next() {
     needs!(userns, syscall("pidfd_open"));
-    isolated_for(DEADLINE, || {
-        let dir = Scratch::new();
-        let place = Place::new(&dir);
-        let mut deleter = role("making with hooks");
-        let deleter = deleter
-            .env("SKEP_TEST_DIR", dir.path())
-            .env("SKEP_TEST_TOKEN", &place.token)
-            .env("SKEP_TEST_DELETE", "1")
-            .stdout(StdStdio::null());
-        let mut deleter = deleter.spawn().unwrap();
-        until("a last hook is run", || place.text("held").ends_with('\n'));
-        // Whoever else deletes it meanwhile runs none of them a second time.
-        let refused = place.open("web").map(Container::delete);
-        deleter.kill().unwrap();
-        deleter.wait().unwrap();
-        let hook: i32 = place.text("held").trim().parse().unwrap();
-        // It goes on with what it has begun to clear up.
-        assert!(is_alive(hook.cast_unsigned()));
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(hook), nix::sys::signal::Signal::SIGKILL).unwrap();
-        until("the hook has ended", || !is_alive(hook.cast_unsigned()));
-        assert_eq!(refused.unwrap().unwrap_err().kind(), ErrorKind::Busy);
-        assert_eq!(place.names(), [""; 0]);
-        let left = place.open("web").unwrap();
-        assert_eq!(left.status().unwrap(), Status::Ended);
-        left.delete().unwrap();
-        assert_eq!(place.names(), ["poststop"]);
-        assert_eq!(place.open("web").unwrap_err().kind(), ErrorKind::NotFound);
-    });
+    isolated_for(DEADLINE, || ["made", "opened"].into_iter().for_each(a_deleter_is_killed));
+}
+
+fn a_deleter_is_killed(of: &str) {
+    let dir = Scratch::new();
+    let place = Place::new(&dir);
+    let part = |deletes| {
+        let mut part = role("making with hooks");
+        part.env("SKEP_TEST_DIR", dir.path()).env("SKEP_TEST_TOKEN", &place.token);
+        part.env("SKEP_TEST_DELETE", deletes).stdout(StdStdio::null());
+        part
+    };
+    if of == "opened" {
+        // Its maker is dead then, and keeps nobody away.
+        assert!(part("later").status().unwrap().success());
+    }
+    let mut deleter = part(of).spawn().unwrap();
+    until("a last hook is run", || place.text("held").ends_with('\n'));
+    // Whoever else deletes it meanwhile runs none of them a second time.
+    let refused = place.open("web").map(Container::delete);
+    deleter.kill().unwrap();
+    deleter.wait().unwrap();
+    let hook: i32 = place.text("held").trim().parse().unwrap();
+    // It goes on with what it has begun to clear up.
+    assert!(is_alive(hook.cast_unsigned()));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(hook), nix::sys::signal::Signal::SIGKILL).unwrap();
+    until("the hook has ended", || !is_alive(hook.cast_unsigned()));
+    assert_eq!(refused.unwrap().unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(place.names(), [""; 0]);
+    let left = place.open("web").unwrap();
+    assert_eq!(left.status().unwrap(), Status::Ended);
+    left.delete().unwrap();
+    assert_eq!(place.names(), ["poststop"]);
+    assert_eq!(place.open("web").unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
