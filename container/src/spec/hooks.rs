@@ -109,11 +109,11 @@ pub enum Moment {
     /// [notes](crate::Container::notes); the container runs on, and the other hooks are run.
     #[doc(alias = "poststart")]
     Poststart,
-    /// When everything that was made for the container has been removed again but its state, and with that its name: by [`delete`](crate::Container::delete),
-    /// whoever calls it; by the end of a making that failed; one without a name by the drop of its handle, if it had ended.
-    /// All of them are run. A failure is that of the deletion, which is complete all the same. If who
-    /// deletes it is killed meanwhile, whoever deletes it next runs all of them again, and the one that was running then may be
-    /// at work still. For one without a name nobody does.
+    /// When everything that was made for the container has been removed again but its state, and with that its name: by
+    /// [`delete`](crate::Container::delete), whoever calls it; by the end of a making that failed; one without a name by the
+    /// drop of its handle, if it had ended. All of them are run. A failure is that of the deletion, which is complete all the
+    /// same. If who deletes it is killed meanwhile, whoever deletes it next runs all of them again, and the one that was
+    /// running then may be at work still. For one without a name nobody does.
     #[doc(alias = "poststop")]
     Poststop,
 }
