@@ -4,8 +4,9 @@
 //! Floor: a program of its own, without heap, libc, formatting or panics. skep's `build.rs` compiles it together with the
 //! floors of the leaves and embeds it; the parent executes it from a sealed memfd with two descriptors beside the
 //! program's own, the wire and the plan; a pidfd of the caller, a cgroup to be born in, files to join cgroups of version 1
-//! by, and namespaces to join may be there too. Its environment has their numbers, and of the last what is joined by them,
-//! in the bits of setns(2): `wire=3`, `join=7,8`, `enter=9:1073741824`. `src/wire.rs` has the chart of what is said.
+//! by, a socket to listen on for whoever starts the program, and namespaces to join may be there too. Its environment has
+//! their numbers, and of the last what is joined by them, in the bits of setns(2): `wire=3`, `join=7,8`,
+//! `enter=9:1073741824`. `src/wire.rs` has the chart of what is said.
 #![no_std]
 #![no_main]
 #![deny(
@@ -94,7 +95,8 @@ fn launch(wire: &Wire, plan: &Flat<'static>, cgroup: Option<i32>, variables: &Va
                 wire.fail(AT_JOIN, errno)
             }
             enter(&wire, plan, AT_ENTER_LATE, variables.after(b"late="));
-            run::child(&wire, plan, late_flags)
+            let listener = variables.after(b"listen=").and_then(process::number).map(u32::cast_signed);
+            run::child(&wire, plan, late_flags, listener)
         }
         Ok(clone::Side::Launcher { pid, pidfd, in_cgroup }) => {
             // If the parent is gone, the child finds its wire closed, and ends by itself.

@@ -13,8 +13,8 @@ use crate::sys::{self, Wire};
 use crate::wire::{AT_CLONE, AT_EXEC, Detail, Frame};
 use crate::{streams, terminal};
 
-/// Becomes the program, or reports why not.
-pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
+/// Becomes the program, or reports why not. With a socket to listen on it may outlive the caller before that.
+pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64, listener: Option<i32>) -> ! {
     let Frame::Go { setgroups_denied } = wire.receive() else { kernel::exit_group(1) };
     if late_flags != 0
         && let Err(errno) = kernel::unshare(late_flags)
@@ -37,7 +37,19 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64) -> ! {
         wire.fail(at, Errno::PROTO)
     }
     wire.send(Frame::Ready);
-    let Frame::Start = wire.receive() else { kernel::exit_group(1) };
+    let others;
+    let wire = match (wire.receive(), listener) {
+        (Frame::Start, _) => wire,
+        (Frame::Leave { shown }, Some(listener)) => {
+            // What it could hide it does not know any more: who comes may look, as at the program.
+            if shown {
+                let _ = kernel::make_dumpable();
+            }
+            others = wire.left(listener);
+            &others
+        }
+        _ => kernel::exit_group(1),
+    };
     fail_on_purpose(wire, plan, AT_EXEC);
     let (errno, detail) = execute(plan);
     wire.fail_in_detail(AT_EXEC, errno, detail as u16)

@@ -30,7 +30,8 @@
 //! # Names and what is kept
 //! [`Container::builder`] gives a container a name. Before anything is made for it, what will be made is written down in
 //! its state directory, so that [`delete`](Container::delete) removes all of it whenever its maker dies. Any process of the
-//! same user can [`open`](Container::open) it. A [`Created`] one is its maker's alone, and goes with it.
+//! same user can [`open`](Container::open) it. A [`Created`] one is its maker's alone, and goes with it;
+//! one that is [made to wait](Builder::create_waiting) is started by [whoever comes](Container::start).
 //!
 //! # Users
 //! Who the program is, is said in [numbers](Builder::user) or by [name](Builder::user_named), which the container's own

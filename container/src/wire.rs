@@ -22,6 +22,18 @@
 //!    │                                                              │ executes the program
 //!    │◄──────────────────────── end of file ────────────────────────┘ (closed on exec)
 //! ```
+//! A parent that was given a place for it may say `Leave` instead of `Start`, and go; whoever comes to that place has a wire
+//! of their own, on which the child begins with `Ready`:
+//! ```text
+//!  parent                                                         child
+//!    ├───────────────────────── Leave ─────────────────────────────►│
+//!    │◄──────────────────────── end of file ────────────────────────┤ listens, whatever becomes of the parent
+//!  another                                                          │
+//!    ├───────────────────────── connects ──────────────────────────►│
+//!    │◄──────────────────────── Ready ──────────────────────────────┤ (listens on if who has come goes again)
+//!    ├───────────────────────── Start ─────────────────────────────►│
+//!    │◄──────────────────────── end of file ────────────────────────┘ (closed on exec)
+//! ```
 //! In place of any frame of theirs the launcher and the child may say `Failed(step, errno, detail)` and end; where it was a
 //! file system that the kernel refused, its context comes along, in which the kernel has noted why. End of file
 //! where a frame is due means that the other end has died: the parent undoes what it made, the child exits, so that a
@@ -80,6 +92,11 @@ pub enum Frame {
     Ready,
     /// From the parent: execute the program.
     Start,
+    /// From the parent: I go; wait for whoever comes.
+    Leave {
+        /// Whether who comes must be able to look at the child, by which its namespaces are found in a user namespace.
+        shown: bool,
+    },
     /// From the child, if the plan asks for it: a step is performed, and has taken so long.
     Took {
         /// Which step of the plan, counted from 0.
@@ -151,6 +168,7 @@ impl Frame {
             Frame::Go { setgroups_denied } => (2, 0, setgroups_denied as u16, 0),
             Frame::Ready => (3, 0, 0, 0),
             Frame::Start => (4, 0, 0, 0),
+            Frame::Leave { shown } => (9, shown as u16, 0, 0),
             Frame::Failed { at, errno, detail } => (5, at, errno, detail),
             Frame::Handed { at } => (6, at, 0, 0),
             Frame::Waits { at } => (8, at, 0, 0),
@@ -175,6 +193,7 @@ impl Frame {
             (2, 0, denied @ (0 | 1), 0) => Some(Frame::Go { setgroups_denied: denied == 1 }),
             (3, 0, 0, 0) => Some(Frame::Ready),
             (4, 0, 0, 0) => Some(Frame::Start),
+            (9, shown @ (0 | 1), 0, 0) => Some(Frame::Leave { shown: shown == 1 }),
             (5, at, errno, detail) => Some(Frame::Failed { at, errno, detail }),
             (6, at, 0, 0) => Some(Frame::Handed { at }),
             (8, at, 0, 0) => Some(Frame::Waits { at }),
@@ -236,6 +255,10 @@ pub enum Phase {
     Starting,
     /// The program runs.
     Running,
+    /// The child lets go of this wire: end of file is due.
+    Leaving,
+    /// The child listens for others.
+    Left,
 }
 
 /// What came over the wire.
@@ -284,6 +307,7 @@ impl Phase {
             (Phase::Preparing, Received::Frame(Frame::Waits { .. })) => Ok(Phase::Waiting),
             (Phase::Preparing, Received::Frame(Frame::Ready)) => Ok(Phase::Created),
             (Phase::Starting, Received::End) => Ok(Phase::Running),
+            (Phase::Leaving, Received::End) => Ok(Phase::Left),
             (_, Received::End) => Err(Broken::Died),
             (_, Received::Frame(_)) => Err(Broken::Unexpected),
         }
@@ -295,6 +319,7 @@ impl Phase {
         match (self, frame) {
             (Phase::Mapping | Phase::Waiting, Frame::Go { .. }) => Some(Phase::Preparing),
             (Phase::Created, Frame::Start) => Some(Phase::Starting),
+            (Phase::Created, Frame::Leave { .. }) => Some(Phase::Leaving),
             _ => None,
         }
     }
@@ -312,7 +337,8 @@ mod tests {
         let go = any::<bool>().prop_map(|setgroups_denied| Frame::Go { setgroups_denied });
         let handed = any::<u16>().prop_map(|at| Frame::Handed { at });
         let waits = any::<u16>().prop_map(|at| Frame::Waits { at });
-        prop_oneof![born, go, handed, waits, Just(Frame::Ready), Just(Frame::Start), failed]
+        let leave = any::<bool>().prop_map(|shown| Frame::Leave { shown });
+        prop_oneof![born, go, handed, waits, leave, Just(Frame::Ready), Just(Frame::Start), failed]
     }
 
     proptest! {
@@ -333,13 +359,13 @@ mod tests {
     }
 
     #[test]
-    fn of_all_first_bytes_and_kinds_eight_are_frames() {
+    fn of_all_first_bytes_and_kinds_nine_are_frames() {
         let pairs = (0..=u8::MAX).flat_map(|magic| (0..=u8::MAX).map(move |kind| (magic, kind)));
         let known = pairs.filter(|(magic, kind)| Frame::decode([*magic, *kind, 0, 0, 0, 0, 0, 0]).is_some());
-        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8].map(|kind| (MAGIC, kind)));
+        assert_eq!(known.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|kind| (MAGIC, kind)));
     }
 
-    const PHASES: [Phase; 7] = [
+    const PHASES: [Phase; 9] = [
         Phase::Launching,
         Phase::Mapping,
         Phase::Preparing,
@@ -347,7 +373,10 @@ mod tests {
         Phase::Created,
         Phase::Starting,
         Phase::Running,
+        Phase::Leaving,
+        Phase::Left,
     ];
+    const LEAVE: Frame = Frame::Leave { shown: true };
     const BORN: Frame = Frame::Born { pid: 7, in_cgroup: false };
     const HANDED: Frame = Frame::Handed { at: 7 };
     const WAITS: Frame = Frame::Waits { at: 7 };
@@ -358,7 +387,7 @@ mod tests {
     fn each_phase_takes_what_the_chart_says_and_nothing_else() {
         for (phase, frame) in PHASES
             .into_iter()
-            .flat_map(|phase| [BORN, GO, HANDED, WAITS, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
+            .flat_map(|phase| [BORN, GO, HANDED, WAITS, LEAVE, Frame::Ready, Frame::Start].map(|frame| (phase, frame)))
         {
             let expected = match (phase, frame) {
                 (Phase::Launching, Frame::Born { .. }) => Ok(Phase::Mapping),
@@ -378,24 +407,28 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_ends_the_launch_in_every_phase_and_an_end_of_file_in_all_but_the_start() {
+    fn a_failure_ends_the_launch_in_every_phase_and_an_end_of_file_in_all_but_the_last() {
         for phase in PHASES {
             let failed = Broken::Failed { at: 3, errno: 1, detail: 0 };
             assert_eq!(phase.receive(Received::Frame(FAILED)), Err(failed), "{phase:?}");
-            let expected = if phase == Phase::Starting { Ok(Phase::Running) } else { Err(Broken::Died) };
+            let expected = match phase {
+                Phase::Starting => Ok(Phase::Running),
+                Phase::Leaving => Ok(Phase::Left),
+                _ => Err(Broken::Died),
+            };
             assert_eq!(phase.receive(Received::End), expected, "{phase:?}");
         }
     }
 
     #[test]
     fn the_parent_speaks_in_three_phases_alone() {
-        for (phase, frame) in PHASES
-            .into_iter()
-            .flat_map(|phase| [BORN, GO, HANDED, WAITS, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame)))
-        {
+        for (phase, frame) in PHASES.into_iter().flat_map(|phase| {
+            [BORN, GO, HANDED, WAITS, LEAVE, Frame::Ready, Frame::Start, FAILED].map(|frame| (phase, frame))
+        }) {
             let expected = match (phase, frame) {
                 (Phase::Mapping | Phase::Waiting, Frame::Go { .. }) => Some(Phase::Preparing),
                 (Phase::Created, Frame::Start) => Some(Phase::Starting),
+                (Phase::Created, Frame::Leave { .. }) => Some(Phase::Leaving),
                 _ => None,
             };
             assert_eq!(phase.send(frame), expected, "{phase:?} {frame:?}");

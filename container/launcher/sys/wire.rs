@@ -15,6 +15,17 @@ pub struct Wire {
     caller: Option<i32>,
 }
 
+const SOCK_CLOEXEC: usize = 0o200_0000;
+
+/// A hundredth of a second.
+fn pause() {
+    let mut time = [0_u64, 10_000_000];
+    let time = (&raw mut time).expose_provenance();
+    // SAFETY: the kernel reads one struct timespec at a live local, and writes what is left into it where it does that;
+    // null pointers stand for no descriptors and an unchanged signal mask.
+    let _ = unsafe { syscall(nr::PPOLL, [0, 0, time, 0, 0, 0]) };
+}
+
 /// A frame in place of a signal when the parent is gone.
 const MSG_NOSIGNAL: usize = 0x4000;
 
@@ -83,17 +94,46 @@ impl Wire {
     /// Waits for a frame. End of file, or what is no frame, means that the parent is gone: so is this process then.
     pub fn receive(&self) -> Frame {
         self.wait();
+        match self.hear() {
+            Some(frame) => frame,
+            None => exit_group(1),
+        }
+    }
+
+    /// The next frame, unless it is none, or the end of file.
+    fn hear(&self) -> Option<Frame> {
         let mut bytes = [0; SIZE];
         let at = bytes.as_mut_ptr().expose_provenance();
         loop {
             // SAFETY: the kernel writes at most SIZE bytes into a live local of that size.
             match unsafe { syscall(nr::RECVFROM, [self.socket as usize, at, SIZE, 0, 0, 0]) } {
                 Err(Errno::INTR) => {}
-                Ok(SIZE) => match Frame::decode(bytes) {
-                    Some(frame) => return frame,
-                    None => exit_group(1),
-                },
-                _ => exit_group(1),
+                Ok(SIZE) => return Frame::decode(bytes),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Lets go of the caller, and waits for whoever comes to the socket `listener` and has it start, however many come and
+    /// go again before. Answers the wire to that one.
+    pub fn left(&self, listener: i32) -> Self {
+        for fd in [Some(self.socket), self.caller].into_iter().flatten() {
+            ns_floor::sys::close(fd);
+        }
+        loop {
+            // SAFETY: null pointers: nothing is asked of who comes.
+            match unsafe { syscall(nr::ACCEPT4, [listener as usize, 0, 0, SOCK_CLOEXEC, 0, 0]) } {
+                Ok(socket) => {
+                    let wire = Self { socket: socket as i32, caller: None };
+                    wire.send(Frame::Ready);
+                    if let Some(Frame::Start) = wire.hear() {
+                        ns_floor::sys::close(listener);
+                        return wire;
+                    }
+                    ns_floor::sys::close(wire.socket);
+                }
+                // The machine has no room for a socket: it is asked for again, which must not keep a processor busy.
+                Err(_) => pause(),
             }
         }
     }

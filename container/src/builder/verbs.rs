@@ -45,9 +45,11 @@ impl Builder {
             probed => probed?,
         };
         host.neighbours = neighbours;
+        host.is_left = self.launch.is_left;
         host.lacks.extend(lacks);
         host.lacks.extend(self.launch.ways_out(spec.root.is_some()));
         host.lacks.extend(self.launch.changeable_launcher(&spec));
+        host.lacks.extend(self.problems_of_leaving());
         let plan = self.plan_of(&spec, &host)?;
         let spec = plan.settled(spec);
         Ok((plan, joining, spec))
@@ -102,6 +104,24 @@ impl Builder {
         }
         let launched = self.launch.create(plan, spec, &state_root)?;
         Ok(Created::new(launched, self.kill_on_drop))
+    }
+
+    /// Makes the container, up to where only its program is still to be executed, and leaves that to whoever comes: to
+    /// [`Container::start`] of this handle, or of one that any process of its user [opens](Container::open) by its name.
+    ///
+    /// Its first process waits on its own, with a few pages of memory and the rights of its program, whatever becomes of the
+    /// caller; its [status](Container::status) is [`Created`](crate::Status::Created) meanwhile. It is how an OCI runtime
+    /// creates.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create). `Invalid`, too, without a name, for one that dies with its caller, where the limit on
+    /// its open descriptors has no room for who comes, and for a filter of system calls that forbids it accept4(2).
+    /// # Privileges
+    /// Those of [`create`](Self::create).
+    #[doc(alias = "exec.fifo")]
+    pub fn create_waiting(mut self) -> Result<Container, Error> {
+        self.launch.is_left = true;
+        self.create()?.leave()
     }
 
     /// Makes the container and executes its program.

@@ -83,6 +83,13 @@ impl Created {
         let (name, notes) = (plan.name().map(str::to_owned), plan.notes().to_vec());
         Ok(Container::started(name, self.launched.start()?, notes, self.kill_on_drop))
     }
+
+    /// Lets it wait for whoever starts it, of a builder that has made it for that.
+    pub(crate) fn leave(self) -> Result<Container, Error> {
+        let plan = self.launched.plan();
+        let (name, notes) = (plan.name().map(str::to_owned), plan.notes().to_vec());
+        Ok(Container::started(name, self.launched.leave()?, notes, self.kill_on_drop))
+    }
 }
 
 impl AsFd for Created {

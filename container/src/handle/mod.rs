@@ -16,6 +16,7 @@ mod namespaces;
 mod open;
 mod rename;
 mod running;
+mod start;
 mod status;
 mod stop;
 mod supervise;

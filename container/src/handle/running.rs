@@ -32,17 +32,17 @@ use crate::terminal::Terminal;
 pub struct Container {
     pub(super) name: Option<String>,
     pub(super) first: First,
-    /// Whether it was ever started.
-    was_started: bool,
+    /// Whether it was ever started, or left to others to start.
+    pub(super) was_started: bool,
     /// Why it cannot be known whether it runs, if it cannot.
     doubt: Option<String>,
     status: OnceLock<ExitStatus>,
     pub(super) kill_on_drop: bool,
     pub(super) undo: Undo,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Held by who changes it according to what is so now.
     pub(super) alone: Mutex<()>,
-    spec: Option<Spec>,
+    pub(super) spec: Option<Spec>,
     /// What else was executed in it by this handle.
     pub(super) further: Arc<Furthers>,
     /// The writing end of the program's standard input, if it is a pipe.
@@ -192,6 +192,7 @@ impl Container {
             return Ok(match has_ended {
                 true => Status::Ended,
                 false if self.is_frozen() => Status::Frozen,
+                false if self.is_waited_at()? => Status::Created,
                 false => Status::Running,
             });
         }
@@ -222,12 +223,17 @@ impl Container {
             return Err(Error::because("look at", self.object(), ErrorKind::WrongState, why));
         }
         Ok(match (known.first.process(), known.was_started, known.maker_lives) {
+            (Some(_), ..) if state.is_waited_at()? => Status::Created,
             (Some(_), ..) => Status::Running,
             (None, true, _) => Status::Ended,
             (None, false, Some(true)) => Status::Creating,
             (None, false, None) if !is_ours => Status::Creating,
             (None, false, _) => Status::HalfMade,
         })
+    }
+
+    fn is_waited_at(&self) -> Result<bool, Error> {
+        self.undo.state().map_or(Ok(false), StateDir::is_waited_at)
     }
 
     /// Whether it is certain that there is nobody in its cgroup, in which its first process was before it executed anything.

@@ -11,6 +11,9 @@ pub enum Status {
     Creating,
     /// Whoever made it was killed before it was started. Nothing runs; it can be deleted.
     HalfMade,
+    /// It is made, and its first process waits to be [started](crate::Container::start) by whoever comes: see
+    /// [`Builder::create_waiting`](crate::Builder::create_waiting).
+    Created,
     /// Its first process runs.
     Running,
     /// Its processes stand still until they are thawed.
@@ -24,6 +27,7 @@ impl fmt::Display for Status {
         f.write_str(match self {
             Status::Creating => "creating",
             Status::HalfMade => "half made",
+            Status::Created => "created",
             Status::Running => "running",
             Status::Frozen => "frozen",
             Status::Ended => "ended",

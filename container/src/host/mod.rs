@@ -19,7 +19,7 @@ use crate::plan::{CgroupPlan, Entering, NetworkPlan};
 use crate::spec::{Hook, Moment, Resources, Spec};
 use crate::state::StateRoot;
 
-pub(crate) use accounts::{Place, Who, denies_setgroups, look_up};
+pub(crate) use accounts::{Place, Who, denies_setgroups, look_up, process_denies_setgroups};
 #[cfg(test)]
 pub(crate) use network::planned as planned_networks;
 pub(crate) use rights::Rights;
@@ -43,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) who: Option<Who>,
     /// The namespaces of others that are joined, and the same in words.
     pub(crate) neighbours: (Entering, String),
+    /// Whether its start is left to whoever comes.
+    pub(crate) is_left: bool,
 }
 
 /// The cgroups of a host, looked at for one description.

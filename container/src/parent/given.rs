@@ -48,7 +48,7 @@ impl Launch {
     /// An installed launcher that processes of the container could change. The init that stays of it is not hidden from who
     /// made its user namespace, nor from root in there: /proc/1/exe leads to the file, wherever that is.
     pub(crate) fn changeable_launcher(&self, spec: &Spec) -> Option<String> {
-        let (path, map) = self.launcher.as_ref().filter(|_| spec.init).zip(spec.id_map())?;
+        let (path, map) = self.launcher.as_ref().filter(|_| spec.init || self.is_left).zip(spec.id_map())?;
         let owner = rustix::fs::stat(path).ok()?.st_uid;
         let inside = map.inside_uid(owner)?;
         Some(format!(

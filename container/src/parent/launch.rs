@@ -33,6 +33,8 @@ pub(crate) struct Launch {
     pub(crate) launcher: Option<PathBuf>,
     /// What exists already, and the child is put into.
     pub(crate) joining: Option<Joining>,
+    /// Whether the start is left to whoever comes.
+    pub(crate) is_left: bool,
 }
 
 impl Launch {
@@ -44,6 +46,12 @@ impl Launch {
             Stream::Stdout => stdout.as_ref(),
             Stream::Stderr => stderr.as_ref(),
         }
+    }
+
+    /// The numbers that no descriptor of the program's has, from 3 on.
+    pub(crate) fn free_numbers(&self) -> impl Iterator<Item = i32> + use<> {
+        let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
+        (3..).filter(move |number| !taken.contains(number))
     }
 
     /// The same, to be changed.
@@ -90,9 +98,10 @@ impl Launch {
             None => None,
         };
         let (wire, far_end) = ParentWire::new().map_err(|errno| descriptors(errno, "make a socket pair for"))?;
+        let listener = undo.state().filter(|_| self.is_left).map(StateDir::listen).transpose()?;
         let ways = cgroup.map(cgroup::ways).unwrap_or_default();
         let goes = !ways.is_empty();
-        let start = || self.start(&plan, far_end, trees.as_ref(), joining.as_ref(), cgroup, ways);
+        let start = || self.start(&plan, (far_end, listener), trees.as_ref(), joining.as_ref(), cgroup, ways);
         let mut launcher = perform(&plan, ParentStep::Launch, start)?;
         // From here on the launcher's copies of them are all that holds them.
         drop(trees);
@@ -127,14 +136,13 @@ impl Launch {
     fn start(
         self,
         plan: &Plan,
-        far_end: OwnedFd,
+        (far_end, listener): (OwnedFd, Option<OwnedFd>),
         trees: Option<&Trees>,
         joining: Option<&Joining>,
         cgroup: Option<&Cgroup>,
         ways: Vec<OwnedFd>,
     ) -> Result<Child, Error> {
-        let taken: Vec<i32> = self.fds.iter().map(|(number, _)| *number).collect();
-        let mut free = (3..).filter(|number| !taken.contains(number));
+        let mut free = self.free_numbers();
         let trees = numbered(trees, &mut free)?;
         let plan_file = match &trees {
             Some((steps, _)) => plan_file(&plan.bytes_with_trees(trees_of(steps)))?,
@@ -155,7 +163,13 @@ impl Launch {
         for (number, fd) in trees.into_iter().flat_map(|(_, fds)| fds) {
             spawn.fd(number, fd);
         }
-        let ours = [("wire", Some(far_end)), ("plan", Some(plan_file)), ("caller", caller), ("cgroup", cgroup)];
+        let ours = [
+            ("wire", Some(far_end)),
+            ("plan", Some(plan_file)),
+            ("caller", caller),
+            ("cgroup", cgroup),
+            ("listen", listener),
+        ];
         for (number, (name, fd)) in free.by_ref().zip(ours) {
             if let Some(fd) = fd {
                 spawn.env(name, number.to_string()).fd(number, fd);

@@ -237,15 +237,11 @@ impl Launched {
     pub(crate) fn start(mut self) -> Result<Started, Error> {
         match self.execute() {
             Ok(process) => {
-                self.is_ours = false;
-                let (pipes, undo) = (std::mem::take(&mut self.pipes), std::mem::take(&mut self.undo));
-                let (terminal, stops, listener) = (self.terminal.take(), self.stops.take(), self.listener.take());
-                if let Some(state) = undo.state() {
+                if let Some(state) = self.undo.state() {
                     state.unlock();
                 }
                 let notes = hooks::after_start(&self.plan, &self.state);
-                let spec = std::mem::take(&mut self.spec);
-                Ok(Started { pid: self.pid, process, pipes, terminal, stops, listener, spec, notes, undo })
+                Ok(Started { notes, ..self.into_started(process) })
             }
             Err(error) => {
                 self.end();
@@ -254,17 +250,48 @@ impl Launched {
         }
     }
 
-    fn execute(&mut self) -> Result<PidFd, Error> {
+    /// Lets the child wait for others to start it, whatever becomes of the caller. Answers it, and what was made for it.
+    pub(crate) fn leave(mut self) -> Result<Started, Error> {
+        let shown = self.spec.id_map().is_some();
+        let left = self.recorded().and_then(|child| self.advance(Frame::Leave { shown }).map(|()| child));
+        match left {
+            Ok(process) => Ok(self.into_started(process)),
+            Err(error) => {
+                self.end();
+                Err(undone(error, &mut self.undo))
+            }
+        }
+    }
+
+    /// What is handed to the caller, of one that is not ours to end any more.
+    fn into_started(mut self, process: PidFd) -> Started {
+        self.is_ours = false;
+        let (pipes, undo) = (std::mem::take(&mut self.pipes), std::mem::take(&mut self.undo));
+        let (terminal, stops, listener) = (self.terminal.take(), self.stops.take(), self.listener.take());
+        if let Some(state) = undo.state() {
+            state.unlock();
+        }
+        let spec = std::mem::take(&mut self.spec);
+        Started { pid: self.pid, process, pipes, terminal, stops, listener, spec, notes: Vec::new(), undo }
+    }
+
+    /// The child, once it is written down who that is.
+    fn recorded(&self) -> Result<PidFd, Error> {
         // Before there is a program to lose.
         let child = rustix::io::fcntl_dupfd_cloexec(&self.child, 3).map_err(|errno| descriptors(errno, "start"))?;
         if let Some(state) = self.undo.state() {
             perform(&self.plan, ParentStep::Record, || self.record(state))?;
         }
+        Ok(PidFd::from(child))
+    }
+
+    fn execute(&mut self) -> Result<PidFd, Error> {
+        let child = self.recorded()?;
         if let Some(inside) = self.inside.take() {
             hooks::inside((&self.plan, &self.spec), &inside, &self.state, Moment::StartContainer)?;
         }
         self.advance(Frame::Start)?;
-        Ok(PidFd::from(child))
+        Ok(child)
     }
 
     /// Writes down who the first process is: on disk before it executes anything, so that it is found whatever happens to

@@ -14,6 +14,7 @@ mod launcher;
 mod network;
 mod sentence;
 mod undo;
+mod waiting;
 mod wire;
 
 pub(crate) use cgroup::is_frozen;
@@ -23,3 +24,4 @@ pub(crate) use launch::Launch;
 pub(crate) use launched::{Launched, Started};
 pub use launcher::LAUNCHER;
 pub(crate) use undo::Undo;
+pub(crate) use waiting::Waiting;

@@ -45,6 +45,11 @@ impl ParentWire {
         Ok((Self { socket, phase: Phase::Launching, log: None }, other))
     }
 
+    /// The wire to a child that was left to others to start, of which it says that it is ready next.
+    pub(crate) fn to_waiting(socket: OwnedFd) -> Self {
+        Self { socket, phase: Phase::Preparing, log: None }
+    }
+
     /// Waits for what is due and moves on; descriptors that came along are answered with it.
     pub(crate) fn receive(&mut self) -> Result<(Received, Vec<OwnedFd>), Broken> {
         let (received, mut fds) = self.read().map_err(|_| Broken::Died)?;

@@ -28,7 +28,7 @@ use skep_rootfs::{Mount, Mounts, Setting, Steps};
 use super::flatten::{self, PlanBuf};
 use super::step::{CLOCKS, Step};
 use super::under_filter::UnderFilter;
-use super::{Entering, Plan};
+use super::{Entering, Plan, Purpose};
 use crate::error::{Error, Object};
 use crate::floors::{caps_sec, rootfs};
 use crate::host::{Host, Who};
@@ -114,7 +114,7 @@ impl Plan {
             asks_about_exec,
             entering,
             joined,
-            is_further: false,
+            purpose: Purpose::Create,
             fail: None,
         })
     }
@@ -169,7 +169,7 @@ impl Plan {
             asks_about_exec,
             entering,
             joined: String::new(),
-            is_further: true,
+            purpose: Purpose::Further,
             fail: None,
         })
     }
@@ -208,7 +208,7 @@ fn finished(
         (Some(filter), Some(policy)) if filter.len() == 0 => {
             UnderFilter { problems: too_large(policy), ..UnderFilter::default() }
         }
-        (Some(filter), Some(policy)) => UnderFilter::of(policy, filter, &flat),
+        (Some(filter), Some(policy)) => UnderFilter::of(policy, filter, &flat, host.is_left),
         _ => UnderFilter::default(),
     };
     if !start.problems.is_empty() {

@@ -39,9 +39,9 @@ impl Plan {
     fn words(&self, stage: Stage) -> String {
         match stage {
             Stage::Parent(step) => self.parent_words(step),
-            Stage::Enter if !self.is_further => format!("join namespaces of others: {}", self.joined),
+            Stage::Enter if !self.is_further() => format!("join namespaces of others: {}", self.joined),
             Stage::Enter => format!("join namespaces of the container: {}", namespaces(self.entering.kinds.bits())),
-            Stage::EnterLate if !self.is_further => "join the cgroup namespace of others".to_owned(),
+            Stage::EnterLate if !self.is_further() => "join the cgroup namespace of others".to_owned(),
             Stage::EnterLate => format!("join more namespaces of it: {}", namespaces(self.entering.late.bits())),
             Stage::Clone => self.clone_in_words(),
             Stage::Child(at) => {

@@ -15,6 +15,7 @@ mod under_filter;
 
 use std::path::PathBuf;
 
+use skep_caps_sec::{Arch, Policy};
 use skep_cgroup::{Layout, Limits};
 use skep_ns::net::Cidr;
 use skep_ns::{IdMap, NamespaceFlags};
@@ -46,14 +47,24 @@ pub struct Plan {
     entering: Entering,
     /// The namespaces that are joined, in words, where they are not all those of one container.
     joined: String,
-    /// Whether it is the plan of a further program in a container that runs.
-    is_further: bool,
+    purpose: Purpose,
     /// The programs that are run around it.
     hooks: Hooks,
     /// Whether a supervisor may be asked about the exec of the program.
     asks_about_exec: bool,
     /// A stage that fails on purpose, and the error number.
     fail: Option<(Stage, u16)>,
+}
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To make a container.
+    Create,
+    /// To execute a further program in one that runs.
+    Further,
+    /// To have one execute its program that was left to others: nothing of its making is in it.
+    Start,
 }
 
 /// The cgroup that a plan makes.
@@ -113,17 +124,44 @@ impl Plan {
 
     /// The name, if there is to be a state under it.
     pub(crate) fn claims(&self) -> Option<&str> {
-        self.name().filter(|_| !self.is_further)
+        self.name().filter(|_| self.purpose == Purpose::Create)
     }
 
     /// What it is for, as errors speak of it.
     pub(crate) fn operation(&self) -> &'static str {
-        if self.is_further { "execute a program in" } else { "create" }
+        match self.purpose {
+            Purpose::Create => "create",
+            Purpose::Further => "execute a program in",
+            Purpose::Start => "start",
+        }
     }
 
     /// Whether it is the plan of a further program in a container that runs.
     pub(crate) fn is_further(&self) -> bool {
-        self.is_further
+        self.purpose == Purpose::Further
+    }
+
+    /// What is left to be done with a container of this name that was described so and waits to be started.
+    pub(crate) fn of_waiting(name: Option<&str>, spec: &Spec) -> Self {
+        let Hooks { start_container, poststart, .. } = spec.hooks.clone();
+        let policy = spec.process.rights.seccomp.as_ref();
+        let asks = |policy: &Policy| policy.asks_supervisor() && policy.may_ask(Arch::NATIVE, "execve", &[None, None]);
+        Self {
+            name: name.map(str::to_owned),
+            flat: Vec::new(),
+            id_map: None,
+            cgroup: None,
+            networks: Vec::new(),
+            notes: Vec::new(),
+            who: Who::default(),
+            trees: None,
+            entering: Entering::default(),
+            joined: String::new(),
+            purpose: Purpose::Start,
+            hooks: Hooks { start_container, poststart, ..Hooks::default() },
+            asks_about_exec: policy.is_some_and(asks),
+            fail: None,
+        }
     }
 
     /// Whether a pid namespace is joined that others are in already.

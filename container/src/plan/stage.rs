@@ -3,8 +3,8 @@
 
 use skep_ns::NamespaceFlags;
 
-use super::Plan;
 use super::step::Step;
+use super::{Plan, Purpose};
 use crate::spec::Moment;
 
 /// One stage of making and starting a container.
@@ -52,6 +52,10 @@ pub(crate) enum ParentStep {
 impl Plan {
     /// Every stage, in order.
     pub(crate) fn stages(&self) -> Vec<Stage> {
+        if self.purpose == Purpose::Start {
+            let before = self.hooks_of(Moment::StartContainer);
+            return before.chain([Stage::Execute]).chain(self.hooks_of(Moment::Poststart)).collect();
+        }
         let parent = |wanted: bool, step: ParentStep| wanted.then_some(Stage::Parent(step));
         let cgroup = self.cgroup.as_ref();
         let entering = self.entering;

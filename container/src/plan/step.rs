@@ -21,7 +21,7 @@ use crate::floors::{caps_sec, rootfs};
 /// "skep" as a number.
 pub const MAGIC: u32 = 0x736b_6570;
 /// The version of the flat form.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 20;
 /// The file below /proc by which the clocks of the time namespace that one will be in are set.

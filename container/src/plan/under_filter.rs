@@ -86,13 +86,13 @@ pub(super) struct UnderFilter {
 }
 
 impl UnderFilter {
-    /// The filter, of this policy, for this plan.
-    pub(super) fn of(policy: &Policy, filter: &Filter, flat: &[u8]) -> Self {
+    /// The filter, of this policy, for this plan, whose start may be left to others.
+    pub(super) fn of(policy: &Policy, filter: &Filter, flat: &[u8], is_left: bool) -> Self {
         let Some(flat) = Flat::new(flat) else { return Self::default() };
         let loads =
             |step: &Step<'_>| matches!(step, Step::Supervise { .. } | Step::Right(caps_sec::Step::Seccomp { .. }));
         let under = (0..).map_while(|at| flat.step(at)).skip_while(|step| !loads(step));
-        let needs: Vec<Need> = under.flat_map(needs).chain(always()).collect();
+        let needs: Vec<Need> = under.flat_map(needs).chain(always()).chain(left(is_left)).collect();
         let asks = policy.asks_supervisor();
         let asked: Vec<&Need> = needs.iter().filter(|need| asks && need.may_be_asked(policy)).collect();
         let (at_exec, others): (Vec<&Need>, Vec<&Need>) = asked.into_iter().partition(|need| need.name == EXEC);
@@ -130,6 +130,13 @@ fn always() -> impl Iterator<Item = Need> {
     // After an exec that failed, to tell why.
     let look = ["faccessat", "openat", "close"].map(|name| must(name).with(Grace::Everything));
     talk.into_iter().chain(end).chain(look)
+}
+
+/// What one does that waits for whoever comes: `Wire::left`.
+fn left(is_left: bool) -> impl Iterator<Item = Need> {
+    const PR_SET_DUMPABLE: u64 = 4;
+    let waits = [must("close"), must("accept4"), prctl(PR_SET_DUMPABLE).with(Grace::Errors)];
+    waits.into_iter().filter(move |_| is_left)
 }
 
 /// What a step does.

@@ -256,7 +256,7 @@ impl StateDir {
         if !self.is_removed() {
             self.demand_place("delete")?;
         }
-        for file in ["status", "record", "intent"] {
+        for file in ["status", "record", "intent", super::waiting::FILE] {
             for name in [format!("{file}.new"), file.to_owned()] {
                 match rustix::fs::unlinkat(&self.directory, &name, AtFlags::empty()) {
                     Ok(()) | Err(Errno::NOENT) => {}
@@ -273,7 +273,11 @@ impl StateDir {
         }
     }
 
-    fn failed(&self, op: &'static str, errno: Errno) -> Error {
+    pub(super) fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    pub(super) fn failed(&self, op: &'static str, errno: Errno) -> Error {
         Error::os(op, Object::Path(self.path.clone()), errno.raw_os_error())
     }
 }

@@ -6,6 +6,7 @@
 //!  └─ NAME/         made by one mkdir(2), which claims the name; flocked by whoever makes or deletes the container
 //!     ├─ intent     what will be made, on disk before the first of it is: deletion needs no more than this
 //!     ├─ record     the same and who its first process is, on disk before that executes anything
+//!     ├─ start      the socket where its first process waits, if it was left to others to start it
 //!     └─ status     how it ended, if its parent has learned it
 //! ```
 //! Each file is written under another name, synced, and renamed into place; the directory is synced after it. A record is
@@ -14,6 +15,7 @@
 mod dir;
 mod name;
 mod record;
+mod waiting;
 
 pub(crate) use dir::{StateDir, StateRoot};
 pub(crate) use name::problem_of;

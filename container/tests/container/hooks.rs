@@ -24,6 +24,16 @@ impl Place {
         Self { dir: dir.path().to_owned(), token: token().to_string() }
     }
 
+    /// The same place, for who plays a part in it.
+    pub(crate) fn of(dir: &Path, token: &str) -> Self {
+        Self { dir: dir.to_owned(), token: token.to_owned() }
+    }
+
+    /// What [`of`](Self::of) takes.
+    pub(crate) fn place(&self) -> (&Path, &str) {
+        (&self.dir, &self.token)
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }

@@ -60,3 +60,4 @@ mod tree;
 mod undo;
 mod users;
 mod victims;
+mod waiting;

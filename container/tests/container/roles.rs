@@ -29,6 +29,7 @@ fn play() {
         "keeping a secret" => keep_a_secret(false),
         "copying a secret" => keep_a_secret(true),
         "once" => println!("\n{}", outcome(|| shell("exit 3").start()?.wait())),
+        "making and starting" => crate::waiting::come_and_go(),
         "making with hooks" => crate::hooks::make(),
         "nested" => println!("\n{}", outcome(|| shell("exit 3").namespaces(nested()).start()?.wait())),
         "victim" => victim(),

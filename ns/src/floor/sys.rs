@@ -58,6 +58,7 @@ pub mod nr {
     pub const IOCTL: usize = 16;
     pub const SOCKET: usize = 41;
     pub const GETPID: usize = 39;
+    pub const ACCEPT4: usize = 288;
     pub const RECVFROM: usize = 45;
     pub const SENDMSG: usize = 46;
     pub const SETSOCKOPT: usize = 54;
@@ -112,6 +113,7 @@ pub mod nr {
     pub const WAIT4: usize = 260;
     pub const IOCTL: usize = 29;
     pub const SOCKET: usize = 198;
+    pub const ACCEPT4: usize = 242;
     pub const RECVFROM: usize = 207;
     pub const SENDMSG: usize = 211;
     pub const SETSOCKOPT: usize = 208;

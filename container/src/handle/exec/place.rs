@@ -14,6 +14,7 @@ use skep_rootfs::Root;
 use super::OP;
 use crate::error::{Error, ErrorKind, Object};
 use crate::handle::Container;
+use crate::host::process_denies_setgroups;
 use crate::parent::{AT_ONCE, Joining, Left, is_known, is_own};
 
 const ESRCH: i32 = 3;
@@ -71,7 +72,7 @@ fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<J
         Err(error) => return Err(failed(error)),
     };
     let made = NamespaceFlags::empty();
-    let denied = container.pid().is_some_and(denies_setgroups);
+    let denied = container.pid().is_some_and(process_denies_setgroups);
     Ok(Joining { way, late, made, cgroup, setgroups_denied: denied, patience: None, left: Left::default() })
 }
 
@@ -117,11 +118,6 @@ fn copy(process: &PidFd) -> Result<OwnedFd, Error> {
         let errno = if errno == Errno::INVAL { Errno::MFILE } else { errno };
         Error::os(OP, Object::Container(None), errno.raw_os_error()).with_hint_of_limits()
     })
-}
-
-/// Whether the user namespace of this process denies setgroups(2).
-fn denies_setgroups(pid: u32) -> bool {
-    std::fs::read(format!("/proc/{pid}/setgroups")).is_ok_and(|text| text.starts_with(b"deny"))
 }
 
 /// The group that the program is to be in, if the container has one.

@@ -125,6 +125,11 @@ pub(crate) fn denies_setgroups(map: Option<&IdMap>, caller: (u32, u32)) -> bool 
     })
 }
 
+/// Whether the user namespace of this process denies setgroups(2).
+pub(crate) fn process_denies_setgroups(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/setgroups")).is_ok_and(|text| text.starts_with(b"deny"))
+}
+
 /// Why a file was not read.
 enum Unread {
     /// A limit of this process or this machine.

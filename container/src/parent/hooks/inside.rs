@@ -2,7 +2,8 @@
 //! Hooks that are run inside of the container: in its namespaces and its group, as further programs of it are.
 //!
 //! Its namespaces are opened before it changes ids for the first time, which may hide it from a caller without privileges.
-//! Its cgroup namespace is not made by then: a hook makes itself another, of the same root.
+//! Its cgroup namespace is not made by then: a hook makes itself another, of the same root. Of one that was left to others
+//! to start, and waits, all of them are there, and are shown.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,8 +55,8 @@ impl Inside {
         let way = way.and_then(|way| way.prepare()).map_err(failed)?;
         let late = Namespace::of(child, NamespaceKind::Cgroup).map_err(failed)?;
         let late = (!is_own(&late)).then(|| Join::new().namespace(late).prepare()).transpose().map_err(failed)?;
-        let makes_cgroup = spec.namespaces.contains(NamespaceKind::Cgroup);
-        let made = if makes_cgroup { NamespaceFlags::CGROUP } else { NamespaceFlags::empty() };
+        let is_unmade = late.is_none() && spec.namespaces.contains(NamespaceKind::Cgroup);
+        let made = if is_unmade { NamespaceFlags::CGROUP } else { NamespaceFlags::empty() };
         // Told as far as it can be found out.
         let pid = Namespace::of(child, NamespaceKind::Pid).and_then(|namespace| namespace.pid_inside(pid)).ok();
         Ok(Self { way, late, made, group, setgroups_denied, pid })
