@@ -45,14 +45,16 @@ impl Launch {
             .collect()
     }
 
-    /// An installed launcher that processes of the container could change. The init that stays of it is not hidden from who
-    /// made its user namespace, nor from root in there: /proc/1/exe leads to the file, wherever that is.
+    /// An installed launcher that processes of the container could change. The init that stays of it, and a first process that
+    /// waits to be started, are not hidden from who made its user namespace, nor from root in there: /proc/1/exe leads to the
+    /// file, wherever that is.
     pub(crate) fn changeable_launcher(&self, spec: &Spec) -> Option<String> {
         let (path, map) = self.launcher.as_ref().filter(|_| spec.init || self.is_left).zip(spec.id_map())?;
         let owner = rustix::fs::stat(path).ok()?.st_uid;
         let inside = map.inside_uid(owner)?;
+        let stays = if spec.init { "the init stays" } else { "its first process waits" };
         Some(format!(
-            "launcher: {path:?} belongs to user {owner}, who is {inside} in the container: the init stays, and by way of \
+            "launcher: {path:?} belongs to user {owner}, who is {inside} in the container: {stays}, and by way of \
              /proc/1/exe that user could change the file; it must be that of a user who is not in the container"
         ))
     }

@@ -220,8 +220,10 @@ fn an_installed_launcher_is_executed_where_it_is_given() {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
         assert_eq!(text_of(shell("echo $$").launcher(&path)), "1\n");
         // The init that stays of it would lead those inside to the file.
-        let builder = shell("echo $$").namespaces(namespaces().user(IdMap::current_as_root())).init();
-        let error = builder.launcher(&path).create().unwrap_err();
-        assert!(error.problems()[0].contains("by way of /proc/1/exe"), "{error:?}");
+        let builder = || shell("echo $$").namespaces(namespaces().user(IdMap::current_as_root())).launcher(&path);
+        let error = builder().init().create().unwrap_err();
+        assert!(error.problems()[0].contains("the init stays, and by way of /proc/1/exe"), "{error:?}");
+        let error = builder().name("web").state_root(place.join("states")).create_waiting().unwrap_err();
+        assert!(error.problems()[0].contains("its first process waits, and by way of /proc/1/exe"), "{error:?}");
     });
 }

@@ -330,7 +330,10 @@ fn it_is_renamed_killed_and_deleted_as_any_other() {
         let dir = Scratch::new();
         let place = Place::new(&dir);
         let mut made = waiting(quiet(place.named("web", "exit 3")));
+        let mut stale = place.open("web").unwrap();
         made.rename(place.name("shop")).unwrap();
+        let (kind, told) = refusal(stale.start());
+        assert!(kind == ErrorKind::WrongState && told.contains("open it by its new name"), "{told}");
         let mut found = place.open("shop").unwrap();
         assert_eq!(found.status().unwrap(), Status::Created);
         found.start().unwrap_or_else(|error| panic!("{}", Report(&error)));
