@@ -99,6 +99,9 @@ pub struct Resolved {
     /// Keys that the format does not have, by their place (`syscalls[3].arg`), and flags and capabilities that are not
     /// known. The format asks to pass over them; a misspelt one should be seen nevertheless.
     pub unread: Vec<String>,
+    /// Calls of rules that count for nothing, since a rule without a condition has decided all of them before, and otherwise:
+    /// `syscalls[9]: "setns": deny with EPERM; but allow by syscalls[0]`. podman's own profile has such.
+    pub covered: Vec<String>,
 }
 
 impl Profile {
@@ -114,8 +117,8 @@ impl Profile {
     /// What the profile says for programs in this setting.
     ///
     /// It is read as the runtimes do that have libseccomp: a rule without a condition takes all of a call, wherever it
-    /// stands; and where one rule compares an argument more than once, one comparison that holds is enough. Where two
-    /// rules without conditions contradict each other, that is an error, which libseccomp makes nothing of.
+    /// stands, and of two such the first counts; and where one rule compares an argument more than once, one comparison that
+    /// holds is enough.
     ///
     /// # Errors
     /// `Invalid`, with every problem and its place.

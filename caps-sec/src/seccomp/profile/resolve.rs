@@ -30,7 +30,7 @@ pub(super) fn resolve(json: &Json, unread: &[String], setting: &Setting) -> Resu
     if !found.problems.is_empty() {
         return Err(found.problems);
     }
-    let Findings { unknown, unread, .. } = found;
+    let Findings { unknown, unread, covered, .. } = found;
     Ok(Resolved {
         policy,
         loading,
@@ -38,6 +38,7 @@ pub(super) fn resolve(json: &Json, unread: &[String], setting: &Setting) -> Resu
         listener_metadata: json.listener_metadata.clone().filter(|text| !text.is_empty()),
         unknown: unknown.into_iter().collect(),
         unread,
+        covered,
     })
 }
 
@@ -47,6 +48,7 @@ struct Findings {
     problems: Vec<String>,
     unknown: BTreeSet<String>,
     unread: Vec<String>,
+    covered: Vec<String>,
 }
 
 /// Calls that a rule without a condition decides: how, and where that is said.
@@ -119,7 +121,8 @@ impl Findings {
         }
     }
 
-    /// The calls that rules without conditions decide. Two of them that differ contradict each other.
+    /// The calls that rules without conditions decide: of two that differ the first, as libseccomp has it. podman's own
+    /// profile has such.
     fn whole<'a>(&mut self, counted: &[(usize, &'a Syscall)]) -> Whole<'a> {
         let mut whole = Whole::new();
         for (at, syscall) in counted.iter().filter(|(_, syscall)| syscall.args.as_ref().is_none_or(Vec::is_empty)) {
@@ -127,7 +130,7 @@ impl Findings {
             for name in names(syscall) {
                 let (said, earlier) = *whole.entry(name).or_insert((says, *at));
                 if said != says {
-                    self.problems.push(format!("syscalls[{at}]: {name:?}: {says}; but {said} by syscalls[{earlier}]"));
+                    self.covered.push(format!("syscalls[{at}]: {name:?}: {says}; but {said} by syscalls[{earlier}]"));
                 }
             }
         }
@@ -142,7 +145,7 @@ impl Findings {
         for name in names(syscall) {
             if !Arch::any_has(name) {
                 self.unknown.insert(name.to_owned());
-            } else if tests.is_empty() || !whole.contains_key(name) {
+            } else if whole.get(name).is_none_or(|(_, by)| *by == at && tests.is_empty()) {
                 calls.push(name);
             }
         }

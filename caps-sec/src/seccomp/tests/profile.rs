@@ -151,10 +151,29 @@ fn what_makes_no_sense_in_a_setting_is_told_with_its_place() {
         [
             "architectures: there is an archMap too, and only one of them can count",
             "syscalls[2].includes.minKernel: \"new\" is no version, such as \"4.8\"",
-            "syscalls[1]: \"write\": allow and log; but allow by syscalls[0]",
             "syscalls[3].args[0].index: there are arguments 0 to 5, and 6 is none",
         ]
     );
+}
+
+#[test]
+fn of_two_rules_without_conditions_the_first_counts_and_the_other_is_told() {
+    let text = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+        {"names": ["setns", "read"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["bpf", "setns"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22},
+        {"names": ["setns"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]}]}"#;
+    let resolved = Profile::from_json(text).unwrap().resolve(&setting(CapSet::empty())).unwrap();
+    let filter = resolved.policy.compile().unwrap();
+    for (name, verdict) in
+        [("setns", Verdict::Allow), ("read", Verdict::Allow), ("bpf", Verdict::Errno(Errno::INVAL)), ("write", PERM)]
+    {
+        assert_eq!(filter.decide(&Call::named(name).unwrap()), verdict, "{name}");
+    }
+    assert_eq!(resolved.covered, ["syscalls[1]: \"setns\": deny with EINVAL; but allow by syscalls[0]"]);
+    // What is written of it again is what counts.
+    let again = Profile::from_json(&resolved.policy.to_oci_json().unwrap()).unwrap();
+    assert_eq!(again.resolve(&setting(CapSet::empty())).unwrap().covered, [""; 0]);
 }
 
 #[test]

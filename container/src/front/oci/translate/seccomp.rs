@@ -34,6 +34,9 @@ impl Walk<'_> {
         for place in &resolved.unread {
             self.found.note(&format!("linux.seccomp.{place}"), "is not known, and means nothing here");
         }
+        for rule in &resolved.covered {
+            self.found.notes.push(format!("linux.seccomp.{rule}"));
+        }
         let asks = resolved.policy.asks_supervisor();
         match (resolved.listener_path.filter(|path| !path.as_os_str().is_empty()), asks) {
             (Some(path), true) => self.listener = Some((path, resolved.listener_metadata)),
