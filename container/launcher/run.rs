@@ -36,6 +36,12 @@ pub fn child(wire: &Wire, plan: &Flat<'static>, late_flags: u64, listener: Optio
     if u32::from(at) != plan.header().steps.count {
         wire.fail(at, Errno::PROTO)
     }
+    if listener.is_some()
+        && let Some((errno, detail)) = cannot_be_executed(plan)
+    {
+        // Who makes it is told as well as who starts it would be.
+        wire.fail_in_detail(AT_EXEC, errno, detail as u16)
+    }
     wire.send(Frame::Ready);
     let others;
     let wire = match (wire.receive(), listener) {
@@ -179,6 +185,23 @@ fn execute(plan: &Flat<'static>) -> (Errno, Detail) {
         at = at.saturating_add(1);
     }
     answer
+}
+
+/// What an exec would fail with as far as it can be seen without one; nothing of what somebody would be asked about.
+fn cannot_be_executed(plan: &Flat<'static>) -> Option<(Errno, Detail)> {
+    let mut answer = (Errno::NOENT, Detail::Absent);
+    let mut at = 0;
+    while let Some(path) = plan.program(at) {
+        if plan.header().blind || (kernel::may_execute(path) && !kernel::is_directory(path)) {
+            return None;
+        }
+        if kernel::exists(path) {
+            answer = (Errno::ACCES, denial(path));
+        }
+        at = at.saturating_add(1);
+    }
+    // Unless nothing can be seen at all: a filter may say so.
+    if kernel::exists(c"/") { Some(answer) } else { None }
 }
 
 /// What EACCES means for the file at `path`.

@@ -98,11 +98,13 @@ fn what_differs_from_it_is_found_by_the_program_too() {
             let mounts = config["mounts"].as_array_mut().unwrap();
             mounts.push(json!({"destination": "/data", "type": "bind", "source": "data", "options": ["rbind", "rro"]}));
             if copies {
-                let words = ["tmpcopyup", "mode=0711"];
+                let words = ["rw", "rprivate", "nosuid", "tmpcopyup", "mode=0711"];
                 mounts.push(json!({"destination": "/tmp", "type": "tmpfs", "options": words}));
             } else {
                 mounts.push(json!({"destination": "/tmp", "type": "tmpfs", "options": ["mode=0711"]}));
             }
+            // An engine that gives it all of the machine's devices names this one too.
+            config["linux"]["devices"] = json!([{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]);
             config["process"]["user"]["umask"] = json!(0o027);
             config["process"]["rlimits"] = json!([{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]);
             config["process"]["oomScoreAdj"] = json!(700);
@@ -121,5 +123,18 @@ fn what_differs_from_it_is_found_by_the_program_too() {
             )
         );
         assert_eq!(bundle.state("oci", StateStatus::Stopped).bundle, tree.root().parent().unwrap().to_str().unwrap());
+    });
+}
+
+#[test]
+fn without_a_pid_namespace_it_sees_the_machine_s_processes() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        let bundle = bundle(&tree, "cat /proc/$$/comm; readlink /proc/self/ns/pid", |config| {
+            config["linux"]["namespaces"].as_array_mut().unwrap().retain(|namespace| namespace["type"] != "pid");
+        });
+        let own = fs::read_link("/proc/self/ns/pid").unwrap();
+        assert_eq!(output(&bundle), format!("sh\n{}\n", own.display()));
     });
 }

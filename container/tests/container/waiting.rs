@@ -136,8 +136,8 @@ fn its_maker_may_keep_the_handle_and_its_ends_of_the_streams() {
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_is_told_to_who_starts_it() {
-    needs!(userns, syscall("pidfd_open"));
+fn a_program_that_cannot_be_executed_is_told_to_who_makes_it() {
+    needs!(userns);
     isolated_for(DEADLINE, || {
         let dir = Scratch::new();
         let place = Place::new(&dir);
@@ -151,10 +151,47 @@ fn a_program_that_cannot_be_executed_is_told_to_who_starts_it() {
         ] {
             for init in [false, true] {
                 let builder = quiet(place.named("web", "").command(program, [""; 0]));
+                let (is, said) = refusal(if init { builder.init() } else { builder }.create_waiting());
+                assert!(is == kind && said.contains(words), "{program}: {is:?} {said}");
+                assert_eq!(fs::read_dir(place.states()).unwrap().count(), 0);
+            }
+        }
+        // Who may not look cannot tell beforehand.
+        let blind = Policy::allow_all().rule(Rule::new(Verdict::Errno(skep::caps_sec::Errno::PERM), ["faccessat"]));
+        let mut made = waiting(quiet(place.named("web", "exit 3").seccomp(blind)));
+        made.start().unwrap_or_else(|error| panic!("{}", Report(&error)));
+        assert_eq!(made.wait().unwrap().code(), Some(3));
+        made.delete().unwrap();
+    });
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_any_more_is_told_to_who_starts_it() {
+    needs!(userns, syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let dir = Scratch::new();
+        let place = Place::new(&dir);
+        let program = place.file("program");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode;
+        let spoil: [(&dyn Fn(), _, _); 3] = [
+            (&|| fs::remove_file(&program).unwrap(), ErrorKind::NotFound, "no such program"),
+            (
+                &|| fs::set_permissions(&program, mode(0o600)).unwrap(),
+                ErrorKind::NotExecutable,
+                "no execute permission",
+            ),
+            (&|| fs::write(&program, "#!/nothing/here\n").unwrap(), ErrorKind::NotFound, "interpreter"),
+        ];
+        for (spoil, kind, words) in spoil {
+            for init in [false, true] {
+                fs::write(&program, "#!/bin/sh\n").unwrap();
+                fs::set_permissions(&program, mode(0o755)).unwrap();
+                let builder = quiet(place.named("web", "").command(&program, [""; 0]));
                 let made = waiting(if init { builder.init() } else { builder });
+                spoil();
                 let mut found = place.open("web").unwrap();
                 let (is, said) = refusal(found.start());
-                assert!(is == kind && said.contains(words), "{program}: {is:?} {said}");
+                assert!(is == kind && said.contains(words), "{is:?} {said}");
                 assert_eq!(found.status().unwrap(), Status::Ended);
                 assert_eq!(place.open("web").unwrap().status().unwrap(), Status::Ended);
                 assert_eq!(refusal(found.start()).0, ErrorKind::WrongState);

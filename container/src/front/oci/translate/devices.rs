@@ -37,6 +37,11 @@ impl Walk<'_> {
                 self.found.problem(&key(&place, "path"), format!("{:?} is in the list already", device.path));
             }
             seen.push(&device.path);
+            if device.path == "/dev/ptmx" {
+                // An engine that gives a container all of this machine's devices names it too.
+                self.found.note(&place, "/dev/ptmx is the container's own, which its /dev/pts has");
+                continue;
+            }
             if let Some(made) = self.device(&place, device) {
                 self.spec.mounts.mounts.push(made.into());
             }

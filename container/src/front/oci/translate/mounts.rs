@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skep_rootfs::{Attributes, CgroupAccess, Cgroups, Idmap, Mount};
+use skep_rootfs::{Attributes, CgroupAccess, Cgroups, Idmap, Mount, Propagation};
 
 use super::super::mount::{IdMapping, Mount as OciMount};
 use super::{Walk, key, part};
@@ -60,9 +60,9 @@ impl Walk<'_> {
             return self.cgroups(place, target, kind, &words);
         }
         if kind == "proc" && !is_bind && !self.has(NamespaceKind::Pid) {
-            let why = "a proc needs a pid namespace, without which it is the machine's: bind \"/proc\" for that";
-            self.found.unsupported(place, why);
+            return self.proc_of_the_machine(place, target, &words);
         }
+        let words = if is_bind { words } else { self.without_what_is_so(words) };
         let source = self.source(place, mount, is_bind, kind)?;
         let made =
             match Mount::from_words(if is_bind { "none" } else { kind }, source, target, with_bind(&words, is_bind)) {
@@ -79,6 +79,29 @@ impl Walk<'_> {
             self.found.unsupported(&key(place, "options"), why);
         }
         self.with_ids(place, mount, made, ids)
+    }
+
+    /// What comes new into a root that is not shared goes nowhere and gets nothing, as everything in it: a word for that says
+    /// nothing.
+    fn without_what_is_so<'a>(&self, mut words: Vec<&'a str>) -> Vec<&'a str> {
+        let propagation = self.spec.root.as_ref().and_then(|root| root.propagation);
+        if !matches!(propagation, Some(Propagation::Shared | Propagation::RShared)) {
+            words.retain(|word| !matches!(*word, "private" | "rprivate" | "slave" | "rslave"));
+        }
+        words
+    }
+
+    /// Without a pid namespace its processes are the machine's, and so is its /proc: with everything that is mounted there.
+    fn proc_of_the_machine(&mut self, place: &str, target: PathBuf, words: &[&str]) -> Option<Mount> {
+        let why = "there is no pid namespace in linux.namespaces: it is the machine's own /proc";
+        self.found.note(place, why);
+        match Mount::from_words("none", "/proc", target, with_rbind(words)) {
+            Ok(made) => Some(created(made)),
+            Err(error) => {
+                self.found.all(&key(place, "options"), error.problems());
+                None
+            }
+        }
     }
 
     fn target(&mut self, place: &str, destination: &str) -> Option<PathBuf> {
@@ -259,6 +282,10 @@ impl Walk<'_> {
 fn with_bind<'a>(words: &[&'a str], is_bind: bool) -> Vec<&'a str> {
     let has = words.iter().any(|word| matches!(*word, "bind" | "rbind"));
     (is_bind && !has).then_some("bind").into_iter().chain(words.iter().copied()).collect()
+}
+
+fn with_rbind<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    ["rbind"].into_iter().chain(words.iter().copied()).collect()
 }
 
 fn ranges(uids: &[IdMapping], gids: &[IdMapping]) -> Idmap {
