@@ -25,7 +25,8 @@ impl Container {
     /// # Errors
     /// `Busy` if somebody else is making or deleting it at the moment; `WrongState` if it cannot be known whether it runs,
     /// and why; `TimedOut` if its first process does not end within ten seconds; `Busy` if others of its cgroup do not, with
-    /// their numbers.
+    /// their numbers. `WrongState` if its links are in another network namespace than the caller's and whether that is still
+    /// there cannot be seen; `Denied` to who may not join it: its record is kept then.
     /// # Privileges
     /// Those of its maker.
     pub fn delete(mut self) -> Result<(), Error> {

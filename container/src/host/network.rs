@@ -9,6 +9,7 @@ use skep_ns::{ErrorKind, NamespaceKind};
 use crate::error::{Error, Object};
 use crate::plan::NetworkPlan;
 use crate::spec::{NetworkKind, Spec};
+use crate::state::Home;
 
 /// Bridges that are named where the one that is asked for is not there.
 const NAMED: usize = 5;
@@ -29,7 +30,9 @@ pub(super) fn probe(spec: &Spec) -> Result<(Vec<NetworkPlan>, Vec<String>), Erro
         lacks.push(format!("networks: {why}"));
     }
     let addresses = here.addresses().map_err(failed)?;
-    let planned = planned(spec, &links, &addresses, super::token);
+    let mut planned = planned(spec, &links, &addresses, super::token);
+    let home = Home::here();
+    planned.iter_mut().for_each(|planned| planned.home.clone_from(&home));
     for (at, network) in spec.networks.iter().enumerate() {
         let NetworkKind::Veth { bridge, host_name } = &network.kind;
         lacks.extend(lack_of_bridge(bridge, &links).map(|lack| format!("networks[{at}].bridge: {lack}")));
@@ -78,6 +81,7 @@ pub(crate) fn planned(
             // it when a container comes or goes.
             host_mac: MacAddress::new([0xfe, a, b, c, d, e]),
             addresses: network.addresses.clone(),
+            home: None,
             automatic,
             by_bridge: by_bridge.is_some(),
             routes,

@@ -4,7 +4,7 @@
 //! The end outside goes with the container's network namespace by itself, but later: the kernel does that work when it has
 //! time. So that its name is free once the container is deleted, it is removed by us. It is known again by its name and
 //! by a hardware address that was made up for it and written down before it was made; what has that name and another
-//! address is somebody else's.
+//! address is somebody else's. It is looked for in the network namespace that it was put into, wherever who removes it is.
 
 use std::net::IpAddr;
 
@@ -16,9 +16,13 @@ use super::launch::perform;
 use super::undo::Undo;
 use crate::error::{Error, Object};
 use crate::plan::{NetworkPlan, ParentStep, Plan};
+use crate::state::{Home, Whereabouts};
 
 /// The longest word on a link, in bytes (`IFALIASZ` without its NUL).
 const ALIAS: usize = 255;
+
+const FROM_THERE: &str = "delete it from that network namespace, nsenter(1); if that is gone for good, its links are too, and \
+                          the container's directory in the state directory can be removed by hand";
 
 /// Lays every cable of the plan to the child, who has its network namespace and waits.
 ///
@@ -80,10 +84,20 @@ pub(super) fn alias(plan: &Plan, network: &NetworkPlan, chosen: Option<IpAddr>) 
     alias
 }
 
-/// Removes the end of a cable that is outside, and with it the other.
-pub(super) fn remove(name: &str, mac: MacAddress) -> Result<(), Error> {
-    let failed = |error| Error::of_leaf("remove the network of", Object::Container(None), error);
-    let here = Net::here().map_err(failed)?;
+/// Removes the end of a cable that is outside, and with it the other, in the network namespace that it was put into: also
+/// where that is not the caller's, who must be able to join it then.
+pub(super) fn remove(name: &str, mac: MacAddress, home: Option<&Home>) -> Result<(), Error> {
+    const OP: &str = "remove the network of";
+    let failed = |error| Error::of_leaf(OP, Object::Container(None), error);
+    let here = match home.map_or(Whereabouts::Here, Home::find) {
+        Whereabouts::Here => Net::here().map_err(failed)?,
+        Whereabouts::There(namespace) => Net::of(namespace).map_err(|error| failed(error).with_hint(FROM_THERE))?,
+        Whereabouts::Gone => return Ok(()),
+        Whereabouts::Unknown(why) => {
+            let error = Error::because(OP, Object::Container(None), ErrorKind::WrongState, why);
+            return Err(error.with_hint(FROM_THERE));
+        }
+    };
     let absent = |error: &skep_ns::Error| error.kind() == ErrorKind::NotFound;
     let found = match here.link(name) {
         Err(error) if absent(&error) => return Ok(()),

@@ -129,7 +129,7 @@ impl Removal {
                 cgroup.kill().map_err(failed)?;
                 cgroup.remove_within(PATIENCE).map_err(failed)
             }
-            Removal::Link { name, mac } => network::remove(name, *mac),
+            Removal::Link { name, mac, home } => network::remove(name, *mac, home.as_ref()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use skep_ns::net::{Cidr, MacAddress, Route};
 
-use crate::state::Removal;
+use crate::state::{Home, Removal};
 
 /// A cable that a plan makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) struct NetworkPlan {
     pub(crate) host_name: String,
     /// The hardware address of its end outside: by this and the name it is known again.
     pub(crate) host_mac: MacAddress,
+    /// Where that end will be, if it can be told.
+    pub(crate) home: Option<Home>,
     pub(crate) addresses: Vec<Cidr>,
     /// The bridge's own address, if one that is free in its network is chosen when the cable is laid.
     pub(crate) automatic: Option<Cidr>,
@@ -31,7 +33,7 @@ pub(crate) struct NetworkPlan {
 impl NetworkPlan {
     /// What must be removed with the container.
     pub(crate) fn removal(&self) -> Removal {
-        Removal::Link { name: self.host_name.clone(), mac: self.host_mac }
+        Removal::Link { name: self.host_name.clone(), mac: self.host_mac, home: self.home.clone() }
     }
 }
 

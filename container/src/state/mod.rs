@@ -13,11 +13,13 @@
 //! never believed about the present: that a container runs is asked of its process.
 
 mod dir;
+mod home;
 mod name;
 mod record;
 mod waiting;
 
 pub(crate) use dir::{StateDir, StateRoot};
+pub(crate) use home::{Home, Whereabouts};
 pub(crate) use name::problem_of;
 
 pub(crate) use record::{Found, Identity, Record, Removal};

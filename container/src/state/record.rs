@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use skep_ns::PidFd;
 use skep_ns::net::MacAddress;
 
-use super::StateDir;
+use super::{Home, StateDir};
 use crate::error::{Error, ErrorKind, Object};
 use crate::spec::Spec;
 
@@ -49,12 +49,15 @@ pub(crate) enum Removal {
         /// Absolute paths.
         directories: Vec<PathBuf>,
     },
-    /// The end of a cable, in the network namespace of its maker.
+    /// The end of a cable.
     Link {
         /// Its name.
         name: String,
         /// The hardware address that was made up for it: what has another is somebody else's.
         mac: MacAddress,
+        /// The network namespace of its maker, if that could be told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<Home>,
     },
 }
 
@@ -199,7 +202,7 @@ impl Identity {
 }
 
 /// The caller's pid namespace, by the kernel's number of it.
-fn pid_namespace() -> Option<u64> {
+pub(super) fn pid_namespace() -> Option<u64> {
     rustix::fs::stat("/proc/self/ns/pid").ok().map(|found| found.st_ino)
 }
 
@@ -217,7 +220,7 @@ fn start_time_in(stat: &[u8]) -> Option<u64> {
 }
 
 /// The identity of this boot.
-fn boot() -> Option<String> {
+pub(super) fn boot() -> Option<String> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let file = rustix::fs::open("/proc/sys/kernel/random/boot_id", flags, Mode::empty()).ok()?;
     let text = std::io::read_to_string(std::fs::File::from(file)).ok()?;

@@ -142,6 +142,61 @@ fn a_link_is_gone_when_its_container_is_deleted_whoever_deletes_it() {
     });
 }
 
+/// Does `act` on a thread in a network namespace of its own.
+#[allow(clippy::disallowed_methods, reason = "the thread that it changes is made for it")]
+fn elsewhere<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+    let inside = || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        act()
+    };
+    std::thread::scope(|scope| scope.spawn(inside).join().unwrap())
+}
+
+#[test]
+fn a_link_is_removed_where_it_was_put_by_who_is_elsewhere() {
+    needs!(root, program("busybox"), link_kind("veth"), link_kind("bridge"), syscall("pidfd_open"));
+    isolated(|| {
+        let (switch, tree) = (Switch::new(), Tree::new());
+        // Something keeps the container's network namespace, and so the link, beyond its end.
+        let web = || {
+            let made = tree.named("web", "sleep 1000").network(lan().host_name("web0")).start().unwrap();
+            made.namespace(NamespaceKind::Net).unwrap()
+        };
+        let _kept = web();
+        elsewhere(|| tree.open("web").unwrap().delete()).unwrap_or_else(|error| panic!("{}", Report(&error)));
+        assert_eq!(switch.links(), [""; 0]);
+        assert!(tree.open("web").is_err());
+        // Who may not come there is told so, and loses nothing.
+        let _kept = web();
+        let refused = elsewhere(|| {
+            caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_ADMIN).unwrap();
+            tree.open("web").unwrap().delete()
+        });
+        let report = Report(&refused.unwrap_err()).to_string();
+        assert!(report.contains("remove the network of") && report.contains("nsenter"), "{report}");
+        assert_eq!(switch.links(), ["web0"]);
+        tree.open("web").unwrap().delete().unwrap();
+        assert_eq!(switch.links(), [""; 0]);
+    });
+}
+
+#[test]
+fn links_whose_network_namespace_is_gone_keep_no_record() {
+    needs!(root, program("busybox"), link_kind("veth"), link_kind("bridge"), syscall("pidfd_open"));
+    isolated(|| {
+        let tree = Tree::new();
+        elsewhere(|| {
+            let switch = Switch::new();
+            drop(tree.named("web", "sleep 1000").network(lan().host_name("web0")).start().unwrap());
+            drop(switch);
+        });
+        let found = tree.open("web").unwrap();
+        assert_eq!(found.status().unwrap(), Status::Running);
+        found.delete().unwrap_or_else(|error| panic!("{}", Report(&error)));
+        assert!(tree.open("web").is_err());
+    });
+}
+
 #[test]
 fn a_link_of_somebody_else_with_the_same_name_stays() {
     needs!(root, program("busybox"), link_kind("veth"), link_kind("bridge"));

@@ -128,7 +128,7 @@ fn networks_are_planned_with_every_name_and_number_settled() {
     let plan = builder.plan_for(&host).unwrap();
     compare_text("networks", include_str!("../../../tests/plans/networks.txt"), &plan.explain());
     let names = plan.removals().into_iter().map(|removal| match removal {
-        Removal::Link { name, mac } => format!("{name} {mac}"),
+        Removal::Link { name, mac, .. } => format!("{name} {mac}"),
         Removal::Cgroup { .. } => String::new(),
     });
     let expected = [
