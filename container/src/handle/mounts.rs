@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Mounts and devices for a container that runs.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 use skep_cgroup::{Cgroup, DeviceAccess, DeviceKind, DeviceRules, Devices, ErrorKind as CgroupErrorKind, Limits};
 use skep_ns::NamespaceKind;
@@ -94,20 +94,25 @@ impl Container {
     ) -> Result<AddedDevice, Error> {
         let source = source.as_ref();
         let invalid = |problem: String| Error::invalid(ADD, self.object(), vec![problem]);
-        let found = std::fs::metadata(source).map_err(|error| invalid(format!("{source:?}: {error}")))?;
-        let kind = match found.file_type() {
-            kind if kind.is_char_device() => DeviceKind::Char,
-            kind if kind.is_block_device() => DeviceKind::Block,
-            _ => return Err(invalid(format!("{source:?} is no device"))),
-        };
+        let failed = |error| Error::of_leaf(ADD, self.object(), error);
         if access.is_empty() {
             return Err(invalid(
                 "no access is to be allowed: name some of reading, writing and making nodes".to_owned(),
             ));
         }
-        let (major, minor) = (rustix::fs::major(found.rdev()), rustix::fs::minor(found.rdev()));
-        let device = Devices { kind: Some(kind), major: Some(major), minor: Some(minor), access };
         let mounts = self.mounts(ADD)?;
+        let bind = Bind::new(source, target).create_target();
+        // Of what will be attached: what is at its path may be another device by then.
+        let tree = bind.detached().map_err(failed)?.ok_or_else(|| invalid(format!("{source:?} is absent")))?;
+        let found = rustix::fs::fstat(&tree)
+            .map_err(|errno| Error::os(ADD, self.object(), errno.raw_os_error()).with_hint_of_limits())?;
+        let kind = match FileType::from_raw_mode(found.st_mode) {
+            FileType::CharacterDevice => DeviceKind::Char,
+            FileType::BlockDevice => DeviceKind::Block,
+            _ => return Err(invalid(format!("{source:?} is no device"))),
+        };
+        let (major, minor) = (rustix::fs::major(found.st_rdev), rustix::fs::minor(found.st_rdev));
+        let device = Devices { kind: Some(kind), major: Some(major), minor: Some(minor), access };
         let _alone = self.changing(ADD)?;
         let limited = self.device_rules(ADD)?.and_then(|(group, rules)| {
             let lacking = access & !rules.allowed(kind, major, minor);
@@ -116,13 +121,11 @@ impl Container {
         if let Some((group, rules, lacking)) = &limited {
             self.apply_devices(ADD, group, rules.clone().allow(*lacking))?;
         }
-        let attached = mounts.attach(&Bind::new(source, target).create_target());
-        let failed = match attached {
-            Ok(Some(mount)) => {
+        let failed = match mounts.attach_tree(tree, &bind.target, true) {
+            Ok(mount) => {
                 return Ok(AddedDevice { mount, device, allowed: limited.map(|(.., lacking)| lacking) });
             }
-            Ok(None) => invalid(format!("{source:?} has gone meanwhile")),
-            Err(error) => Error::of_leaf(ADD, self.object(), error),
+            Err(error) => failed(error),
         };
         match limited.map(|(group, rules, _)| self.apply_devices(ADD, &group, rules)) {
             Some(Err(error)) => Err(failed.with_hint(format!("its use stays allowed: {}", crate::Report(&error)))),

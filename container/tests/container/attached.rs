@@ -2,8 +2,10 @@
 //! Mounts and devices that come and go while a container runs.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use needs::{Scratch, isolated, isolated_for, needs};
+use needs::{Scratch, isolated, isolated_for, needs, rounds};
 use skep::cgroup::{DeviceAccess, DeviceKind, DeviceRules, Limits};
 use skep::ns::Stdio;
 use skep::rootfs::Bind;
@@ -87,6 +89,43 @@ fn a_device_is_lent_with_the_right_to_use_it_and_both_go_again() {
         allowed(DeviceAccess::MKNOD);
         let error = container.add_device("/etc/passwd", "/dev/x", DeviceAccess::READ).unwrap_err();
         assert_eq!(error.problems(), ["\"/etc/passwd\" is no device"]);
+    });
+}
+
+#[test]
+fn a_device_is_the_one_that_was_looked_at_whatever_its_path_leads_to_later() {
+    needs!(root, program("busybox"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated_for(DEADLINE, || {
+        let (tree, place) = (Tree::new(), Scratch::new());
+        let limits = Limits::new().devices(DeviceRules::deny_all().allow("c 1:3 rw".parse().unwrap()));
+        let container = tree.shell("sleep 1000").limits(limits).kill_on_drop().start().unwrap();
+        let source = place.join("device");
+        std::os::unix::fs::symlink("/dev/zero", &source).unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for to in ["/dev/full", "/dev/zero"].into_iter().cycle() {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let new = place.join("new");
+                    std::os::unix::fs::symlink(to, &new).unwrap();
+                    fs::rename(&new, &source).unwrap();
+                }
+            });
+            let attempt = || {
+                for _ in 0..rounds(200) {
+                    let added = container.add_device(&source, "/tmp/lent", DeviceAccess::READ).unwrap();
+                    let there = fs::metadata(format!("/proc/{}/root/tmp/lent", container.pid().unwrap())).unwrap();
+                    let minor = u32::try_from(there.rdev() & 0xff).unwrap();
+                    assert_eq!(added.device.minor, Some(minor), "what was allowed is not what is there");
+                    container.remove_device(&added).unwrap();
+                }
+            };
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
+            is_over.store(true, Ordering::Relaxed);
+            done.unwrap();
+        });
     });
 }
 

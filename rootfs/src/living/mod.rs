@@ -151,21 +151,13 @@ impl MountNamespace {
     #[doc(alias = "open_tree")]
     #[doc(alias = "move_mount")]
     pub fn attach(&self, bind: &Bind) -> Result<Option<Attached>, Error> {
-        let mut problems = Mounts::new().add(bind.clone()).problems();
-        if bind.inside {
-            problems.push("inside: its source is this machine's, and cannot be a path in the other root".to_owned());
-        }
-        if !problems.is_empty() {
-            let problems = problems.into_iter().map(|text| text.trim_start_matches("mounts[0].").to_owned());
-            return Err(Error::invalid("attach", Object::Path(bind.source.clone()), problems.collect()));
-        }
-        match tree::of_bind(bind)? {
-            Some(tree) => self.attach_tree(tree.as_fd(), &bind.target, bind.create).map(Some),
+        match bind.detached()? {
+            Some(tree) => self.attach_tree(tree, &bind.target, bind.create).map(Some),
             None => Ok(None),
         }
     }
 
-    /// Attaches a mount that is attached nowhere: what fsmount(2), open_tree(2) or [`take`](Self::take) have answered. An
+    /// Attaches a mount that is attached nowhere: what [`Bind::detached`], fsmount(2), open_tree(2) or [`take`](Self::take) have answered. An
     /// absent target is made if `create`: a directory or a file, as the top of the mount is.
     ///
     /// # Errors
@@ -250,6 +242,33 @@ impl MountNamespace {
         let work = Work { user: Some(owner.as_fd()), ..work };
         let words = copy::in_a_copy(&mut || work.perform_in_words());
         words.map_err(|errno| Failure { part: Part::Start, errno }).and_then(work::of_words)
+    }
+}
+
+impl Bind {
+    /// A copy of what it describes, with its attributes, attached nowhere: for [`MountNamespace::attach_tree`], once it was
+    /// looked at what it is a copy of. The descriptor is that of its top, as one of `O_PATH`, and the source is opened once. It
+    /// is gone when the descriptor is closed.
+    ///
+    /// `None` where the source is absent and that is [optional](Self::optional).
+    ///
+    /// # Errors
+    /// As [`MountNamespace::attach`], but for those of the target, of which only the description is looked at.
+    /// # Privileges
+    /// `CAP_SYS_ADMIN`; none to an account that may make user namespaces.
+    /// # Kernel
+    /// As [`MountNamespace`].
+    #[doc(alias = "open_tree")]
+    pub fn detached(&self) -> Result<Option<OwnedFd>, Error> {
+        let mut problems = Mounts::new().add(self.clone()).problems();
+        if self.inside {
+            problems.push("inside: its source is this machine's, and cannot be a path in the other root".to_owned());
+        }
+        if !problems.is_empty() {
+            let problems = problems.into_iter().map(|text| text.trim_start_matches("mounts[0].").to_owned());
+            return Err(Error::invalid("attach", Object::Path(self.source.clone()), problems.collect()));
+        }
+        tree::of_bind(self)
     }
 }
 
