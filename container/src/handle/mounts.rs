@@ -136,16 +136,22 @@ impl Container {
     /// Removes a device that was [added](Self::add_device), and allows no more of it than before. Programs that have it open
     /// keep it.
     ///
+    /// What was allowed for it is taken back first, and stays taken back: whoever is master in the container may cover the
+    /// device, and keeps nothing by that.
+    ///
     /// # Errors
-    /// As [`unmount`](Self::unmount) and [`limit`](Self::limit): then it is there still.
+    /// As [`limit`](Self::limit): nothing is changed then, and it can be used still. As [`unmount`](Self::unmount): then it is
+    /// to be seen still, and can be opened no more than before it was added; it may be removed again. `Busy` and `WrongState`
+    /// as for [`add_device`](Self::add_device).
     /// # Privileges
     /// As [`add_device`](Self::add_device).
     pub fn remove_device(&self, device: &AddedDevice) -> Result<(), Error> {
         let _alone = self.changing(REMOVE)?;
+        let mounts = self.mounts(REMOVE)?;
         if let (Some(allowed), Some((group, rules))) = (device.allowed, self.device_rules(REMOVE)?) {
             self.apply_devices(REMOVE, &group, rules.deny(allowed))?;
         }
-        self.mounts(REMOVE)?.remove(&device.mount).map_err(|error| Error::of_leaf(REMOVE, self.object(), error))
+        mounts.remove(&device.mount).map_err(|error| Error::of_leaf(REMOVE, self.object(), error))
     }
 
     /// Its mounts, if they are not those of its maker.

@@ -93,6 +93,29 @@ fn a_device_is_lent_with_the_right_to_use_it_and_both_go_again() {
 }
 
 #[test]
+fn a_device_that_is_covered_inside_keeps_no_right() {
+    needs!(root, program("busybox"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let limits = Limits::new().devices(DeviceRules::standard());
+        let container = tree.shell("sleep 1000").limits(limits).kill_on_drop().start().unwrap();
+        let device = container.add_device("/dev/kmsg", "/tmp/lent", DeviceAccess::READ).unwrap();
+        assert_eq!(
+            text_of(sh(&container, ": > /tmp/over; mount -o bind /tmp/over /tmp/lent; echo covered")),
+            "covered\n"
+        );
+        let error = container.remove_device(&device).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+        let rules = container.cgroup().unwrap().unwrap().device_rules().unwrap().unwrap();
+        assert_eq!(rules.allowed(DeviceKind::Char, 1, 11), DeviceAccess::MKNOD, "{rules:?}");
+        let uncover = "umount /tmp/lent; (: < /tmp/lent) 2>/dev/null || echo refused";
+        assert_eq!(text_of(sh(&container, uncover)), "refused\n");
+        container.remove_device(&device).unwrap_or_else(|error| panic!("{}", Report(&error)));
+        assert_eq!(text_of(sh(&container, "wc -c < /tmp/lent")), "0\n");
+    });
+}
+
+#[test]
 fn a_device_is_the_one_that_was_looked_at_whatever_its_path_leads_to_later() {
     needs!(root, program("busybox"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
     isolated_for(DEADLINE, || {
