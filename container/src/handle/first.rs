@@ -47,11 +47,32 @@ impl First {
 
     /// The process, to do `op` to.
     pub(super) fn demand(&self, op: &'static str, object: impl FnOnce() -> Object) -> Result<&PidFd, Error> {
-        self.process().ok_or_else(|| {
-            let why = "it has no process: it has ended, or was never started".to_owned();
-            Error::because(op, object(), ErrorKind::WrongState, why)
+        self.process().ok_or_else(|| has_none(op, object()))
+    }
+
+    /// The same, if it has not ended: whoever holds it, and whether or not it was waited for.
+    pub(super) fn demand_alive(&self, op: &'static str, object: impl Fn() -> Object) -> Result<&PidFd, Error> {
+        let process = self.demand(op, &object)?;
+        match process.has_ended() {
+            Ok(false) => Ok(process),
+            Ok(true) => Err(has_none(op, object())),
+            Err(error) => Err(Error::of_leaf(op, object(), error)),
+        }
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, op: &'static str, signal: i32, object: impl Fn() -> Object) -> Result<(), Error> {
+        self.demand_alive(op, &object)?.signal(signal).map_err(|error| match error.kind() {
+            // It has ended between the two, and was waited for.
+            ErrorKind::NotFound => has_none(op, object()),
+            _ => Error::of_leaf(op, object(), error),
         })
     }
+}
+
+fn has_none(op: &'static str, object: Object) -> Error {
+    let why = "it has no process: it has ended, or was never started".to_owned();
+    Error::because(op, object, ErrorKind::WrongState, why)
 }
 
 impl AsFd for First {

@@ -70,7 +70,8 @@ impl Container {
     /// As for [`signal`](Self::signal) a process 1 without a handler hears none but `SIGKILL` and `SIGSTOP`.
     ///
     /// # Errors
-    /// The first refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one
+    /// `WrongState` if its first process has ended, or it was never started, as for [`signal`](Self::signal). Else the first
+    /// refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one of the others
     /// has ended is none.
     /// # Privileges
     /// Those of kill(2) over each; with a cgroup, those to [freeze](Self::freeze) it.
@@ -78,7 +79,7 @@ impl Container {
     /// Linux 5.3: pidfd_open(2).
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         const OP: &str = "signal the processes of";
-        self.first.demand(OP, || self.object())?;
+        self.first.demand_alive(OP, || self.object())?;
         let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
         if signal == SIGKILL
             && let Some(group) = self.cgroup()?

@@ -345,10 +345,10 @@ impl Container {
     /// go on, to the process group that the program leads. See [`stops`](Self::stops).
     ///
     /// # Errors
-    /// As [`PidFd::signal`].
+    /// `WrongState` if it has ended, or was never started, whoever has it open and whether or not it was waited for: nobody
+    /// has heard the signal; as all verbs answer that take one that runs. Else as [`PidFd::signal`].
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
-        let process = self.first.demand("signal", || self.object())?;
-        process.signal(signal).map_err(|error| Error::of_leaf("signal", self.object(), error))
+        self.first.signal("signal", signal, || self.object())
     }
 
     /// Ends the first process with `SIGKILL`, and with a pid namespace every other process of the container; a frozen one too.

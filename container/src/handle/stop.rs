@@ -50,8 +50,8 @@ impl Container {
         let signal = self.halt_signal();
         if self.hears(signal) {
             match self.signal(signal) {
-                // It has ended by itself in between, and another thread has waited for it.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // It has ended by itself in between.
+                Err(error) if error.kind() == ErrorKind::WrongState => {}
                 sent => sent?,
             }
             if self.is_frozen() {

@@ -53,20 +53,14 @@ enum Life {
     Absent,
     Created(Box<Created>),
     Running(Container, Pace),
-    /// Ended by `SIGKILL`; whether this handle has the process that ended, or was opened later.
-    Ended(Container, Seen),
+    /// Ended by `SIGKILL`; whether this handle has the process that ended, or was opened later, makes no difference.
+    Ended(Container),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
     Going,
     Frozen,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Held,
-    Later,
 }
 
 /// The answer of what must be refused: of this kind, with a cause in words.
@@ -103,7 +97,7 @@ impl Life {
             }
             (Life::Created(created), verb) => Self::after_created(created, verb, tree),
             (Life::Running(container, pace), verb) => Self::after_running(container, pace, verb, tree),
-            (Life::Ended(container, seen), verb) => Self::after_ended(container, seen, verb, tree),
+            (Life::Ended(container), verb) => Self::after_ended(container, verb, tree),
         }
     }
 
@@ -148,12 +142,16 @@ impl Life {
             Verb::SignalAll => done(container.signal_all(10)),
             Verb::Stop => {
                 assert_eq!(done(container.stop(Duration::ZERO)).signal(), Some(9));
-                return Life::Ended(container, Seen::Held);
+                return Life::Ended(container);
             }
             Verb::Kill => {
                 done(container.kill());
+                // Ended, and waited for by nobody yet: the kernel would take a signal.
+                crate::common::until("it has ended", || done(container.status()) == Status::Ended);
+                refused(container.signal(10), ErrorKind::WrongState);
+                refused(container.signal_all(10), ErrorKind::WrongState);
                 assert_eq!(done(container.wait()).signal(), Some(9));
-                return Life::Ended(container, Seen::Held);
+                return Life::Ended(container);
             }
             Verb::Wait => assert_eq!(done(container.wait_for(Duration::ZERO)), None),
             Verb::Limit => done(container.limit(&limits())),
@@ -168,16 +166,13 @@ impl Life {
         Life::Running(container, pace)
     }
 
-    fn after_ended(container: Container, seen: Seen, verb: Verb, tree: &Tree) -> Self {
+    fn after_ended(container: Container, verb: Verb, tree: &Tree) -> Self {
         match verb {
             Verb::Exec => refused(container.exec("/bin/true", [""; 0]).start(), ErrorKind::WrongState),
             Verb::Freeze => refused(container.freeze(DEADLINE), ErrorKind::WrongState),
             Verb::Thaw => refused(container.thaw(DEADLINE), ErrorKind::WrongState),
             Verb::Limit => refused(container.limit(&limits()), ErrorKind::WrongState),
-            // Who holds the process is told by the kernel that it is no more.
-            Verb::Signal if seen == Seen::Held => refused(container.signal(9), ErrorKind::NotFound),
             Verb::Signal => refused(container.signal(9), ErrorKind::WrongState),
-            Verb::SignalAll if seen == Seen::Held => done(container.signal_all(10)),
             Verb::SignalAll => refused(container.signal_all(10), ErrorKind::WrongState),
             Verb::Stop => assert_eq!(done(container.stop(DEADLINE)).signal(), Some(9)),
             Verb::Kill => done(container.kill()),
@@ -185,12 +180,12 @@ impl Life {
             Verb::Processes => assert_eq!(done(container.processes()), []),
             Verb::Reopen => {
                 drop(container);
-                return Life::Ended(done(tree.open("model")), Seen::Later);
+                return Life::Ended(done(tree.open("model")));
             }
             Verb::Delete | Verb::DeleteTwice => return Self::deleted(container, verb, tree),
             Verb::Create | Verb::Start => {}
         }
-        Life::Ended(container, seen)
+        Life::Ended(container)
     }
 
     fn deleted(container: Container, verb: Verb, tree: &Tree) -> Self {
@@ -212,10 +207,10 @@ impl Life {
             Life::Created(_) => Status::Creating,
             Life::Running(_, Pace::Going) => Status::Running,
             Life::Running(_, Pace::Frozen) => Status::Frozen,
-            Life::Ended(..) => Status::Ended,
+            Life::Ended(_) => Status::Ended,
         };
         assert_eq!(done(done(tree.open("model")).status()), status);
-        if let Life::Running(container, _) | Life::Ended(container, _) = self {
+        if let Life::Running(container, _) | Life::Ended(container) = self {
             assert_eq!(done(container.status()), status);
         }
     }
@@ -241,7 +236,7 @@ fn verbs_in_any_order_answer_what_the_model_says() {
                 life.is_as_it_should_be(&tree);
             }
             match life {
-                Life::Running(container, _) | Life::Ended(container, _) => done(container.delete()),
+                Life::Running(container, _) | Life::Ended(container) => done(container.delete()),
                 Life::Absent | Life::Created(_) => {}
             }
             Ok(())

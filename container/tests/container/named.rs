@@ -36,6 +36,31 @@ fn a_running_container_is_opened_and_deleted_by_its_name() {
 }
 
 #[test]
+fn who_has_ended_answers_signals_alike_whoever_has_it_open() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        let held = tree.named("web", "sleep 1000").start().unwrap();
+        let refused = |container: &Container, who: &str| {
+            for answer in [container.signal(10), container.signal_all(10), container.signal_all(9)] {
+                let error = answer.expect_err(who);
+                assert_eq!(error.kind(), ErrorKind::WrongState, "{who}: {}", Report(&error));
+                assert!(Report(&error).to_string().contains("it has ended"), "{who}: {}", Report(&error));
+            }
+        };
+        held.kill().unwrap();
+        until("it has ended", || held.status().unwrap() == Status::Ended);
+        refused(&held, "not waited for");
+        assert_eq!(held.stop(DEADLINE).unwrap().signal(), Some(9));
+        refused(&held, "waited for");
+        let later = tree.open("web").unwrap();
+        refused(&later, "opened later");
+        assert_eq!(later.stop(DEADLINE).unwrap().signal(), Some(9));
+        held.delete().unwrap();
+    });
+}
+
+#[test]
 fn how_it_ended_is_known_to_those_who_open_it_later() {
     needs!(userns, program("busybox"));
     isolated_for(DEADLINE, || {
