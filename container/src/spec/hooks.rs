@@ -47,7 +47,9 @@ pub struct Hook {
     /// Its environment, all of it; of several values of one variable the last counts.
     #[serde(with = "text::pairs", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(OsString, OsString)>,
-    /// How long it may take: then everybody of its session is killed, and it has failed. By default as long as it takes,
+    /// How long it may take: then everybody is killed who is in its session or descends from it, and it has failed. Only what
+    /// has left its session and lost its parent before, as daemons do, is not known to be its, and lives on; so does what the
+    /// caller may not kill. By default as long as it takes,
     /// but for one in the container that is not executed within 60 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,

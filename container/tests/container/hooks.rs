@@ -237,6 +237,26 @@ fn who_holds_the_pipe_of_a_hook_that_has_ended_is_not_waited_for() {
 }
 
 #[test]
+fn who_has_left_the_session_of_a_hook_meets_its_time_out_too() {
+    needs!(userns, program("setsid"));
+    isolated_for(DEADLINE, || {
+        let dir = Scratch::new();
+        let place = Place::new(&dir);
+        // One that a parent of it waits for, and one below that, in a session of its own again.
+        let below = "setsid sh -c 'sleep 1000 & echo $! >>$D/pids; wait' & echo $! >>$D/pids; wait";
+        let hook = place.hook(&format!("setsid sh -c \"{}\" & echo $! >>$D/pids; wait", below.replace('$', "\\$")));
+        let hook = hook.env("PATH", "/usr/bin:/bin").timeout(std::time::Duration::from_secs(2));
+        let error = shell("exit 0").hook(Moment::CreateRuntime, hook).create().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{}", Report(&error));
+        let pids: Vec<u32> = place.text("pids").lines().map(|pid| pid.parse().unwrap()).collect();
+        assert_eq!(pids.len(), 3, "{pids:?}");
+        for pid in pids {
+            until("it is killed", || !is_alive(pid));
+        }
+    });
+}
+
+#[test]
 fn one_that_never_stops_writing_meets_its_time_out_and_its_end_is_told() {
     needs!(userns);
     isolated_for(DEADLINE, || {

@@ -2,8 +2,9 @@
 //! Running hooks: the caller's thread waits for each, and for nothing that it leaves behind.
 //!
 //! Both of a hook's streams are one pipe, of which the end is kept. A hook has ended when its process has: others may hold
-//! the pipe for ever. At its time-out everybody of its session is killed.
+//! the pipe for ever. At its time-out everybody is killed who descends from it, or is in its session.
 
+mod family;
 mod inside;
 mod running;
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A hook that runs: watched to its end, for nobody that it leaves behind, and killed with its session when its time is up.
+//! A hook that runs: watched to its end, for nobody that it leaves behind, and killed with its family when its time is up.
 
 use std::fmt;
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -10,11 +9,11 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, Signal};
-use skep_ns::{ErrorKind as NsErrorKind, ExitStatus, PidFd, SignalScope};
+use rustix::process::Signal;
+use skep_ns::{ExitStatus, PidFd, SignalScope};
 
 use super::super::file::nameless;
-use super::SIGKILL;
+use super::family::{self, by_number};
 use crate::error::{Error, ErrorKind, Object};
 
 /// How much of what a hook wrote is told.
@@ -141,34 +140,23 @@ impl Running {
         }
     }
 
-    /// Kills everybody of the session that a hook leads, which has not been reaped.
+    /// Kills everybody of it, which has not been reaped.
     fn kill(&self) {
-        const ROUNDS: usize = 200;
-        // The group at once, which nobody slips away from by a fork.
-        if self.process.signal_scope(SIGKILL, SignalScope::Group).is_err()
-            && let Some(leader) = by_number(self.pid)
-        {
-            let _gone = rustix::process::kill_process_group(leader, Signal::KILL);
-        }
+        let leader = by_number(self.pid);
+        let group = |signal: Signal| {
+            if self.process.signal_scope(signal.as_raw(), SignalScope::Group).is_err()
+                && let Some(leader) = leader
+            {
+                let _gone = rustix::process::kill_process_group(leader, signal);
+            }
+        };
+        // The group at once, which nobody slips away from by a fork; and held still before anybody is killed: whose parent
+        // has ended is nobody's descendant any more.
+        group(Signal::STOP);
+        let held = family::hold(self.pid, &self.process);
+        group(Signal::KILL);
         let _gone = self.process.kill();
-        // Then other groups: each job of a shell is one. As long as anybody is in the session, its number is nobody else's.
-        for _ in 0..ROUNDS {
-            let mut killed = false;
-            for pid in processes_of(self.pid) {
-                killed |= match PidFd::open(pid) {
-                    Ok(process) => session_of(pid) == Some(self.pid) && process.kill().is_ok(),
-                    // By its number where there is no other way, which was its own a moment ago.
-                    Err(error) if error.kind() == NsErrorKind::Unsupported => {
-                        by_number(pid).is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok())
-                    }
-                    Err(_) => false,
-                };
-            }
-            if !killed {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        held.kill();
     }
 }
 
@@ -213,47 +201,9 @@ impl fmt::Display for Tail {
     }
 }
 
-fn by_number(pid: u32) -> Option<Pid> {
-    i32::try_from(pid).ok().and_then(Pid::from_raw)
-}
-
-/// The processes of a session that have not ended.
-fn processes_of(session: u32) -> Vec<u32> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(io::Result::ok);
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| session_of(*pid) == Some(session)).collect()
-}
-
-/// The session of a process that has not ended: field 6 of /proc/PID/stat.
-fn session_of(pid: u32) -> Option<u32> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    session_in(&text)
-}
-
-fn session_in(stat: &[u8]) -> Option<u32> {
-    // The second field is the process' own word for itself, and may have anything in it but for what follows the last ")".
-    let at = stat.iter().rposition(|byte| *byte == b')')?;
-    let mut rest = std::str::from_utf8(stat.get(at + 1..)?).ok()?.split_ascii_whitespace();
-    match rest.next()? {
-        "Z" | "X" => None,
-        _ => rest.nth(2)?.parse().ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_session_is_found_whatever_the_process_is_called() {
-        for name in ["sh", "a b", ") S 1 2 3 (", "\n)"] {
-            assert_eq!(session_in(format!("7 ({name}) S 1 2 3 4 5\n").as_bytes()), Some(3), "{name:?}");
-            assert_eq!(session_in(format!("7 ({name}) Z 1 2 3 4 5\n").as_bytes()), None, "{name:?}");
-        }
-        for text in ["", "7 (sh", "7 (sh) S 1", "7 (sh) S a b c"] {
-            assert_eq!(session_in(text.as_bytes()), None, "{text:?}");
-        }
-    }
 
     #[test]
     fn the_end_of_much_is_kept() {
