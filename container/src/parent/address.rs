@@ -6,6 +6,11 @@
 //! directories, and containers without a name. There is no lock, which somebody could hold for ever: whoever has written an
 //! address down looks again, and steps back if another has the same. Of two who take the same at once each has written
 //! before it looks, so at least one of them sees the other.
+//!
+//! Who was heard on the bridge is believed as long as there are other addresses: a container can say of every one that it has
+//! it, and so leave none to the next. Where all ports of the bridge are ends of such cables, nobody else was heard, and
+//! what is written down counts alone then. Where others have a port, what they have is not to be told from what is made up:
+//! that no address is free is told then, and `ns::net::nft` keeps ports from speaking for others.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,12 +31,7 @@ pub(super) fn choose(plan: &Plan, network: &NetworkPlan, here: &Net, own: u32, b
     let failed = |error| Error::of_leaf("create", plan.object(), error).with_hint_of_limits();
     let mut wait = own;
     for _ in 0..ROUNDS {
-        let mut pool = Pool::new(bridge.network()).map_err(failed)?;
-        // What is of another network does not matter, nor what is taken twice.
-        for address in taken(here, network, own).map_err(failed)? {
-            let _other = pool.reserve(address);
-        }
-        let free = pool.allocate().map_err(failed)?;
+        let free = free(here, network, own, bridge).map_err(failed)?;
         let change = LinkChange::new().alias(alias(plan, network, Some(free.address())));
         here.change_link(own, &change).map_err(failed)?;
         let written = written(here, network, own).map_err(failed)?;
@@ -47,15 +47,35 @@ pub(super) fn choose(plan: &Plan, network: &NetworkPlan, here: &Net, own: u32, b
     Err(Error::because("create", plan.object(), ErrorKind::Busy, why))
 }
 
-/// Every address that somebody is known to have: this machine, who was heard on the bridge, containers.
-fn taken(here: &Net, network: &NetworkPlan, own: u32) -> Result<Vec<IpAddr>, skep_ns::Error> {
-    let mut taken: Vec<IpAddr> = here.addresses()?.iter().map(|told| told.cidr.address()).collect();
+/// An address of the network of `bridge` that nobody is known to have.
+fn free(here: &Net, network: &NetworkPlan, own: u32, bridge: Cidr) -> Result<Cidr, skep_ns::Error> {
+    let mut pool = Pool::new(bridge.network())?;
+    // What is of another network does not matter, nor what is taken twice.
+    let reserve =
+        |pool: &mut Pool, taken: Vec<IpAddr>| taken.into_iter().for_each(|address| drop(pool.reserve(address)));
+    reserve(&mut pool, here.addresses()?.iter().map(|told| told.cidr.address()).collect());
+    reserve(&mut pool, network.addresses.iter().map(|address| address.address()).collect());
+    reserve(&mut pool, written(here, network, own)?);
+    let mut careful = pool.clone();
+    reserve(&mut careful, heard(here, network)?);
+    match careful.allocate() {
+        Err(error) if error.kind() == ErrorKind::Exhausted && has_cables_alone(here, network)? => pool.allocate(),
+        allocated => allocated,
+    }
+}
+
+/// The addresses of who was heard on the bridge.
+fn heard(here: &Net, network: &NetworkPlan) -> Result<Vec<IpAddr>, skep_ns::Error> {
     let bridge = here.link(network.bridge.as_str())?.index;
     let heard = here.neighbours()?.into_iter().filter(|told| told.link == bridge && told.mac.is_some());
-    taken.extend(heard.map(|told| told.address));
-    taken.extend(network.addresses.iter().map(|address| address.address()));
-    taken.extend(written(here, network, own)?);
-    Ok(taken)
+    Ok(heard.map(|told| told.address).collect())
+}
+
+/// Whether every port of the bridge is the end of a cable of a container.
+fn has_cables_alone(here: &Net, network: &NetworkPlan) -> Result<bool, skep_ns::Error> {
+    let bridge = here.link(network.bridge.as_str())?.index;
+    let ports = here.links_where(|link| link.master == Some(bridge))?;
+    Ok(ports.iter().all(|port| port.alias.as_deref().is_some_and(is_cable_s)))
 }
 
 /// The addresses that are written down on the other ports of the bridge.
@@ -70,9 +90,26 @@ fn addresses_in(alias: &str) -> impl Iterator<Item = IpAddr> {
     alias.split(' ').skip(1).map_while(|word| word.parse().ok())
 }
 
+/// Whether an alias is one of ours, whole: "eth0 10.0.3.7 of container web".
+fn is_cable_s(alias: &str) -> bool {
+    let whose = alias.split(' ').skip(1).skip_while(|word| word.parse::<IpAddr>().is_ok());
+    matches!(whose.collect::<Vec<_>>()[..], ["of", "a", "container"] | ["of", "container", _])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::addresses_in;
+    use super::{addresses_in, is_cable_s};
+
+    #[test]
+    fn the_alias_of_a_cable_is_told_from_others() {
+        for own in ["eth0 of a container", "eth0 10.0.3.7 fd00::7 of container web", "a of container b"] {
+            assert!(is_cable_s(own), "{own:?}");
+        }
+        for other in ["", "eth0", "uplink of the house", "eth0 10.0.3.7", "eth0 of container", "eth0 of container a b"]
+        {
+            assert!(!is_cable_s(other), "{other:?}");
+        }
+    }
 
     #[test]
     fn addresses_are_read_off_an_alias_and_nothing_else_is_taken_for_one() {

@@ -96,6 +96,9 @@ struct Search {
 
 impl Search {
     fn processes(&mut self) -> Option<Namespace> {
+        // A /proc of another pid namespace shows others.
+        let own = std::process::id().to_string();
+        self.is_whole &= fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str());
         let is_number = |path: &PathBuf| {
             path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
         };

@@ -324,6 +324,32 @@ fn an_automatic_address_is_one_that_nobody_is_known_to_have() {
     });
 }
 
+#[test]
+fn a_container_that_says_it_has_every_address_takes_none_from_others() {
+    needs!(root, link_kind("veth"), link_kind("bridge"));
+    isolated(|| {
+        let switch = Switch::new();
+        let says = Network::veth("br0").address(cidr("10.0.3.2/24"));
+        let says = program_of("exec sleep 1000").network(says).kill_on_drop().start().unwrap();
+        // As the kernel takes it down of whoever asks in another's name.
+        for last in 2..=254 {
+            let heard = Neighbour::new([10, 0, 3, last], MacAddress::new([2, 0, 0, 0, 0, 2]));
+            switch.0.add_neighbour("br0", &heard).unwrap();
+        }
+        let start =
+            || program_of("exec sleep 1000").network(Network::veth("br0").automatic_address()).kill_on_drop().start();
+        let next = start().unwrap_or_else(|error| panic!("{}", Report(&error)));
+        assert_eq!(addresses_of(&next), ["10.0.3.3/24"]);
+        // Somebody else is on the bridge, and may have any of them.
+        switch.0.create_link(&NewLink::veth("uplink", NewLink::peer("far")).master("br0").up()).unwrap();
+        let error = start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exhausted, "{}", Report(&error));
+        switch.0.remove_link("uplink").unwrap();
+        drop((says, next));
+        assert_eq!(switch.links(), [""; 0]);
+    });
+}
+
 /// A connection to the bridge, which must come from `address`.
 fn speaks_besides(switch: &Switch, builder: Builder, address: &str) {
     let listener = TcpListener::bind(("10.0.3.1", 4711)).unwrap();
