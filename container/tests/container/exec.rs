@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use needs::{Screen, isolated, isolated_for, needs};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skep::caps_sec::{Answer, Policy, Privileges, Rule, Supervisor, Verdict};
 use skep::cgroup::Limits;
 use skep::ns::{IdMap, NamespaceKind, Namespaces, Stdio};
@@ -355,6 +356,26 @@ impl More for Exec<'_> {
         process.umask = Some(0o22);
         self.process(process).current_dir("/")
     }
+}
+
+#[test]
+fn who_could_not_be_asked_about_once_is_not_forgotten() {
+    needs!(userns);
+    isolated_for(DEADLINE, || {
+        let container = sleeper().start().unwrap();
+        let executed = container.exec("/bin/sleep", ["1000"]).start().unwrap();
+        let limit = getrlimit(Resource::Nofile);
+        // At which poll(2) takes no descriptors.
+        setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+        let refused = container.try_wait();
+        setrlimit(Resource::Nofile, limit).unwrap();
+        assert!(refused.is_err(), "{refused:?}");
+        container.kill().unwrap();
+        // Nobody waits for it but who waits for the container.
+        let ended = container.wait_for(Duration::from_secs(20)).unwrap();
+        assert_eq!(ended.and_then(|status| status.signal()), Some(9));
+        assert_eq!(executed.wait().unwrap().signal(), Some(9));
+    });
 }
 
 #[test]

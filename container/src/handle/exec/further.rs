@@ -164,14 +164,16 @@ impl Furthers {
     /// Reaps those that have ended, and answers the others.
     fn reap(&self) -> Result<Vec<Arc<Further>>, skep_ns::Error> {
         let mut list = locked(&self.list);
-        let mut running = Vec::with_capacity(list.len());
-        for further in list.drain(..) {
-            if further.reap()?.is_none() {
-                running.push(further);
+        let mut failure = None;
+        // Whom the kernel would not tell of now is asked about again: one that is forgotten keeps the container for ever.
+        list.retain(|further| match further.reap() {
+            Ok(status) => status.is_none(),
+            Err(error) => {
+                failure = failure.take().or(Some(error));
+                true
             }
-        }
-        list.clone_from(&running);
-        Ok(running)
+        });
+        failure.map_or_else(|| Ok(list.clone()), Err)
     }
 }
 
