@@ -11,6 +11,7 @@ use skep_rootfs::{Attached, Bind, MountNamespace};
 
 use super::running::Container;
 use crate::error::{Error, ErrorKind};
+use crate::parent::is_own;
 
 const ADD: &str = "add a device to";
 const REMOVE: &str = "remove a device from";
@@ -46,7 +47,7 @@ impl Container {
     /// # Ok::<(), skep::Error>(())
     /// ```
     /// # Errors
-    /// As [`MountNamespace::attach`]; `WrongState` if it does not run, or shares the mounts of its maker.
+    /// As [`MountNamespace::attach`]; `WrongState` if it does not run, or shares the mounts of its maker or of the caller.
     /// # Privileges
     /// As [`MountNamespace`].
     /// # Kernel
@@ -81,6 +82,9 @@ impl Container {
     /// build.remove_device(&fuse)?;
     /// # Ok::<(), skep::Error>(())
     /// ```
+    /// Of a device that is added twice the second is told to be allowed as far as the first is not, so who
+    /// [removes](Self::remove_device) the first takes that from the second too.
+    ///
     /// # Errors
     /// `Invalid` for what is no device; `Busy` while another process changes or deletes it; `WrongState` if it does not run, shares the mounts of its maker, or what its cgroup
     /// allows cannot be known; else as [`mount`](Self::mount) and [`limit`](Self::limit). Nothing is changed then.
@@ -161,6 +165,10 @@ impl Container {
             return Err(Error::because(op, self.object(), ErrorKind::WrongState, why));
         }
         let namespace = self.namespace(NamespaceKind::Mount)?;
+        if is_own(&namespace) {
+            let why = "it is in the caller's own mount namespace: it would be seen there by everybody".to_owned();
+            return Err(Error::because(op, self.object(), ErrorKind::WrongState, why));
+        }
         MountNamespace::of_namespace(namespace).map_err(|error| Error::of_leaf(op, self.object(), error))
     }
 

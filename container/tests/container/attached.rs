@@ -60,6 +60,21 @@ fn a_container_with_the_mounts_of_its_maker_gets_none() {
 }
 
 #[test]
+fn a_container_that_has_joined_the_mounts_of_the_caller_gets_none() {
+    needs!(root);
+    isolated(|| {
+        let own = namespaces().without(skep::ns::NamespaceKind::Mount);
+        let container =
+            Container::anonymous().namespaces(own).join_path(skep::ns::NamespaceKind::Mount, "/proc/self/ns/mnt");
+        let container = container.command("/bin/sleep", ["1000"]).kill_on_drop().start();
+        let container = container.unwrap_or_else(|error| panic!("{}", Report(&error)));
+        let error = container.mount(&Bind::new("/etc", "/mnt")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongState, "{}", Report(&error));
+        assert!(Report(&error).to_string().contains("the caller's own mount namespace"), "{}", Report(&error));
+    });
+}
+
+#[test]
 fn a_device_is_lent_with_the_right_to_use_it_and_both_go_again() {
     needs!(root, program("busybox"), syscall("open_tree"), syscall("move_mount"), syscall("mount_setattr"));
     isolated_for(DEADLINE, || {
