@@ -50,6 +50,16 @@ fn with(changes: &[(&str, Value)]) -> Config {
 }
 
 #[test]
+fn a_word_about_later_changes_of_limits_is_told() {
+    let memory = json!({"limit": 1 << 30, "checkBeforeUpdate": true});
+    let notes = with(&[("/linux/resources/memory", memory)]).notes(&setting());
+    assert!(notes.iter().any(|note| note.starts_with("linux.resources.memory.checkBeforeUpdate: ")), "{notes:?}");
+    let memory = json!({"limit": 1 << 30, "checkBeforeUpdate": false});
+    let notes = with(&[("/linux/resources/memory", memory)]).notes(&setting());
+    assert!(!notes.iter().any(|note| note.contains("checkBeforeUpdate")), "{notes:?}");
+}
+
+#[test]
 fn a_program_that_is_given_no_capabilities_has_none() {
     let mut config = with(&[]);
     config.process.as_mut().unwrap().capabilities = None;

@@ -82,6 +82,10 @@ impl Walk<'_> {
             self.found
                 .note(&place("kernel"), "no kernel since Linux 5.4 has a limit of its own memory, and none is set");
         }
+        if said.check_before_update == Some(true) {
+            let why = "is about limits that are changed later: this one is there before anybody uses memory";
+            self.found.note(&place("checkBeforeUpdate"), why);
+        }
         if said.use_hierarchy == Some(false) {
             self.found.note(&place("useHierarchy"), "groups below count always since Linux 5.11");
         }
