@@ -3,7 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind as Io, Read, Result};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Object};
 
@@ -50,12 +54,27 @@ pub(crate) fn is_directory(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.is_dir())
 }
 
-/// The text of an ordinary file, if it is one that is not too long. Nothing waits for a pipe.
+/// The text of an ordinary file, if it is one that is not too long. Nothing waits for a pipe, and no device is opened: what
+/// is looked at is what is read, whoever puts something else into its place.
 fn text(path: &Path) -> Result<Option<String>> {
-    if !fs::metadata(path)?.is_file() {
+    let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    if FileType::from_raw_mode(rustix::fs::fstat(&seen)?.st_mode) != FileType::RegularFile {
         return Ok(None);
     }
     let mut text = String::new();
-    File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    opened(&seen, path)?.take(LONGEST + 1).read_to_string(&mut text)?;
     Ok(u64::try_from(text.len()).is_ok_and(|length| length <= LONGEST).then_some(text))
+}
+
+/// The same file, to be read; where there is no /proc to open it again by, by its path, which must lead to it still.
+fn opened(seen: &OwnedFd, path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let same = format!("/proc/thread-self/fd/{}", seen.as_raw_fd());
+    let file = match rustix::fs::open(same, flags, Mode::empty()) {
+        Err(Errno::NOENT) => rustix::fs::open(path, flags, Mode::empty())?,
+        opened => opened?,
+    };
+    let (one, other) = (rustix::fs::fstat(seen)?, rustix::fs::fstat(&file)?);
+    let is_same = (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
+    if is_same { Ok(file.into()) } else { Err(Errno::STALE.into()) }
 }

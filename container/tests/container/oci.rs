@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use needs::{isolated, needs};
+use needs::{isolated, needs, rounds};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use serde_json::{Value, json};
 use skep::Report;
 use skep::oci::{Bundle, Setting, StateStatus};
@@ -136,5 +138,31 @@ fn without_a_pid_namespace_it_sees_the_machine_s_processes() {
         });
         let own = fs::read_link("/proc/self/ns/pid").unwrap();
         assert_eq!(output(&bundle), format!("sh\n{}\n", own.display()));
+    });
+}
+
+#[test]
+fn a_configuration_that_becomes_a_pipe_while_it_is_opened_keeps_nobody_waiting() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let tree = Tree::new();
+        bundle(&tree, "true", |_| {});
+        let dir = tree.root().parent().unwrap().to_owned();
+        let (file, pipe) = (dir.join("config.json"), dir.join("pipe"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &file, CWD, &pipe, RenameFlags::EXCHANGE).unwrap();
+                }
+            });
+            for _ in 0..rounds(20_000) {
+                if let Err(error) = Bundle::open(&dir) {
+                    assert!(Report(&error).to_string().contains("is no ordinary file"), "{}", Report(&error));
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
     });
 }
