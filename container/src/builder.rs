@@ -125,6 +125,15 @@ impl Builder {
         self
     }
 
+    /// Gives the cgroup of the container every controller that can be had here: then any limit can be applied while it
+    /// [runs](crate::Container::limit), and all that it uses is counted. By default it has those of its limits alone, and is
+    /// sooner joined. By itself it asks for no cgroup.
+    #[doc(alias = "cgroup.controllers")]
+    pub fn every_controller(mut self) -> Self {
+        self.spec.resources.every_controller = true;
+        self
+    }
+
     /// Has the launcher stay as process 1: it reaps what nobody else does, hands signals on to the program, and ends as
     /// the program does, with 128 + n for signal n. Needs a pid namespace. By default the program itself is process 1.
     ///

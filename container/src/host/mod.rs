@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
-use skep_cgroup::{Cgroup, Lack, Layout};
+use skep_cgroup::{Cgroup, Controller, Lack, Layout};
 use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
@@ -137,10 +137,30 @@ impl Host {
         if cannot_be_made || (limits.is_empty() && resources.cgroup.is_none()) {
             return Ok((None, notes));
         }
-        let directories = layout.directories(path, limits.controllers());
-        Ok((Some(CgroupPlan { layout: layout.clone(), path: path.clone(), directories, limits }), notes))
+        let mut controllers: Vec<Controller> = limits.controllers().collect();
+        if resources.every_controller {
+            let is_to_be_had = |one: &Controller| layout.of(*one).is_some() && !controllers.contains(one);
+            let more: Vec<Controller> = LIMITING.into_iter().filter(is_to_be_had).collect();
+            controllers.extend(more);
+        }
+        let directories = layout.directories(path, controllers.iter().copied());
+        let (layout, path) = (layout.clone(), path.clone());
+        Ok((Some(CgroupPlan { layout, path, directories, controllers, limits }), notes))
     }
 }
+
+/// What limits, counts or holds processes.
+const LIMITING: [Controller; 9] = [
+    Controller::Cpu,
+    Controller::Cpuacct,
+    Controller::Cpuset,
+    Controller::Memory,
+    Controller::Io,
+    Controller::Pids,
+    Controller::Devices,
+    Controller::Freezer,
+    Controller::Hugetlb,
+];
 
 /// Directly below the root of each hierarchy: no directory of ours is left over when the last container has gone. With a
 /// number that nobody else has: what is removed by this name later was made for this container, and for no other.

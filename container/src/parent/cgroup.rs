@@ -17,7 +17,7 @@ pub(super) fn make(plan: &Plan, wanted: &CgroupPlan, undo: &mut Undo) -> Result<
     let failed = |error| Error::of_leaf("create", plan.object(), error);
     let cgroup = perform(plan, ParentStep::Cgroup, || {
         undo.push(Removal::Cgroup { directories: wanted.directories.clone() });
-        let made = Cgroup::create_with(&wanted.layout, &wanted.path, wanted.limits.controllers());
+        let made = Cgroup::create_with(&wanted.layout, &wanted.path, wanted.controllers.iter().copied());
         if made.is_err() {
             // It was made as a whole or not at all: what is there now, if anything, is somebody else's.
             undo.pop();

@@ -16,7 +16,7 @@ mod under_filter;
 use std::path::PathBuf;
 
 use skep_caps_sec::{Arch, Policy};
-use skep_cgroup::{Layout, Limits};
+use skep_cgroup::{Controller, Layout, Limits};
 use skep_ns::net::Cidr;
 use skep_ns::{IdMap, NamespaceFlags};
 use skep_rootfs::Steps;
@@ -74,6 +74,7 @@ pub(crate) struct CgroupPlan {
     pub(crate) path: PathBuf,
     /// The directories that it will be, one in each hierarchy that has a part in it.
     pub(crate) directories: Vec<PathBuf>,
+    pub(crate) controllers: Vec<Controller>,
     pub(crate) limits: Limits,
 }
 

@@ -123,6 +123,10 @@ pub struct Resources {
     pub limits: Limits,
     /// Whether a limit that cannot be applied here is left out, and said, rather than an error.
     pub where_possible: bool,
+    /// Whether the cgroup has every controller that can be had here: then any limit can be applied while it runs, and all that
+    /// it uses is counted. By default it has those of its limits alone, and is sooner joined.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub every_controller: bool,
 }
 
 impl Resources {

@@ -101,6 +101,19 @@ fn a_container_is_limited_anew_while_it_runs() {
 }
 
 #[test]
+fn one_with_every_controller_can_be_given_any_limit_later() {
+    needs!(root, cgroup("pids"), cgroup("memory"));
+    isolated_for(DEADLINE, || {
+        let container = limited("sleep 1000").every_controller().start().unwrap();
+        let lacks = container.limit_where_possible(&Limits::new().pids_max(9).memory_max(64 * MIB)).unwrap();
+        assert!(lacks.is_empty(), "{lacks:?}");
+        let stat = container.cgroup().unwrap().unwrap().stat().unwrap();
+        assert!(stat.memory.current.is_some() && stat.cpu.usage.is_some(), "{stat:?}");
+        container.delete().unwrap();
+    });
+}
+
+#[test]
 fn the_processes_of_a_container_are_told_with_both_numbers() {
     needs!(userns);
     isolated_for(DEADLINE, || {
