@@ -20,7 +20,8 @@ use super::validate::Problems;
 /// standard streams; as the caller and in the caller's namespaces, where the moment does not say otherwise. On its standard
 /// input it finds the container's state, in JSON:
 /// `ociVersion`, `id` (the name, or `skep-` and the number of the first process), `status` (`creating`, `created`,
-/// `running` or `stopped`), `pid` (unless it is stopped; in the container the number that it has there), `bundle` (the directory of its state, or nothing) and `annotations`. What it
+/// `running` or `stopped`), `pid` (unless it is stopped; in the container the number that it has there), `bundle` (its
+/// [own](crate::Builder::bundle), or the directory of its state, or nothing) and `annotations`. What it
 /// writes is read, and the last 4 KiB of it are in the error if it fails, which is to end otherwise than with code 0.
 ///
 /// What it leaves running in the background is nobody's, and waited for by nobody, whatever descriptors it holds; what that

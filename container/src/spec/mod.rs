@@ -75,6 +75,10 @@ pub struct Spec {
     /// Programs of this machine that are run at moments of its life.
     #[serde(skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks,
+    /// The directory that its description comes from, an absolute path, which hooks are told as the bundle; by default that
+    /// of its state, if it has a name.
+    #[serde(with = "text::optional_path", skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<PathBuf>,
 }
 
 /// The group of terminals, which devpts is asked to give them.

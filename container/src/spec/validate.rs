@@ -42,6 +42,9 @@ impl Spec {
         self.check_terminal(&mut found);
         self.hooks.check(&mut found);
         self.check_hooks_inside(&mut found);
+        if let Some(bundle) = &self.bundle {
+            found.check_absolute("bundle", bundle);
+        }
         found.0
     }
 
@@ -370,6 +373,7 @@ mod tests {
         spec.process.env = vec![var("GOOD", "x"), var("", "x"), var("A=B", "x"), var("C", "\0")];
         spec.process.directory = Some("tmp".into());
         spec.process.umask = Some(0o1000);
+        spec.bundle = Some("web".into());
         spec.process.user = Some((33, 34).into());
         spec.process.groups = Some(vec![7.into(), 35.into()]);
         spec.hooks.create_runtime = vec![Hook::new("hook").args([""; 0]).timeout(Duration::ZERO)];
@@ -425,6 +429,7 @@ mod tests {
             "hooks.poststop[1].program: \"/b\\0d\" has a NUL byte in it, which ends a string for the kernel",
             "hooks.poststop[1].args[1]: \"b\\0\" has a NUL byte in it, which ends a string for the kernel",
             "hooks.poststop[1].env[0]: \"A=B\" cannot name a variable: it is empty or has a = in it",
+            "bundle: \"web\" must be an absolute path",
         ];
         let mut problems = wrong().problems();
         // Its text is the name thirty-three times.

@@ -327,10 +327,11 @@ fn one_without_a_name_has_its_last_hooks_when_its_handle_goes() {
         let place = Place::new(&dir);
         let out = shell("echo hello").hook(Moment::Poststop, place.teller("output")).output().unwrap();
         assert_eq!(out.stdout, b"hello\n");
-        drop(shell("exit 0").hook(Moment::Poststop, place.teller("created")).create().unwrap());
+        drop(shell("exit 0").bundle("/srv/web").hook(Moment::Poststop, place.teller("created")).create().unwrap());
         assert_eq!(place.names(), ["output", "created"]);
         assert!(place.log()[0].1["id"].as_str().unwrap().starts_with("skep-"));
         assert_eq!(place.log()[0].1["bundle"], "");
+        assert_eq!(place.log()[1].1["bundle"], "/srv/web");
         // It could not be started: it was made, and is gone.
         let builder = shell("").command("/no/such/program", [""; 0]);
         builder.hook(Moment::Poststop, place.teller("unstarted")).start().unwrap_err();

@@ -41,13 +41,14 @@ pub(crate) struct State {
 
 impl State {
     /// That of a container of this name, if it has one, whose first process has this number, if that is known, and that was
-    /// described so.
+    /// described so; the directory of its state is its bundle, if it has no other.
     pub(crate) fn new(name: Option<&str>, pid: Option<u32>, bundle: Option<&Path>, spec: &Spec) -> Self {
         let id = match (name, pid) {
             (Some(name), _) => name.to_owned(),
             (None, Some(pid)) => format!("skep-{pid}"),
             (None, None) => "skep".to_owned(),
         };
+        let bundle = spec.bundle.as_deref().or(bundle);
         let bundle = bundle.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         let annotations = spec.annotations.clone();
         Self { oci_version: "1.2.0", id, status: "creating", pid, bundle, annotations }

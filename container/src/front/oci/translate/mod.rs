@@ -258,16 +258,13 @@ impl Walk<'_> {
     }
 
     fn hooks(&mut self) {
+        self.spec.bundle = Some(self.bundle.to_owned());
         let Some(hooks) = &self.config.hooks else { return };
         for moment in Moment::ALL {
             for (at, hook) in hooks.of(moment).into_iter().flatten().enumerate() {
                 let hook = self.hook(&part(&format!("hooks.{moment}"), at), hook);
                 self.spec.hooks.of_mut(moment).push(hook);
             }
-        }
-        if !self.spec.hooks.is_empty() {
-            let why = "the bundle in the state that they read is the directory of the container's own state";
-            self.found.note("hooks", why);
         }
     }
 
