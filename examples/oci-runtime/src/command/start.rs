@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `start`: the program of a container that `create` has made.
+
+use crate::arguments::Globals;
+use crate::failure::Failure;
+use crate::known::{self, CREATED_STATUS, RUNNING, STOPPED};
+
+pub(super) fn start(globals: &Globals, id: &str) -> Result<(), Failure> {
+    let mut container = known::open(globals, id)?;
+    match known::status(&container)?.as_str() {
+        CREATED_STATUS => {}
+        RUNNING => return Err(Failure::from("cannot start an already running container".to_owned())),
+        STOPPED => return Err(Failure::from("cannot start a container that has stopped".to_owned())),
+        status => return Err(Failure::from(format!("cannot start container {id:?}: it is {status}"))),
+    }
+    container.start()?;
+    container.notes().iter().for_each(|note| globals.log.debug(note));
+    Ok(())
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `update`: what a container that runs may use from now on.
+
+use std::path::Path;
+
+use clap::ArgMatches;
+use serde_json::{Map, Value, json};
+use skep::oci::{Config, Resources};
+
+use super::{id, path, text};
+use crate::arguments::Globals;
+use crate::failure::Failure;
+use crate::{known, part};
+
+/// Options, and where `linux.resources` of a configuration has the same.
+const NUMBERS: [(&str, &str, &str); 14] = [
+    ("blkio-weight", "blockIO", "weight"),
+    ("cpu-period", "cpu", "period"),
+    ("cpu-quota", "cpu", "quota"),
+    ("cpu-burst", "cpu", "burst"),
+    ("cpu-share", "cpu", "shares"),
+    ("cpu-rt-period", "cpu", "realtimePeriod"),
+    ("cpu-rt-runtime", "cpu", "realtimeRuntime"),
+    ("cpu-idle", "cpu", "idle"),
+    ("memory", "memory", "limit"),
+    ("memory-reservation", "memory", "reservation"),
+    ("memory-swap", "memory", "swap"),
+    ("kernel-memory", "memory", "kernel"),
+    ("kernel-memory-tcp", "memory", "kernelTCP"),
+    ("pids-limit", "pids", "limit"),
+];
+const LISTS: [(&str, &str, &str); 2] = [("cpuset-cpus", "cpu", "cpus"), ("cpuset-mems", "cpu", "mems")];
+
+pub(super) fn update(globals: &Globals, asked: &ArgMatches) -> Result<(), Failure> {
+    for option in ["l3-cache-schema", "mem-bw-schema"] {
+        if text(asked, option).is_some() {
+            return Err(Failure::from(format!("--{option}: caches and memory bandwidth cannot be limited here yet")));
+        }
+    }
+    let container = known::open(globals, id(asked))?;
+    let said = match path(asked, "resources") {
+        Some(file) => read(file)?,
+        None => of_options(asked),
+    };
+    Ok(container.limit(&part::limits(resources(said)?)?)?)
+}
+
+/// What a file says, or the standard input for `-`.
+fn read(file: &Path) -> Result<Value, Failure> {
+    let text = match file.to_str() {
+        Some("-") => std::io::read_to_string(std::io::stdin()),
+        _ => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| Failure::from(format!("--resources: cannot read {file:?}: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| Failure::from(format!("--resources: it is no JSON: {error}")))
+}
+
+fn of_options(asked: &ArgMatches) -> Value {
+    let mut said = Map::new();
+    let mut set = |part: &str, key: &str, value: Value| {
+        if let Some(part) = said.entry(part).or_insert_with(|| json!({})).as_object_mut() {
+            part.insert(key.to_owned(), value);
+        }
+    };
+    for (option, part, key) in NUMBERS {
+        if let Some(number) = asked.get_one::<i64>(option) {
+            set(part, key, json!(number));
+        }
+    }
+    for (option, part, key) in LISTS {
+        if let Some(list) = text(asked, option) {
+            set(part, key, json!(list));
+        }
+    }
+    said.into()
+}
+
+/// The same as `linux.resources`, so that what is wrong is told by its place there.
+fn resources(said: Value) -> Result<Resources, Failure> {
+    let config = json!({"ociVersion": skep::oci::VERSION, "linux": {"resources": said}});
+    let config = Config::from_json(config.to_string())?;
+    Ok(config.linux.and_then(|linux| linux.resources).unwrap_or_default())
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Containers that are there already, and what is remembered of them beside what skep keeps by itself.
+
+use serde_json::{Map, Value, json};
+use skep::oci::VERSION;
+use skep::{Container, ErrorKind, Spec, Status};
+
+use crate::arguments::Globals;
+use crate::failure::Failure;
+
+/// An annotation of ours in the description of a container: when it was made.
+pub(crate) const CREATED: &str = "org.skep.oci.created";
+
+/// The words of a container's status that decide what can be done with it.
+pub(crate) const RUNNING: &str = "running";
+pub(crate) const PAUSED: &str = "paused";
+pub(crate) const STOPPED: &str = "stopped";
+pub(crate) const CREATED_STATUS: &str = "created";
+
+/// The container of this id.
+pub(crate) fn open(globals: &Globals, id: &str) -> Result<Container, Failure> {
+    Container::open_in(&globals.root, id).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::known_as("container does not exist", &error),
+        _ => error.into(),
+    })
+}
+
+/// Its status in the specification's words, and the runtimes' own one.
+pub(crate) fn status(container: &Container) -> Result<String, Failure> {
+    Ok(match container.status()? {
+        Status::Running => RUNNING.to_owned(),
+        Status::Frozen => PAUSED.to_owned(),
+        Status::Created => CREATED_STATUS.to_owned(),
+        // Nothing of it runs, or ever will.
+        Status::Ended | Status::HalfMade => STOPPED.to_owned(),
+        other => other.to_string(),
+    })
+}
+
+/// All that is told of a container: the specification's state, with runc's additions.
+pub(crate) fn state(globals: &Globals, id: &str, container: &Container) -> Result<Map<String, Value>, Failure> {
+    let status = status(container)?;
+    let pid = container.pid().filter(|_| status != STOPPED).unwrap_or_default();
+    let nothing = Spec::default();
+    let spec = container.spec().unwrap_or(&nothing);
+    let mut annotations = spec.annotations.clone();
+    let created = annotations.remove(CREATED);
+    let mut state = Map::new();
+    state.insert("ociVersion".to_owned(), json!(VERSION));
+    state.insert("id".to_owned(), json!(id));
+    state.insert("pid".to_owned(), json!(pid));
+    state.insert("status".to_owned(), json!(status));
+    state.insert(
+        "bundle".to_owned(),
+        json!(spec.bundle.as_ref().map(|path| path.to_string_lossy()).unwrap_or_default()),
+    );
+    state.insert("rootfs".to_owned(), json!(spec.root.as_ref().map(root).unwrap_or_default()));
+    state.insert("created".to_owned(), json!(created.unwrap_or_default()));
+    if !annotations.is_empty() {
+        state.insert("annotations".to_owned(), json!(annotations));
+    }
+    state.insert("owner".to_owned(), json!(owner(globals, id)));
+    Ok(state)
+}
+
+fn root(root: &skep::rootfs::RootSpec) -> String {
+    match &root.base {
+        skep::rootfs::Base::Directory(path) => path.to_string_lossy().into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Whose container it is: whoever has made its state directory, by name if there is one.
+fn owner(globals: &Globals, id: &str) -> String {
+    let Ok(stat) = rustix::fs::stat(globals.root.join(id)) else { return String::new() };
+    let user = nix::unistd::User::from_uid(stat.st_uid.into()).ok().flatten();
+    user.map_or_else(|| stat.st_uid.to_string(), |user| user.name)
+}

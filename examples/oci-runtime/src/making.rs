@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a bundle to a container whose program is still to be executed: what `create` and `run` share.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::ArgMatches;
+use serde_json::json;
+use skep::caps_sec::Listener;
+use skep::oci::{Bundle, Config, Setting, State, StateStatus, Translated, VERSION};
+use skep::{Builder, Container, Created, ErrorKind, Terminal};
+
+use crate::arguments::{Globals, Manager};
+use crate::console::Receiver;
+use crate::failure::Failure;
+use crate::known::CREATED;
+use crate::passed::Passed;
+use crate::{moment, place};
+
+/// Who sees the container's terminal, if it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Console {
+    /// Whoever listens at `--console-socket`.
+    OfSocket,
+    /// We do, for as long as the program runs.
+    Ours,
+}
+
+/// A container to be.
+#[derive(Debug)]
+pub(crate) struct Described {
+    builder: Builder,
+    /// Who gets the terminal.
+    console: Option<Receiver>,
+    pid_file: Option<PathBuf>,
+    /// Who gets the listener of its filter, and what is sent with it.
+    listener: Option<(PathBuf, Option<String>)>,
+    state: State,
+}
+
+/// The container that a bundle describes, with what the command line says. Nothing is changed by it.
+pub(crate) fn describe(
+    globals: &Globals,
+    id: &str,
+    asked: &ArgMatches,
+    console: Console,
+) -> Result<Described, Failure> {
+    // Before anything is opened, which would have one of their numbers.
+    let passed = Passed::take(asked.get_one::<u16>("preserve-fds").copied().unwrap_or_default())?;
+    match Container::open_in(&globals.root, id) {
+        Ok(_) => return Err(Failure::from(format!("container with given ID already exists: {id}"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    let path = |name: &str| asked.get_one::<PathBuf>(name).cloned();
+    let (bundle, mut config) = read(&path("bundle").unwrap_or_default(), path("config").as_deref())?;
+    let console = receiver(&config, path("console-socket").as_deref(), console)?;
+    group(globals, id, &mut config)?;
+    let mut setting = Setting::here()?;
+    if globals.rootless {
+        setting = setting.limits_where_possible();
+    }
+    let annotations = config.annotations.clone().unwrap_or_default();
+    let state = State::new(id, StateStatus::Creating, bundle.to_string_lossy()).annotations(annotations);
+    let Translated { mut spec, listener, notes, .. } = config.translate(&bundle, &setting)?;
+    notes.iter().for_each(|note| globals.log.debug(note));
+    spec.annotations.insert(CREATED.to_owned(), moment::rfc3339(SystemTime::now()));
+    // What it uses is asked for, and its limits are changed, while it runs.
+    spec.resources.every_controller = true;
+    // Engines leave it to the runtime to say where a user is at home.
+    spec.process.home_of_user = true;
+    let mut builder = Builder::from_spec(spec).name(id).state_root(&globals.root);
+    if asked.get_flag("no-new-keyring") {
+        builder = builder.in_caller_keyring();
+    }
+    builder = builder.envs(passed.variables());
+    builder = passed.numbered().fold(builder, |builder, (number, fd)| builder.fd(number, fd));
+    place::prepare(&globals.root)?;
+    Ok(Described { builder, console, pid_file: path("pid-file"), listener, state })
+}
+
+impl Described {
+    /// Makes it, and gives engines what they wait for before its start. What fails here leaves nothing behind.
+    pub(crate) fn create(self) -> Result<Created, Failure> {
+        let (builder, told) = self.ready()?;
+        let mut created = builder.create()?;
+        let listener = created.take_listener();
+        told.tell(created.pid(), created.terminal(), listener.as_ref())?;
+        Ok(created)
+    }
+
+    /// The same, for others to start: it waits when we have ended.
+    pub(crate) fn create_waiting(self) -> Result<Container, Failure> {
+        let (builder, told) = self.ready()?;
+        let container = builder.create_waiting()?;
+        let pid = container.pid().unwrap_or_default();
+        match told.tell(pid, container.terminal.as_ref(), container.listener.as_ref()) {
+            Ok(()) => Ok(container),
+            Err(failure) => {
+                container.delete()?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Finds who is to be told, before anything is made.
+    fn ready(self) -> Result<(Builder, Told), Failure> {
+        let Self { builder, console, pid_file, listener, state } = self;
+        let listener = match listener {
+            Some((path, metadata)) => Some((Receiver::connect("linux.seccomp.listenerPath", &path)?, metadata)),
+            None => None,
+        };
+        Ok((builder, Told { console, pid_file, listener, state }))
+    }
+}
+
+/// Who is told of a container once it is made.
+#[derive(Debug)]
+struct Told {
+    console: Option<Receiver>,
+    pid_file: Option<PathBuf>,
+    listener: Option<(Receiver, Option<String>)>,
+    state: State,
+}
+
+impl Told {
+    fn tell(self, pid: u32, terminal: Option<&Terminal>, listener: Option<&Listener>) -> Result<(), Failure> {
+        if let (Some(console), Some(terminal)) = (&self.console, terminal) {
+            // Who receives it takes the bytes for its name.
+            console.send(terminal, b"/dev/ptmx")?;
+        }
+        if let (Some((receiver, metadata)), Some(listener)) = (&self.listener, listener) {
+            let state = self.state.pid(pid);
+            let mut message = json!({"ociVersion": VERSION, "fds": ["seccompFd"], "pid": pid, "state": state});
+            if let (Some(metadata), Some(message)) = (metadata, message.as_object_mut()) {
+                message.insert("metadata".to_owned(), json!(metadata));
+            }
+            receiver.send(listener, message.to_string().as_bytes())?;
+        }
+        self.pid_file.map_or(Ok(()), |file| write_pid(&file, pid))
+    }
+}
+
+/// Writes a process's number down, at once or not at all: engines wait for the file.
+pub(crate) fn write_pid(file: &Path, pid: u32) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::from(format!("--pid-file: cannot write {file:?}: {error}"));
+    let Some(name) = file.file_name() else {
+        return Err(Failure::from(format!("--pid-file: {file:?} is no path of a file")));
+    };
+    let mut hidden = std::ffi::OsString::from(format!(".{}-", std::process::id()));
+    hidden.push(name);
+    let other = file.with_file_name(hidden);
+    let written = std::fs::File::create_new(&other)
+        .and_then(|mut made| made.write_all(pid.to_string().as_bytes()))
+        .and_then(|()| std::fs::rename(&other, file));
+    written.map_err(|error| {
+        drop(std::fs::remove_file(&other));
+        failed(error)
+    })
+}
+
+/// The bundle's directory and its configuration, or another one for it.
+fn read(bundle: &Path, config: Option<&Path>) -> Result<(PathBuf, Config), Failure> {
+    let Some(file) = config else {
+        let bundle = Bundle::open(bundle)?;
+        return Ok((bundle.path().to_owned(), bundle.config().clone()));
+    };
+    let bundle = std::path::absolute(bundle)
+        .map_err(|error| Failure::from(format!("--bundle: {bundle:?} cannot be made absolute: {error}")))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::from(format!("--config: cannot read {file:?}: {error}")))?;
+    Ok((bundle, Config::from_json(text)?))
+}
+
+/// Who listens for the terminal; a terminal without somebody who sees it is none.
+fn receiver(config: &Config, socket: Option<&Path>, console: Console) -> Result<Option<Receiver>, Failure> {
+    let has_terminal = config.process.as_ref().is_some_and(|process| process.terminal == Some(true));
+    match (has_terminal, socket, console) {
+        (true, Some(socket), Console::OfSocket) => Receiver::connect("--console-socket", socket).map(Some),
+        (true, None, Console::OfSocket) => Err(Failure::from(
+            "process.terminal: nobody would see the terminal: --console-socket is needed, or no --detach".to_owned(),
+        )),
+        (false, Some(_), _) => {
+            Err(Failure::from("--console-socket: process.terminal does not ask for a terminal".to_owned()))
+        }
+        (_, Some(_), Console::Ours) => {
+            Err(Failure::from("--console-socket: the terminal is shown here, unless with --detach".to_owned()))
+        }
+        (_, None, _) => Ok(None),
+    }
+}
+
+/// Says where its control group is, as far as the configuration does not.
+fn group(globals: &Globals, id: &str, config: &mut Config) -> Result<(), Failure> {
+    let linux = config.linux.get_or_insert_default();
+    match globals.manager {
+        Manager::Cgroupfs => {}
+        Manager::Systemd => {
+            let why = "--systemd-cgroup: control groups are made in the kernel's file systems, and not by systemd yet";
+            return Err(Failure::from(format!(
+                "{why}\n  hint: --cgroup-manager cgroupfs, and a path in linux.cgroupsPath"
+            )));
+        }
+        Manager::Disabled => {
+            (linux.cgroups_path, linux.resources) = (None, None);
+            return Ok(());
+        }
+    }
+    let is_said = linux.cgroups_path.as_ref().is_some_and(|path| !path.is_empty());
+    if globals.rootless {
+        // Where those of root would be, an ordinary user makes none: one is made where there are rights to it.
+        linux.cgroups_path = None;
+    } else if !is_said {
+        linux.cgroups_path = Some(format!("/{id}"));
+    }
+    Ok(())
+}
