@@ -14,7 +14,7 @@ use skep_ns::{Join, Namespace, NamespaceFlags, NamespaceKind, PidFd, Prepared, S
 
 use super::super::joining::{AT_ONCE, Joining, Left, is_known, is_own};
 use super::super::launch::Launch;
-use super::running::{Failure, Running, Streams};
+use super::running::{Failure, Running, Streams, Time};
 use crate::error::Error;
 use crate::host::{Host, Rights, Who};
 use crate::plan::Plan;
@@ -70,6 +70,8 @@ impl Inside {
         hook: &Hook,
         state: &[u8],
     ) -> Result<(), Failure> {
+        // Until it runs is a part of it.
+        let time = Time::from_now(hook.timeout);
         let inside = |error| Failure::Inside(error);
         let Streams { state, out, err, pipe } = Streams::new(state).map_err(Failure::Ours)?;
         let group = (!self.group.is_empty()).then(|| Cgroup::from_directories(&self.group)).transpose();
@@ -96,7 +98,7 @@ impl Inside {
             ..Launch::default()
         };
         let started = launch.join(program, spec).and_then(|launched| launched.start()).map_err(inside)?;
-        Running { pid: started.pid, process: started.process, pipe }.finish(hook.timeout)
+        Running { pid: started.pid, process: started.process, pipe }.finish(time)
     }
 }
 

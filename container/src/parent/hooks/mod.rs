@@ -22,7 +22,7 @@ use crate::plan::{ParentStep, Plan};
 use crate::spec::{Hook, Hooks, Moment, Spec};
 
 pub(super) use inside::Inside;
-use running::{Failure, Running, Streams};
+use running::{Failure, Running, Streams, Time};
 
 const SIGKILL: i32 = 9;
 
@@ -169,7 +169,8 @@ enum Tied {
 
 /// Runs a hook outside of the container to its end.
 fn run(hook: &Hook, state: &[u8], tied: Tied) -> Result<(), Failure> {
-    start(hook, state, tied)?.finish(hook.timeout)
+    let time = Time::from_now(hook.timeout);
+    start(hook, state, tied)?.finish(time)
 }
 
 fn start(hook: &Hook, state: &[u8], tied: Tied) -> Result<Running, Failure> {

@@ -71,6 +71,20 @@ impl Streams {
     }
 }
 
+/// How long a hook may take, and until when that is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time {
+    said: Duration,
+    end: Instant,
+}
+
+impl Time {
+    /// That of a hook which begins now; `None` if it may take as long as it does.
+    pub(super) fn from_now(said: Option<Duration>) -> Option<Self> {
+        said.and_then(|said| Some(Self { said, end: Instant::now().checked_add(said)? }))
+    }
+}
+
 /// A hook that runs, the leader of a session of its own.
 pub(super) struct Running {
     pub(super) pid: u32,
@@ -80,11 +94,11 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Has it run to its end, which must come by itself within `timeout`, and be a good one. Nothing of it is left that it
+    /// Has it run to its end, which must come by itself within its time, and be a good one. Nothing of it is left that it
     /// has not sent to the background itself.
-    pub(super) fn finish(self, timeout: Option<Duration>) -> Result<(), Failure> {
+    pub(super) fn finish(self, time: Option<Time>) -> Result<(), Failure> {
         let mut written = Tail::default();
-        let has_ended = self.watch(timeout, &mut written).map_err(|errno| {
+        let has_ended = self.watch(time, &mut written).map_err(|errno| {
             self.kill();
             let _reaped = self.process.wait_for(PATIENCE);
             Failure::Ours(errno)
@@ -97,8 +111,8 @@ impl Running {
         let became = |kind, what: &str| Err(Failure::Became(kind, format!("{what}; {written}")));
         match status {
             _ if !has_ended => {
-                let timeout = timeout.unwrap_or_default();
-                became(ErrorKind::TimedOut, &format!("it was killed, for it took longer than {timeout:?}"))
+                let said = time.map_or(Duration::ZERO, |time| time.said);
+                became(ErrorKind::TimedOut, &format!("it was killed, for it took longer than {said:?}"))
             }
             Some(status) if status.success() => Ok(()),
             Some(ExitStatus::UNKNOWN) => became(
@@ -111,8 +125,8 @@ impl Running {
     }
 
     /// Reads what the hook writes until it has ended; false if its time was up before that.
-    fn watch(&self, timeout: Option<Duration>, written: &mut Tail) -> Result<bool, Errno> {
-        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    fn watch(&self, time: Option<Time>, written: &mut Tail) -> Result<bool, Errno> {
+        let end = time.map(|time| time.end);
         let mut is_open = true;
         loop {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
@@ -204,6 +218,20 @@ impl fmt::Display for Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_it_took_until_a_hook_ran_is_a_part_of_its_time() {
+        let Streams { state, out, err, pipe } = Streams::new(b"{}").unwrap();
+        let mut spawn = skep_ns::Spawn::new("/bin/sleep");
+        spawn.args(["1000"]).session().stdin(state).stdout(out).stderr(err);
+        let child = spawn.spawn().unwrap();
+        let running = Running { pid: child.pid(), process: child.into_pidfd(), pipe };
+        // All of its time was gone before.
+        let time = Time { said: Duration::from_secs(1000), end: Instant::now() };
+        let Err(Failure::Became(kind, why)) = running.finish(Some(time)) else { panic!("it has ended well") };
+        assert_eq!(kind, ErrorKind::TimedOut);
+        assert!(why.contains("took longer than 1000s"), "{why}");
+    }
 
     #[test]
     fn the_end_of_much_is_kept() {
