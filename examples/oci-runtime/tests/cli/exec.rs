@@ -18,7 +18,7 @@ fn running() -> (Bundle, String) {
 
 #[test]
 fn a_further_program_is_what_the_options_say() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let (bundle, id) = running();
         let script = "echo $A $TERM; pwd; hostname; id -u; exit 5";
@@ -41,7 +41,7 @@ fn a_further_program_is_what_the_options_say() {
 
 #[test]
 fn a_further_program_is_what_a_file_says() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let (bundle, id) = running();
         let file = bundle.file("process.json");
@@ -60,7 +60,7 @@ fn a_further_program_is_what_a_file_says() {
 
 #[test]
 fn one_that_is_not_executed_is_told_by_what_engines_look_for() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let (bundle, id) = running();
         fs::write(bundle.file("rootfs/plain"), "").unwrap();

@@ -17,7 +17,7 @@ fn directories(id: &str) -> Vec<PathBuf> {
 
 #[test]
 fn a_container_is_paused_limited_and_counted() {
-    needs!(root, cgroup("pids"), cgroup("memory"), program("busybox"));
+    needs!(root, cgroup("pids"), cgroup("memory"), program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let bundle = Bundle::new("exec sleep 1000", |config| {
             config["linux"]["resources"]["pids"] = json!({"limit": 40});

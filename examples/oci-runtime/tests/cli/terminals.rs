@@ -42,7 +42,7 @@ fn shown(terminal: OwnedFd) -> String {
 
 #[test]
 fn a_console_socket_is_sent_the_terminal() {
-    needs!(userns, program("busybox"));
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
     isolated(|| {
         let bundle = Bundle::new("tty; stty size", |config| {
             config["process"]["terminal"] = json!(true);
