@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use skep_caps_sec::{Filter, Policy, Steps as Rights};
 use skep_ns::{NamespaceFlags, NamespaceKind};
@@ -74,7 +74,8 @@ impl Plan {
             // Before ids are changed for the first time, which hides it from a caller without privileges.
             plan.step(Step::Wait { hooks: false });
         }
-        let trees = disk(&mut plan, spec, &who, host.caller).filter(Steps::need_preparing);
+        let group = cgroup.as_ref().map(|cgroup| cgroup.directories.as_slice()).unwrap_or_default();
+        let trees = disk(&mut plan, spec, (&who, host.caller), group).filter(Steps::need_preparing);
         if let Some(hostname) = &spec.hostname {
             plan.step(Step::Hostname { name: &text(hostname) });
         }
@@ -238,7 +239,7 @@ fn clocks(plan: &mut PlanBuf, spec: &Spec) {
     }
 }
 
-fn disk(plan: &mut PlanBuf, spec: &Spec, who: &Who, caller: (u32, u32)) -> Option<Steps> {
+fn disk(plan: &mut PlanBuf, spec: &Spec, (who, caller): (&Who, (u32, u32)), group: &[PathBuf]) -> Option<Steps> {
     let mut waits = !spec.hooks.create_container.is_empty();
     let wait = Step::Wait { hooks: true };
     if !spec.namespaces.contains(NamespaceKind::Mount) {
@@ -249,7 +250,7 @@ fn disk(plan: &mut PlanBuf, spec: &Spec, who: &Who, caller: (u32, u32)) -> Optio
     }
     let steps = Steps::new(
         spec.root.as_ref(),
-        &as_seen_outside(spec),
+        &as_seen_outside(spec, group),
         Setting { owner: owner(spec, who, caller), ..spec.setting() },
     );
     for step in steps.iter() {
@@ -302,9 +303,16 @@ fn sysctls(plan: &mut PlanBuf, spec: &Spec, caller: (u32, u32)) {
     plan.step(Step::Proc { held: false });
 }
 
-/// The mounts, with owners as the parent sees them, who makes the devices.
-fn as_seen_outside(spec: &Spec) -> Cow<'_, Mounts> {
+/// The mounts, with owners as the parent sees them, who makes the devices, and with the directories of the container's group.
+fn as_seen_outside<'a>(spec: &'a Spec, group: &[PathBuf]) -> Cow<'a, Mounts> {
     let mut mounts = Cow::Borrowed(&spec.mounts);
+    for (at, mount) in spec.mounts.mounts.iter().enumerate() {
+        if matches!(mount, Mount::Cgroups(view) if view.of_those_inside)
+            && let Some(Mount::Cgroups(view)) = mounts.to_mut().mounts.get_mut(at)
+        {
+            view.put_in(group);
+        }
+    }
     let Some(map) = spec.id_map() else { return mounts };
     for (at, mount) in spec.mounts.mounts.iter().enumerate() {
         if let Mount::Device(device) = mount

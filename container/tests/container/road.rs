@@ -7,11 +7,11 @@ use std::fs;
 use needs::{Scratch, isolated, isolated_for, needs, token};
 use skep::caps_sec::{Resource, Rlimit};
 use skep::cgroup::{Bytes, Limits, MIB, Quota};
-use skep::ns::Namespaces;
-use skep::rootfs::{Bind, Mounts, Tmpfs};
+use skep::ns::{NamespaceKind::Cgroup, Namespaces};
+use skep::rootfs::{Bind, Cgroups, Mounts, Tmpfs};
 use skep::{Builder, Container, ErrorKind, Report};
 
-use crate::common::{DEADLINE, is_root, program, role, text_of};
+use crate::common::{DEADLINE, is_root, namespaces, program, role, text_of};
 use crate::tree::{Tree, cgroups_called};
 
 fn limits() -> Limits {
@@ -113,6 +113,28 @@ fn limits_are_those_of_the_cgroup_that_the_container_is_in() {
         assert!(own.lines().filter(|line| line.contains(&tree.name("limits"))).count() >= 1, "{own}");
         container.delete().unwrap();
         assert!(cgroups_called(&tree.name("limits")).is_empty());
+    });
+}
+
+#[test]
+fn a_container_sees_its_own_limits_below_sys_fs_cgroup() {
+    needs!(root, cgroup("pids"), program("busybox"));
+    isolated_for(DEADLINE, || {
+        let tree = Tree::new();
+        // Where there are hierarchies of version 1, each controller has one.
+        let script = "cd /sys/fs/cgroup; cat pids/pids.max 2>/dev/null || cat pids.max; pwd -P; \
+            test $(cat pids/cgroup.procs cgroup.procs 2>/dev/null | grep -c '^1$') = 1 && echo alone; mkdir x 2>/dev/null || \
+            mkdir pids/x 2>/dev/null || echo kept";
+        for of_its_own in [false, true] {
+            let view = Cgroups::of_those_inside("/sys/fs/cgroup").unwrap().create_target();
+            let builder = tree.shell(script).mounts(Mounts::standard().add(view)).limits(Limits::new().pids_max(23));
+            let builder = if of_its_own { builder.namespaces(namespaces().make([Cgroup])) } else { builder };
+            assert_eq!(text_of(builder), "23\n/sys/fs/cgroup\nalone\nkept\n", "{of_its_own}");
+        }
+        // Without a group of its own it sees that of who has made it.
+        let view = Cgroups::of_those_inside("/sys/fs/cgroup").unwrap().create_target();
+        let text = text_of(tree.shell("ls -d /sys/fs/cgroup/*").mounts(Mounts::standard().add(view)));
+        assert!(!text.is_empty());
     });
 }
 

@@ -43,6 +43,9 @@ pub struct Cgroups {
     pub attributes: Attributes,
     /// Whether the target is made where it is absent.
     pub create: bool,
+    /// Whether the own groups are those of the container that is to be, where it has some: whoever makes that puts them in
+    /// place of those that are said, with [`put_in`](Self::put_in).
+    pub of_those_inside: bool,
 }
 
 /// What of control groups can be changed, by who may.
@@ -135,6 +138,7 @@ impl Cgroups {
             access: CgroupAccess::ReadOnly,
             attributes: Attributes::DATA_ONLY,
             create: false,
+            of_those_inside: false,
         }
     }
 
@@ -146,6 +150,29 @@ impl Cgroups {
         let text = std::fs::read_to_string(OWN)
             .map_err(|error| Error::os("read", Object::Path(OWN.into()), error.raw_os_error().unwrap_or_default()))?;
         Ok(Self::new(target, hierarchies(&text, &MountInfo::of_this_thread()?)))
+    }
+
+    /// The same for a container: with its own groups as the own ones, where it has some, and those of the calling thread
+    /// elsewhere. What limits it has, it sees then.
+    ///
+    /// # Errors
+    /// As [`of_this_process`](Self::of_this_process).
+    pub fn of_those_inside(target: impl Into<PathBuf>) -> Result<Self, Error> {
+        Ok(Self { of_those_inside: true, ..Self::of_this_process(target)? })
+    }
+
+    /// Puts these directories of groups on this machine in place of the own groups of the hierarchies that they are in.
+    pub fn put_in(&mut self, directories: impl IntoIterator<Item = impl AsRef<Path>>) {
+        for directory in directories {
+            let directory = directory.as_ref();
+            // One hierarchy may be mounted below another.
+            let holds = |hierarchy: &&mut Hierarchy| directory.starts_with(&hierarchy.mounted_at);
+            let length = |hierarchy: &&mut Hierarchy| hierarchy.mounted_at.components().count();
+            let Some(hierarchy) = self.hierarchies.iter_mut().filter(holds).max_by_key(length) else { continue };
+            if let Ok(below) = directory.strip_prefix(&hierarchy.mounted_at) {
+                hierarchy.group = Path::new("/").join(below);
+            }
+        }
     }
 
     /// What can be changed.
@@ -245,6 +272,26 @@ mod tests {
         let mounts = Mounts::new().add(cgroups);
         assert_eq!(mounts.problems(), [""; 0]);
         Steps::new(None, &mounts, setting).iter().skip(1).map(|step| step.to_string()).collect()
+    }
+
+    #[test]
+    fn a_container_s_own_groups_are_put_in_where_it_has_some() {
+        let mut view = Cgroups::new("/sys/fs/cgroup", co_mounted());
+        view.put_in([
+            "/sys/fs/cgroup/cpu,cpuacct/hive/web",
+            "/sys/fs/cgroup/unified/hive/web",
+            "/sys/fs/cgroup/pids/hive",
+        ]);
+        let groups: Vec<&Path> = view.hierarchies.iter().map(|hierarchy| hierarchy.group.as_path()).collect();
+        assert_eq!(groups, ["/hive/web", "/user.slice", "/hive/web"].map(Path::new));
+        let v2 = |at: &str| Hierarchy::unified(at, "/user.slice");
+        let mut view = Cgroups::new("/sys/fs/cgroup", [v2("/sys/fs/cgroup")]);
+        view.put_in(["/sys/fs/cgroup/hive"]);
+        assert_eq!(view.hierarchies, [Hierarchy::unified("/sys/fs/cgroup", "/hive")]);
+        // The name alone is not what a directory is in.
+        let mut view = Cgroups::new("/sys/fs/cgroup", [v2("/sys/fs/cgroup/uni")]);
+        view.put_in(["/sys/fs/cgroup/unified/hive"]);
+        assert_eq!(view.hierarchies, [v2("/sys/fs/cgroup/uni")]);
     }
 
     #[test]

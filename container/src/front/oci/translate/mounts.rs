@@ -242,18 +242,14 @@ impl Walk<'_> {
             );
         }
         let wanted = |one: &&skep_rootfs::Hierarchy| kind == "cgroup" || one.is_unified();
-        let mut hierarchies: Vec<_> = self.setting.hierarchies.iter().filter(wanted).cloned().collect();
+        let hierarchies: Vec<_> = self.setting.hierarchies.iter().filter(wanted).cloned().collect();
         if hierarchies.is_empty() {
             self.found.unsupported(place, "nothing was told of control groups of this kind on the machine");
             return None;
         }
-        // Its own group is seen, which is there by then. With version 1 not every hierarchy needs to have it.
-        let path = self.config.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref()).unwrap_or_default();
-        match hierarchies.as_mut_slice() {
-            [only] if only.is_unified() && !path.is_empty() => only.group = Path::new("/").join(path),
-            _ => self.found.note(place, "the control group that is seen is that of who makes the container"),
-        }
         let mut made = Cgroups::new(target, hierarchies).attributes(attributes.difference(Attributes::READ_ONLY));
+        // Its own group is seen, which is there by then.
+        made.of_those_inside = true;
         if !attributes.contains(Attributes::READ_ONLY) {
             made = made.access(CgroupAccess::Writable);
         }
