@@ -93,7 +93,7 @@ fn what_differs_from_it_is_found_by_the_program_too() {
         fs::create_dir(&beside).unwrap();
         fs::write(beside.join("file"), "of the bundle\n").unwrap();
         let script = "cat /data/file; touch /data/x 2>/dev/null || echo read-only; umask; ulimit -c; ls /data; \
-            cat /proc/sys/net/core/somaxconn; cat /proc/self/oom_score_adj; stat -c %a /tmp; cat /tmp/before; \
+            cat /proc/sys/net/ipv4/ip_unprivileged_port_start; cat /proc/self/oom_score_adj; stat -c %a /tmp; cat /tmp/before; \
             grep Seccomp: /proc/self/status; mkdir /dev/shm/x 2>&1";
         fs::write(tree.root().join("tmp/before"), "copied\n").unwrap();
         let bundle = bundle(&tree, script, |config| {
@@ -110,7 +110,7 @@ fn what_differs_from_it_is_found_by_the_program_too() {
             config["process"]["user"]["umask"] = json!(0o027);
             config["process"]["rlimits"] = json!([{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]);
             config["process"]["oomScoreAdj"] = json!(700);
-            config["linux"]["sysctl"] = json!({"net.core.somaxconn": "77"});
+            config["linux"]["sysctl"] = json!({"net.ipv4.ip_unprivileged_port_start": "77"});
             config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
                 {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]});
             config["process"]["args"][2] = json!(format!("{script}; true"));
