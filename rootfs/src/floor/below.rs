@@ -4,12 +4,14 @@
 //!
 //! Which mounts there are is read in mountinfo, and each is looked for at its path. What is found there must be that mount
 //! by its number. If it is another of them, that covers it, and nobody sees it; anything else is a name that was moved
-//! meanwhile, and everything is read again. In the end all are set, or the step fails: none is left as it was in silence.
+//! meanwhile, and everything is read again. In the end all are set, or the step fails: none is left as it was in silence,
+//! but what lies beyond a directory that nobody of the user namespace can enter, as Docker's own lie for who is not root.
 //!
 //! Man: proc_pid_mountinfo(5).
 
 use super::attach;
 use super::fd::Fd;
+use super::owner::OVERFLOW;
 use super::resolve::{self, Links};
 use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno};
@@ -119,7 +121,10 @@ impl Tree<'_> {
         }
         self.add(line.id)?;
         let Some(path) = line.path.bytes().strip_prefix(self.above.bytes()) else { return Ok(false) };
-        let found = self.find(path).map_err(failed)?;
+        let (found, is_barred) = self.find(path).map_err(failed)?;
+        if is_barred {
+            return if is_barred_to_all(&found)? { Ok(true) } else { Err(failed(Errno::ACCES)) };
+        }
         let id = sys::mount_id(found.number()).map_err(failed)?;
         if id == line.id {
             return attach::remount(room, &found, attributes).map(|()| true);
@@ -127,18 +132,28 @@ impl Tree<'_> {
         Ok(id != line.parent && self.has(id))
     }
 
-    /// What is at a path below the top, or at the longest piece of it that is there.
-    fn find(&self, mut path: &[u8]) -> Result<Fd, Errno> {
+    /// What is at a path below the top, or at the longest piece of it that is there; and whether that is a directory that
+    /// may not be entered.
+    fn find(&self, mut path: &[u8]) -> Result<(Fd, bool), Errno> {
+        let mut is_barred = false;
         loop {
             let text = Text::of(if path.is_empty() { b"." } else { path })?;
             match resolve::place(self.top.number(), text.as_c_str(), Links::Refuse) {
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !path.is_empty() => {
+                Err(errno @ (Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCES)) if !path.is_empty() => {
+                    is_barred = errno == Errno::ACCES;
                     let name = path.iter().rev().take_while(|byte| **byte != b'/').count();
                     let end = path.len().saturating_sub(name).saturating_sub(1);
                     path = path.get(..end).unwrap_or_default();
                 }
-                answer => return answer,
+                answer => return answer.map(|found| (found, is_barred)),
             }
         }
     }
+}
+
+/// Whether a directory that may not be entered is barred to all of the user namespace: its owner and group have no ids in
+/// it, so that no capability and no change of ids helps, and others may not enter.
+fn is_barred_to_all(directory: &Fd) -> Result<bool, Failure> {
+    let stat = sys::fstat(directory.number()).map_err(failed)?;
+    Ok(stat.uid == OVERFLOW && stat.gid == OVERFLOW && stat.mode & 1 == 0)
 }

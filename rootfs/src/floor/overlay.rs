@@ -14,6 +14,7 @@ use core::ffi::CStr;
 
 use super::attach::{self, Manner, Place, attribute};
 use super::fd::Fd;
+use super::owner::OVERFLOW;
 use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno, Stat, open};
 use super::text::{Number, Text, split};
@@ -190,8 +191,6 @@ pub(super) fn directory(dir: &Fd, name: &CStr, mode: u32) -> Result<(Fd, bool), 
 /// `upper` in a directory that is ours. A new one gets the permissions and the owner of what it lies over: they are what
 /// the overlay's top will have.
 fn upper(dir: &Fd, top: Stat, user: bool) -> Result<Fd, Errno> {
-    /// What an id reads as that is not mapped in this user namespace, unless a sysctl says otherwise.
-    const OVERFLOW: u32 = 65534;
     let (upper, made) = directory(dir, c"upper", 0o700)?;
     if made {
         sys::chmodat(dir.number(), c"upper", top.mode & 0o7777)?;

@@ -10,6 +10,9 @@
 use super::room::{Failure, Part, Room};
 use super::sys::{self, Errno};
 
+/// What an id reads as that is not mapped in this user namespace, unless a sysctl says otherwise.
+pub(super) const OVERFLOW: u32 = 65534;
+
 /// A user and group of the user namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Owner {

@@ -27,7 +27,8 @@ use crate::floor::attach::attribute::REMOVED;
 /// # Kernel
 /// Attributes on what is mounted below the source are set by one call since Linux 5.12 (`mount_setattr`); before it, or
 /// where a filter refuses that, one mount at a time, at most 1024. What cannot be set is an error: nothing is left writable
-/// in silence.
+/// in silence. Of what is mounted below a directory that nobody of the user namespace can enter, as those of Docker for an
+/// ordinary account, the attributes stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[doc(alias = "MS_BIND")]

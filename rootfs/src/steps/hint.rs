@@ -26,6 +26,10 @@ impl Step<'_> {
                 "attributes of all that is mounted below need mount_setattr (Linux 5.12), or statx that knows mounts (5.8); \
                  a filter may refuse both"
             }
+            (Errno::EACCES, _) if is(Part::Attributes) => {
+                "something is mounted below a directory that this account may not enter, and others of the user namespace \
+                 might: only mount_setattr (Linux 5.12) sets its attributes"
+            }
             (Errno::EINVAL, Step::Owner { .. }) => "the user namespace maps no such ids",
             (Errno::EINVAL, Step::ReceiveOnly) => "this process is in a chroot: \"/\" is a directory and no mount",
             (Errno::ENOTDIR | Errno::ELOOP, Step::Root { .. } | Step::RootOverlay { .. }) if is(Part::Source) => {

@@ -176,14 +176,17 @@ pub(crate) fn mounted_below(path: &Path) -> Vec<String> {
 
 /// Runs this test again, alone, as root of new namespaces, by unshare(1) with these options. True in that second life.
 pub(crate) fn again_in_namespaces(options: &[&str]) -> bool {
+    again_by(Command::new("unshare").args(["--user", "--map-root-user", "--mount"]).args(options))
+}
+
+/// Runs this test again, alone, by a command that ends with what it starts. True in that second life.
+pub(crate) fn again_by(command: &mut Command) -> bool {
     const LIFE: &str = "SKEP_ROOTFS_SECOND_LIFE";
     if std::env::var_os(LIFE).is_some() {
         return true;
     }
     let test = thread::current().name().unwrap().to_owned();
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount"])
-        .args(options)
+    let output = command
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", &test, "--nocapture", "--test-threads=1"])
         .env(LIFE, "1")
