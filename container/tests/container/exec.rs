@@ -163,6 +163,28 @@ fn whoever_waits_for_a_container_reaps_what_another_handle_has_executed() {
 }
 
 #[test]
+fn how_a_further_program_ends_may_be_left_to_others() {
+    needs!(userns);
+    isolated(|| {
+        let container = sleeper().start().unwrap();
+        for is_over in [true, false] {
+            let executed = sh(&container, "exit 9").start().unwrap();
+            let pid = executed.pid();
+            if is_over {
+                until("it has ended", || !is_alive(pid));
+            }
+            executed.leave();
+            // Others are executed, and asked about, meanwhile.
+            assert_eq!(text_of(sh(&container, "echo up")), "up\n");
+            let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+            let options = Some(nix::sys::wait::WaitPidFlag::__WALL);
+            let ended = nix::sys::wait::waitpid(pid, options).unwrap();
+            assert_eq!(ended, nix::sys::wait::WaitStatus::Exited(pid, 9));
+        }
+    });
+}
+
+#[test]
 fn a_further_program_may_have_a_terminal() {
     needs!(userns);
     isolated(|| {

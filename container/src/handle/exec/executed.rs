@@ -23,6 +23,8 @@ use crate::terminal::Terminal;
 pub struct Executed {
     further: Arc<Further>,
     all: Arc<Furthers>,
+    /// Whether how it ends is for others to learn.
+    is_left: bool,
     notes: Vec<String>,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<PipeWriter>,
@@ -42,7 +44,7 @@ impl Executed {
     pub(super) fn new(further: Arc<Further>, all: Arc<Furthers>, pipes: Pipes, notes: Vec<String>) -> Self {
         let Pipes { stdin, stdout, stderr } = pipes;
         all.add(Arc::clone(&further));
-        Self { further, all, notes, stdin, stdout, stderr, terminal: None, listener: None }
+        Self { further, all, is_left: false, notes, stdin, stdout, stderr, terminal: None, listener: None }
     }
 
     /// What it shares with the container's handle.
@@ -133,6 +135,14 @@ impl Executed {
         let (stdout, stderr) = pipes.read_to_end().map_err(|error| failed("read the output of", error))?;
         Ok(Output { status: self.wait()?, stdout, stderr })
     }
+
+    /// Leaves it to others to learn how it ends: to a loop of the caller's own that waits for children, or, when the caller has
+    /// ended, to the nearest subreaper above it, as container engines are. Dropping it would take that from them if it has
+    /// ended by now; and so would waiting for the container by a handle of this process.
+    pub fn leave(mut self) {
+        self.is_left = true;
+        self.all.leave(&self.further);
+    }
 }
 
 const OBJECT: Object = Object::Named("a program in the container");
@@ -150,6 +160,8 @@ impl AsFd for Executed {
 
 impl Drop for Executed {
     fn drop(&mut self) {
-        self.all.let_go(&self.further);
+        if !self.is_left {
+            self.all.let_go(&self.further);
+        }
     }
 }

@@ -95,6 +95,11 @@ impl Furthers {
         }
     }
 
+    /// Forgets it as it is: others learn how it ends.
+    pub(super) fn leave(&self, further: &Arc<Further>) {
+        locked(&self.list).retain(|each| !Arc::ptr_eq(each, further));
+    }
+
     /// Somebody who is told from now on, by a counter that is readable when there is one to be
     /// [taken](Self::take_news); for as long as the counter is kept.
     pub(crate) fn listen(&self) -> Result<Arc<OwnedFd>, Errno> {

@@ -87,7 +87,11 @@ fn go(
         executed.wait()?;
         return Err(failure);
     }
-    let Some(signals) = signals else { return Ok(0) };
+    let Some(signals) = signals else {
+        // An engine that has called us is its parent next, and wants to know how it ends.
+        executed.leave();
+        return Ok(0);
+    };
     let terminal = executed.terminal.take().filter(|_| console.is_none());
     foreground::attend(executed.as_fd(), &signals, terminal, |signal| {
         let _ended_meanwhile = executed.signal(signal);
