@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Failure: what could not be done, in words for people, and those in which engines recognise it.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use skep::{Error, ErrorKind, Object, Report};
@@ -31,9 +31,12 @@ impl Failure {
         &self.message
     }
 
-    /// Says it on stderr, and answers what to end with. That nobody can read it must not change how we end.
+    /// Says it on stderr, and answers what to end with. That nobody can read it must not change how we end. Engines show one
+    /// line of it, the last: for who does not read at a terminal it is one.
     pub(crate) fn told(&self) -> ExitCode {
-        drop(writeln!(std::io::stderr(), "error: {}", self.message));
+        let mut stderr = std::io::stderr();
+        let message = if stderr.is_terminal() { self.message.clone() } else { in_one_line(&self.message) };
+        drop(writeln!(stderr, "error: {message}"));
         ExitCode::from(self.code)
     }
 }
@@ -73,6 +76,12 @@ fn of_configuration(line: &str) -> String {
     let Some(problem) = line.strip_prefix("  ") else { return line.to_owned() };
     let found = PLACES.iter().find_map(|(place, theirs)| Some((theirs, problem.strip_prefix(place)?)));
     found.map_or_else(|| line.to_owned(), |(theirs, rest)| format!("  {theirs}{rest}"))
+}
+
+/// The lines of a message behind each other.
+fn in_one_line(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim_start).collect();
+    lines.join("; ")
 }
 
 /// The kernel's number for a file that is no program.

@@ -94,13 +94,13 @@ impl Bundle {
         text(&out.stdout).to_owned()
     }
 
-    /// The same, which must fail: what is said of it.
+    /// The same, which must fail: what is said of it, which is one line for who is no person, as that person would read it.
     pub(crate) fn refused(&self, args: &[&str]) -> String {
         let out = self.oci(args);
         assert_eq!(out.status.code(), Some(1), "{args:?}: {}", said(&out));
         let said = text(&out.stderr);
-        assert!(said.starts_with("error: "), "{said}");
-        said.to_owned()
+        assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
+        said.replace("; ", "\n  ")
     }
 
     pub(crate) fn state(&self, id: &str) -> Value {
