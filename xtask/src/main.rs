@@ -8,6 +8,7 @@ mod cargo;
 mod check;
 mod debian;
 mod elf;
+mod engines;
 mod failure;
 mod floor;
 mod fuzz;
@@ -31,11 +32,16 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "check",
         about: "format, lints, features, docs, floor, tidy, licences: what CI runs first",
         run: check::run,
+    },
+    Command {
+        name: "engines",
+        about: "run podman's containers by our OCI runtime, or by --runtime PROGRAM: a line for each operation",
+        run: engines::run,
     },
     Command { name: "floor", about: "prove that the launcher needs no heap, no libc and no panic", run: floor::run },
     Command {

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where an engine has everything, and what is left of it when it is done.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::operations::Operation;
+use crate::cargo;
+use crate::failure::Failure;
+
+/// Where control groups are.
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// A directory for one run.
+#[derive(Debug)]
+pub(super) struct Place {
+    dir: PathBuf,
+    /// The group that those of its containers are below.
+    group: String,
+}
+
+impl Place {
+    /// Makes the directory.
+    pub(super) fn new() -> Result<Self, Failure> {
+        let dir = std::env::temp_dir().join(format!("skep-engines-{}", std::process::id()));
+        fs::create_dir(&dir)?;
+        Ok(Self::at(dir))
+    }
+
+    /// That which was made there.
+    pub(super) fn at(dir: PathBuf) -> Self {
+        let group = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { dir, group }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the root of an image, and imports it.
+    pub(super) fn import(&self) -> Result<(), Failure> {
+        let tree = self.tree();
+        for directory in ["bin", "etc", "tmp", "proc", "dev", "sys", "run", "var"] {
+            fs::create_dir_all(tree.join(directory))?;
+        }
+        let busybox = which("busybox").ok_or("busybox is not installed")?;
+        fs::copy(&busybox, tree.join("bin/busybox"))?;
+        for name in cargo::output(Command::new(&busybox).arg("--list"))?.lines().filter(|name| *name != "busybox") {
+            symlink("busybox", tree.join("bin").join(name))?;
+        }
+        fs::write(tree.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nbees:x:1000:1000::/:/bin/sh\n")?;
+        fs::write(tree.join("etc/group"), "root:x:0:\nbees:x:1000:\n")?;
+        // Who may not raise limits has those that are there; engines ask for more.
+        let limit = |resource, most| getrlimit(resource).maximum.unwrap_or(most).min(most);
+        let (files, processes) = (limit(Resource::Nofile, 1024), limit(Resource::Nproc, 4096));
+        let limits = format!("[\"nofile={files}:{files}\", \"nproc={processes}:{processes}\"]");
+        fs::write(self.dir.join("containers.conf"), format!("[containers]\ndefault_ulimits = {limits}\n"))?;
+        let archive = self.dir.join("tree.tar");
+        cargo::output(Command::new("tar").arg("-C").arg(&tree).arg("-cf").arg(&archive).arg("."))?;
+        cargo::output(self.command(OsStr::new("runc")).arg("import").arg(&archive).arg("box"))?;
+        Ok(())
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.dir.join("tree")
+    }
+
+    /// podman, with everything that it keeps in the directory.
+    fn command(&self, runtime: &OsStr) -> Command {
+        let mut command = Command::new("podman");
+        command.env("CONTAINERS_CONF", self.dir.join("containers.conf"));
+        command.arg("--root").arg(self.dir.join("images")).arg("--runroot").arg(self.dir.join("run"));
+        command.args(["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]);
+        command.arg("--runtime").arg(runtime);
+        command
+    }
+
+    /// Has podman do something; answers its exit code and what it printed.
+    pub(super) fn podman(&self, runtime: &OsStr, operation: &Operation) -> Result<(Option<i32>, String), Failure> {
+        let mut command = self.command(runtime);
+        for word in words(operation.line) {
+            let is_run = word == "run" && !operation.line.starts_with("healthcheck");
+            command.arg(word.replace('@', &self.tree().to_string_lossy()));
+            if is_run {
+                command.arg("--cgroup-parent").arg(format!("/{}", self.group));
+                if !operation.line.contains("--network") {
+                    command.args(["--network", "none"]);
+                }
+            }
+        }
+        let mut command = if operation.on_terminal { on_terminal(&command) } else { command };
+        let done = command.output()?;
+        let said = [done.stdout, done.stderr].concat();
+        Ok((done.status.code(), String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// Removes everything: what was mounted and what ran has gone with its namespaces.
+    pub(super) fn remove(self) -> Result<(), Failure> {
+        let hierarchies = fs::read_dir(GROUPS)?.filter_map(Result::ok).map(|entry| entry.path());
+        for group in hierarchies.chain([PathBuf::from(GROUPS)]).map(|path| path.join(&self.group)) {
+            remove_group(&group)?;
+        }
+        Ok(fs::remove_dir_all(&self.dir)?)
+    }
+}
+
+/// Removes a group that is empty, and those below it.
+fn remove_group(group: &Path) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(group) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_group(&entry.path())?;
+        }
+    }
+    Ok(fs::remove_dir(group)?)
+}
+
+/// The same command on a terminal of its own.
+fn on_terminal(command: &Command) -> Command {
+    let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
+    let line: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command"]).arg(line.join(" ")).arg("/dev/null");
+    for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        script.env(name, value);
+    }
+    script
+}
+
+/// The words of a line: those in '' may have blanks in them.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (at, part) in line.split('\'').enumerate() {
+        if at % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+fn which(name: &str) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_quotes_keep_their_blanks() {
+        assert_eq!(words("run box sh -c 'exit 7' x"), ["run", "box", "sh", "-c", "exit 7", "x"]);
+    }
+}
