@@ -41,7 +41,7 @@ const MOST: usize = 10_000;
 pub struct UnitSpec {
     pub(super) name: String,
     description: Option<String>,
-    slice: Option<String>,
+    pub(super) slice: Option<String>,
     pub(super) processes: Vec<u32>,
     pub(super) limits: Limits,
     pub(super) delegate: bool,

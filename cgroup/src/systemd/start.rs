@@ -73,6 +73,24 @@ impl Systemd {
         self.begin(spec, &[], true, deadline)
     }
 
+    /// [`start_with_pidfds`](Self::start_with_pidfds), with those of the limits that can be had; the answer is the unit, and
+    /// what could not.
+    ///
+    /// # Errors
+    /// Those of [`start_with_pidfds`](Self::start_with_pidfds), but for a limit that cannot be had.
+    /// # Privileges
+    /// Those of [`start`](Self::start).
+    /// # Kernel
+    /// As [`start_with_pidfds`](Self::start_with_pidfds).
+    pub fn start_possible_with_pidfds(
+        &self,
+        spec: &UnitSpec,
+        pidfds: &[BorrowedFd<'_>],
+        deadline: Duration,
+    ) -> Result<(Unit, Vec<Lack>), Error> {
+        self.begin(spec, pidfds, true, deadline)
+    }
+
     fn begin(
         &self,
         spec: &UnitSpec,

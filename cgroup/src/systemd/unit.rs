@@ -263,7 +263,7 @@ impl Unit {
     pub(super) fn group(&self, layout: &Layout, state: &UnitState) -> Result<Cgroup, Error> {
         const OP: &str = "open the group of";
         let path = self.place(OP, state)?;
-        let group = Cgroup::from_directories(directories(layout, path))?;
+        let group = Cgroup::from_directories(directories(layout, path, |found| has_groups(layout, found)))?;
         if group.directories().next().is_none() {
             let why = format!("{path:?} is in no hierarchy with controllers that is in view here");
             let error = Error::because(OP, object(&self.name), ErrorKind::WrongState, why);
@@ -281,20 +281,24 @@ fn places(told: &[Setting], missing: &[Lack]) -> Vec<String> {
     places.filter(|place| !missing.iter().any(|lack| lack.limit() == Some(place))).collect()
 }
 
-/// Where the group of this path is, which systemd names from the root of the hierarchies: we may see another part of each.
-pub(super) fn directories(layout: &Layout, path: &Path) -> Vec<PathBuf> {
-    let tracking = layout.tracking();
-    let of_groups = |found: &&Hierarchy| Some(*found) == tracking || !found.controllers().is_empty();
+/// Whether units may have groups in a hierarchy.
+pub(super) fn has_groups(layout: &Layout, found: &Hierarchy) -> bool {
+    Some(found) == layout.tracking() || !found.controllers().is_empty()
+}
+
+/// Where the group of this path is in these hierarchies, which systemd names from the root of them: we may see another part
+/// of each.
+pub(super) fn directories(layout: &Layout, path: &Path, of_groups: impl Fn(&Hierarchy) -> bool) -> Vec<PathBuf> {
     let below = |found: &Hierarchy| {
         let below = path.strip_prefix(found.mount_root()).ok()?;
         // The root of a hierarchy is nobody's group.
         (below != Path::new("")).then(|| found.mount_point().join(below))
     };
-    layout.hierarchies().iter().filter(of_groups).filter_map(below).collect()
+    layout.hierarchies().iter().filter(|found| of_groups(found)).filter_map(below).collect()
 }
 
 /// Whether a group is below the one in which the manager of this user is.
-fn is_of_user(uid: u32, path: &Path) -> bool {
+pub(super) fn is_of_user(uid: u32, path: &Path) -> bool {
     let (slice, service) = (format!("user-{uid}.slice"), format!("user@{uid}.service"));
     let parts: Vec<&OsStr> = path.iter().collect();
     let begin = parts.windows(2).position(|pair| *pair == [OsStr::new(&slice), OsStr::new(&service)]);

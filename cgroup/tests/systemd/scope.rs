@@ -180,3 +180,30 @@ fn a_slice_has_limits_and_scopes_and_its_stop_is_theirs() {
         assert!(!scope.state(LONG).unwrap().is_active());
     });
 }
+
+#[test]
+fn what_is_foreseen_of_a_unit_is_what_comes() {
+    needs!(root, systemd);
+    asking(|| {
+        let systemd = Systemd::system().unwrap();
+        // Slices stay when they are empty: what is above this one is stopped in the end, and it with that.
+        for (word, slice) in
+            [("web.scope", None), ("web.scope", Some("foreseen-a-b.slice")), ("top.scope", Some("-.slice"))]
+        {
+            let mut child = sh("exec sleep 600");
+            let mut spec = spec(word, &child).delegate().limits(Limits::new().pids_max(9));
+            spec = slice.into_iter().fold(spec, UnitSpec::slice);
+            let foreseen = systemd.foresee(&spec, LONG).unwrap();
+            assert!(!foreseen.is_taken && foreseen.lacks.is_empty(), "{foreseen:?}");
+            let scope = start(&systemd, &spec);
+            let group = scope.cgroup(LONG).unwrap();
+            assert_eq!(group.directories().collect::<Vec<_>>(), foreseen.directories, "{spec:?}");
+            assert!(systemd.foresee(&spec, LONG).unwrap().is_taken);
+            scope.kill(9, LONG).unwrap();
+            child.wait().unwrap();
+        }
+        systemd.unit("foreseen.slice").unwrap().stop(LONG).unwrap();
+        let error = systemd.foresee(&UnitSpec::new("a/b.scope"), LONG).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{}", said(&error));
+    });
+}

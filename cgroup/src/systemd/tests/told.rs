@@ -7,6 +7,7 @@ use crate::limits::Limits;
 use crate::systemd::dbus::Value;
 use crate::systemd::properties::{NAMES, Properties, of};
 use crate::systemd::spec::UnitSpec;
+use crate::systemd::unit;
 use crate::systemd::words::{Dependency, Property};
 use crate::value::{DeviceNumber, MIB, Max, Micros, Quota, Weight};
 
@@ -171,7 +172,8 @@ fn a_group_is_looked_for_in_the_part_of_each_hierarchy_that_is_seen() {
     };
     let path = std::path::Path::new("/a.slice/web.scope");
     let look = |all: &[String]| -> Vec<String> {
-        let found = crate::systemd::unit::directories(&layout(all), path);
+        let layout = layout(all);
+        let found = unit::directories(&layout, path, |found| unit::has_groups(&layout, found));
         found.iter().map(|found| found.display().to_string()).collect()
     };
     let v2 = |root| hierarchy("v2", "", "/cg/v2", root);
