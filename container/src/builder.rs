@@ -17,7 +17,7 @@ use skep_ns::{Namespace, Namespaces, Stdio, SysctlKey, Sysctls, TimeOffsets};
 use skep_rootfs::{Base, Bind, Changes, Mounts, Proc, RootSpec};
 
 use crate::parent::Launch;
-use crate::spec::{Network, Spec, Stream};
+use crate::spec::{Network, Scope, Spec, Stream};
 
 /// A container to be: a [`Spec`], and the descriptors that its program gets.
 #[derive(Debug, Default)]
@@ -122,6 +122,21 @@ impl Builder {
     /// none yet. By default `skep-NAME-` and a number, if there are limits. Groups on the way to it that are made too stay.
     pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
         self.spec.resources.cgroup = Some(path.into());
+        self
+    }
+
+    /// Has systemd make the cgroup of the container, as a [`Scope`]: where systemd owns the groups of the machine, or of a
+    /// user, who has rights to none but by it.
+    ///
+    /// The child is put into it before it has done anything. Limits are systemd's properties as far as it has such.
+    ///
+    /// # Privileges
+    /// Root for the machine's manager; none for one's own.
+    /// # Kernel
+    /// Any. systemd 236. Man: systemd.scope(5).
+    #[doc(alias = "systemd-run")]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.spec.resources.scope = Some(scope);
         self
     }
 

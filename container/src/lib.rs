@@ -126,7 +126,7 @@ pub use skep_ns as ns;
 pub use skep_rootfs as rootfs;
 pub use spec::{
     CapabilityNames, Hook, Hooks, IdOrName, JoinedNamespaces, Moment, NamespaceOf, Network, NetworkKind, Process,
-    Resources, Spec, Stream, TerminalSpec, UserSpec,
+    Resources, Scope, Spec, Stream, TerminalSpec, UserSpec,
 };
 pub use stops::Stops;
 pub use terminal::Terminal;

@@ -97,6 +97,7 @@ impl Builder {
         let failed = |error| Error::of_leaf("create", self.object(), error).with_hint_of_limits();
         let way = |namespaces: Vec<Namespace>| namespaces.into_iter().fold(Join::new(), Join::namespace).prepare();
         let joining = Joining {
+            unit: None,
             way: way(at_once).map_err(failed)?,
             late: if late.is_empty() { None } else { Some(way(late).map_err(failed)?) },
             made: NamespaceFlags::empty(),

@@ -196,7 +196,6 @@ impl Container {
     }
 
     fn apply_devices(&self, op: &'static str, group: &Cgroup, rules: DeviceRules) -> Result<(), Error> {
-        let limits = Limits::new().devices(rules.normal());
-        group.apply(&limits).map_err(|error| Error::of_leaf(op, self.object(), error))
+        self.apply(op, group, &Limits::new().devices(rules.normal()))
     }
 }

@@ -238,7 +238,12 @@ impl Container {
 
     /// Whether it is certain that there is nobody in its cgroup, in which its first process was before it executed anything.
     fn is_deserted(&self) -> bool {
-        let Ok(Some(cgroup)) = self.cgroup() else { return false };
+        let cgroup = match self.cgroup() {
+            Ok(Some(cgroup)) => cgroup,
+            // The group of a scope is gone with the last process in it.
+            Ok(None) => return self.undo.unit().is_some(),
+            Err(_) => return false,
+        };
         if cgroup.v2_fd().is_some() {
             return cgroup.events().is_ok_and(|events| !events.populated);
         }

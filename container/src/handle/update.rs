@@ -21,7 +21,8 @@ impl Container {
     /// Write access to its cgroup.
     #[doc(alias = "update")]
     pub fn limit(&self, limits: &Limits) -> Result<(), Error> {
-        self.to_be_limited(limits)?.apply(limits).map_err(|error| Error::of_leaf(OP, self.object(), error))
+        self.check_limits(limits)?;
+        self.apply(OP, &self.group_to(OP)?, limits)
     }
 
     /// As [`limit`](Self::limit), as far as it can be done here; answers what cannot.
@@ -31,15 +32,20 @@ impl Container {
     /// # Privileges
     /// As [`limit`](Self::limit).
     pub fn limit_where_possible(&self, limits: &Limits) -> Result<Vec<Lack>, Error> {
-        self.to_be_limited(limits)?.apply_possible(limits).map_err(|error| Error::of_leaf(OP, self.object(), error))
+        self.check_limits(limits)?;
+        let group = self.group_to(OP)?;
+        let applied = self.undo.unit().map_or_else(|| group.apply_possible(limits), |unit| unit.limit(limits, true));
+        applied.map_err(|error| Error::of_leaf(OP, self.object(), error))
     }
 
-    /// Its cgroup, if these limits make sense.
-    fn to_be_limited(&self, limits: &Limits) -> Result<Cgroup, Error> {
+    fn check_limits(&self, limits: &Limits) -> Result<(), Error> {
         let problems = limits.problems();
-        if !problems.is_empty() {
-            return Err(Error::invalid(OP, self.object(), problems));
-        }
-        self.group_to(OP)
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid(OP, self.object(), problems)) }
+    }
+
+    /// Applies limits to its group, by systemd if that has made it: else it would undo them when it next looks.
+    pub(super) fn apply(&self, op: &'static str, group: &Cgroup, limits: &Limits) -> Result<(), Error> {
+        let applied = self.undo.unit().map_or_else(|| group.apply(limits), |unit| unit.limit(limits, false).map(drop));
+        applied.map_err(|error| Error::of_leaf(op, self.object(), error))
     }
 }

@@ -6,6 +6,7 @@ mod accounts;
 pub(crate) mod bundle;
 mod network;
 mod rights;
+mod scope;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use skep_cgroup::{Cgroup, Controller, Lack, Layout};
 use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
-use crate::plan::{CgroupPlan, Entering, NetworkPlan};
+use crate::plan::{CgroupPlan, Entering, NetworkPlan, UnitPlan};
 use crate::spec::{Hook, Moment, Resources, Spec};
 use crate::state::StateRoot;
 
@@ -54,6 +55,8 @@ pub(crate) struct Cgroups {
     /// Where the container's own would be.
     pub(crate) path: PathBuf,
     pub(crate) lacks: Vec<Lack>,
+    /// The scope that systemd is to make, and the directories that its group will be.
+    pub(crate) unit: Option<(UnitPlan, Vec<PathBuf>)>,
 }
 
 impl Host {
@@ -65,16 +68,28 @@ impl Host {
             let failed = |error| Error::of_leaf("find the cgroups of", Object::Named("this machine"), error);
             let layout = Layout::detect().map_err(failed)?;
             let path = spec.resources.cgroup.clone().unwrap_or_else(|| default_cgroup(name));
-            match layout.assess(&path, &spec.resources.limits) {
-                Ok(lacks) => {
-                    // One of the default names is nobody else's.
-                    if spec.resources.cgroup.is_some() && Cgroup::open_in(&layout, &path).is_ok() {
-                        host.lacks.push(format!("resources.cgroup: {path:?} is somebody else's: it is there already"));
+            if let Some(scope) = &spec.resources.scope {
+                // What is wrong with it by itself is told.
+                if scope.problems().is_empty() && spec.resources.limits.problems().is_empty() {
+                    match scope::probe(name, &spec.resources, scope, layout) {
+                        Ok(found) => host.cgroups = Some(found),
+                        Err(lacks) => host.lacks.extend(lacks),
                     }
-                    host.cgroups = Some(Cgroups { layout, path, lacks });
                 }
-                Err(error) => {
-                    host.lacks.extend(error.problems().iter().map(|problem| format!("resources.cgroup: {problem}")));
+            } else {
+                match layout.assess(&path, &spec.resources.limits) {
+                    Ok(lacks) => {
+                        // One of the default names is nobody else's.
+                        if spec.resources.cgroup.is_some() && Cgroup::open_in(&layout, &path).is_ok() {
+                            host.lacks
+                                .push(format!("resources.cgroup: {path:?} is somebody else's: it is there already"));
+                        }
+                        host.cgroups = Some(Cgroups { layout, path, lacks, unit: None });
+                    }
+                    Err(error) => {
+                        host.lacks
+                            .extend(error.problems().iter().map(|problem| format!("resources.cgroup: {problem}")));
+                    }
                 }
             }
         }
@@ -127,12 +142,18 @@ impl Host {
 
     /// The cgroup to make, and what it will not do; an error with every limit that cannot be applied here.
     pub(crate) fn cgroup_for(&self, resources: &Resources) -> Result<(Option<CgroupPlan>, Vec<String>), Vec<String>> {
-        let Some(Cgroups { layout, path, lacks }) = &self.cgroups else { return Ok((None, Vec::new())) };
+        let Some(Cgroups { layout, path, lacks, unit }) = &self.cgroups else { return Ok((None, Vec::new())) };
         if !lacks.is_empty() && !resources.where_possible {
             return Err(lacks.iter().map(|lack| format!("resources: {lack}")).collect());
         }
         let notes = lacks.iter().map(ToString::to_string).collect();
         let limits = resources.limits.without(lacks);
+        if let Some((unit, directories)) = unit {
+            let unit = UnitPlan { spec: unit.spec.clone().limits(limits.clone()), ..unit.clone() };
+            let (layout, path, directories) = (layout.clone(), path.clone(), directories.clone());
+            let controllers = Vec::new();
+            return Ok((Some(CgroupPlan { layout, path, directories, controllers, limits, unit: Some(unit) }), notes));
+        }
         let cannot_be_made = lacks.iter().any(|lack| lack.limit().is_none());
         if cannot_be_made || (limits.is_empty() && resources.cgroup.is_none()) {
             return Ok((None, notes));
@@ -145,7 +166,7 @@ impl Host {
         }
         let directories = layout.directories(path, controllers.iter().copied());
         let (layout, path) = (layout.clone(), path.clone());
-        Ok((Some(CgroupPlan { layout, path, directories, controllers, limits }), notes))
+        Ok((Some(CgroupPlan { layout, path, directories, controllers, limits, unit: None }), notes))
     }
 }
 

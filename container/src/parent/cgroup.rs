@@ -7,8 +7,9 @@ use std::path::Path;
 use skep_cgroup::Cgroup;
 
 use super::launch::perform;
+use super::scope::Unit;
 use super::undo::Undo;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::plan::{CgroupPlan, ParentStep, Plan};
 use crate::state::Removal;
 
@@ -47,6 +48,14 @@ pub(super) fn join(plan: &Plan, cgroup: &Cgroup, pid: u32, was_born_in_it: bool,
         return Ok(());
     }
     cgroup.add(pid).map_err(|error| Error::of_leaf(plan.operation(), plan.object(), error))
+}
+
+/// The same for a further program, by systemd where the group is a scope and the caller has no rights to it.
+pub(super) fn join_scope(plan: &Plan, unit: &Unit, pid: u32, refused: Error) -> Result<(), Error> {
+    if refused.kind() != ErrorKind::Denied {
+        return Err(refused);
+    }
+    unit.attach(pid).map_err(|error| Error::of_leaf(plan.operation(), plan.object(), error))
 }
 
 /// Whether the group with these directories is frozen; not if that cannot be looked at.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use skep_cgroup::Cgroup;
 use skep_ns::{Namespace, NamespaceFlags, NamespaceKind, PidFd, Prepared};
 
+use super::scope::Unit;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Entering, Plan, Stage};
 
@@ -43,6 +44,8 @@ pub(crate) struct Joining {
     /// Those that the child makes for itself in place of the container's.
     pub(crate) made: NamespaceFlags,
     pub(crate) cgroup: Option<Cgroup>,
+    /// The scope of systemd's that the cgroup is of, if it is of one.
+    pub(crate) unit: Option<Unit>,
     /// Whether the user namespace denies setgroups(2).
     pub(crate) setgroups_denied: bool,
     /// How long it may take until the program runs.

@@ -89,7 +89,11 @@ impl Launch {
             perform(&plan, ParentStep::State, || claim(&plan, &spec, state_root, undo))?;
         }
         let joining = self.joining.take();
-        let made = plan.cgroup().map(|wanted| cgroup::make(&plan, wanted, undo)).transpose()?;
+        let made = plan
+            .cgroup()
+            .filter(|wanted| wanted.unit.is_none())
+            .map(|wanted| cgroup::make(&plan, wanted, undo))
+            .transpose()?;
         let cgroup = made.as_ref().or_else(|| joining.as_ref()?.cgroup.as_ref());
         let trees = match plan.trees() {
             Some(steps) => Some(perform(&plan, ParentStep::Trees, || {

@@ -15,6 +15,7 @@ use super::cgroup::is_frozen;
 use super::hooks::{self, Inside, State};
 use super::joining::{Joining, Left};
 use super::launch::perform;
+use super::scope::{self, Unit};
 use super::sentence::sentence;
 use super::undo::Undo;
 use super::wire::ParentWire;
@@ -47,6 +48,8 @@ pub(crate) struct Launched {
     end: Option<Instant>,
     /// Where the child is kept if it does not end, where others may see to that.
     left: Option<Left>,
+    /// The scope of systemd's that its group is of.
+    unit: Option<Unit>,
     /// Whether the child is ours to end: it does not run the program yet, and has not been reaped.
     is_ours: bool,
     pipes: Pipes,
@@ -134,6 +137,7 @@ impl Launched {
             setgroups_denied: false,
             end: None,
             left: None,
+            unit: None,
             is_ours: true,
             pipes,
             terminal: None,
@@ -149,6 +153,7 @@ impl Launched {
     pub(super) fn among(mut self, joining: &Joining) -> Self {
         self.end = joining.patience.and_then(|patience| Instant::now().checked_add(patience));
         self.left = Some(Arc::clone(&joining.left));
+        self.unit = joining.unit.clone();
         self
     }
 
@@ -201,13 +206,17 @@ impl Launched {
         setgroups_denied: bool,
         undo: &mut Undo,
     ) -> Result<(), Error> {
+        let joined = match cgroup {
+            Some(cgroup) => perform(&self.plan, ParentStep::Join, || self.join(cgroup, in_cgroup, goes)),
+            None => Ok(()),
+        };
+        let scoped = joined.and_then(|()| self.scope(undo));
         if self.plan.is_among_others() || self.plan.hooks().has_inside() {
-            self.group = cgroup.into_iter().flat_map(Cgroup::directories).map(Path::to_path_buf).collect();
+            let made = self.plan.cgroup().map(|planned| planned.directories.clone());
+            self.group = made
+                .unwrap_or_else(|| cgroup.into_iter().flat_map(Cgroup::directories).map(Path::to_path_buf).collect());
         }
-        let joined = cgroup.map_or(Ok(()), |cgroup| {
-            perform(&self.plan, ParentStep::Join, || cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes))
-        });
-        let mapped = joined.and_then(|()| match self.plan.id_map() {
+        let mapped = scoped.and_then(|()| match self.plan.id_map() {
             Some(map) => perform(&self.plan, ParentStep::IdMap, || ids::write(map, self.pid, &self.child)),
             None => Ok(setgroups_denied),
         });
@@ -231,6 +240,29 @@ impl Launched {
                 None => error,
             }),
         }
+    }
+
+    /// Joins the child to a group that is there.
+    fn join(&self, cgroup: &Cgroup, in_cgroup: bool, goes: bool) -> Result<(), Error> {
+        let joined = cgroup::join(&self.plan, cgroup, self.pid, in_cgroup, goes);
+        match &self.unit {
+            Some(unit) => joined.or_else(|refused| cgroup::join_scope(&self.plan, unit, self.pid, refused)),
+            None => joined,
+        }
+    }
+
+    /// Has systemd make the child's scope, if it is to be in one.
+    fn scope(&mut self, undo: &mut Undo) -> Result<(), Error> {
+        let Some((planned, wanted)) = self.plan.cgroup().zip(self.plan.scope()) else { return Ok(()) };
+        undo.push(planned.removal());
+        let made = perform(&self.plan, ParentStep::Scope, || scope::make(&self.plan, wanted, &self.child));
+        // Whatever is there now, if systemd did not take it, is somebody else's.
+        undo.pop();
+        let made = made?;
+        let directories = made.group.directories().map(Path::to_path_buf).collect();
+        self.plan.settle_scope(directories, made.lacks.iter().map(ToString::to_string));
+        self.plan.cgroup().into_iter().for_each(|made| undo.push(made.removal()));
+        Ok(())
     }
 
     /// Has the child execute the program. Answers its process once that has succeeded.

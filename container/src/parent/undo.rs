@@ -11,6 +11,7 @@ use skep_cgroup::Cgroup;
 
 use super::hooks::Poststop;
 use super::network;
+use super::scope::Unit;
 use crate::error::{Error, Object};
 use crate::state::{Removal, StateDir};
 
@@ -69,8 +70,16 @@ impl Undo {
     /// The directories of the cgroup that is to be removed, if one is.
     pub(crate) fn cgroup(&self) -> Option<&[PathBuf]> {
         self.removals.iter().find_map(|removal| match removal {
-            Removal::Cgroup { directories } => Some(directories.as_slice()),
+            Removal::Cgroup { directories } | Removal::Unit { directories, .. } => Some(directories.as_slice()),
             Removal::Link { .. } => None,
+        })
+    }
+
+    /// The scope of systemd's that the cgroup is, if it is one.
+    pub(crate) fn unit(&self) -> Option<&Unit> {
+        self.removals.iter().find_map(|removal| match removal {
+            Removal::Unit { unit, .. } => Some(unit),
+            Removal::Cgroup { .. } | Removal::Link { .. } => None,
         })
     }
 
@@ -129,6 +138,7 @@ impl Removal {
                 cgroup.kill().map_err(failed)?;
                 cgroup.remove_within(PATIENCE).map_err(failed)
             }
+            Removal::Unit { unit, directories } => unit.remove(directories),
             Removal::Link { name, mac, home } => network::remove(name, *mac, home.as_ref()),
         }
     }

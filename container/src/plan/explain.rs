@@ -61,6 +61,8 @@ impl Plan {
             Stage::Parent(ParentStep::Cgroup | ParentStep::Limits | ParentStep::Join) => {
                 Some("write access to the groups above")
             }
+            Stage::Parent(ParentStep::Scope) if self.scope().is_some_and(|scope| scope.unit.is_of_user()) => None,
+            Stage::Parent(ParentStep::Scope) => Some("root"),
             Stage::Parent(ParentStep::Trees) => {
                 Some("CAP_SYS_ADMIN over the file systems, and over the machine for a file's")
             }
@@ -99,6 +101,7 @@ impl Plan {
             ParentStep::Trees => format!("make, to be attached later: {}", self.trees_in_words().join(", ")),
             ParentStep::Launch => "start the launcher, and hand it the plan".to_owned(),
             ParentStep::Join => "join the child to the cgroup, wherever it was not born in it".to_owned(),
+            ParentStep::Scope => self.scope_in_words(),
             ParentStep::IdMap => {
                 let map = self.id_map().map(ToString::to_string).unwrap_or_default();
                 format!("write the id map: {}", map.trim().replace('\n', ", "))
@@ -110,6 +113,18 @@ impl Plan {
             }
             ParentStep::Record => "write down who the first process is".to_owned(),
         }
+    }
+
+    /// What systemd is asked for, in words.
+    fn scope_in_words(&self) -> String {
+        let whose =
+            if self.scope().is_some_and(|scope| scope.unit.is_of_user()) { "the user's systemd" } else { "systemd" };
+        let name = self.scope().map(|scope| scope.unit.name()).unwrap_or_default();
+        let limits = self.cgroup.as_ref().map(|cgroup| cgroup.limits.to_string()).unwrap_or_default();
+        let limited = if limits.is_empty() { String::new() } else { format!(", limited: {limits}") };
+        let directories = self.cgroup.iter().flat_map(|cgroup| &cgroup.directories);
+        let directories: Vec<String> = directories.map(|path| format!("{path:?}")).collect();
+        format!("have {whose} make the scope {name:?} of the child{limited}: {}", directories.join(", "))
     }
 
     /// What the parent mounts, in words.

@@ -16,6 +16,7 @@ mod under_filter;
 use std::path::PathBuf;
 
 use skep_caps_sec::{Arch, Policy};
+use skep_cgroup::systemd::UnitSpec;
 use skep_cgroup::{Controller, Layout, Limits};
 use skep_ns::net::Cidr;
 use skep_ns::{IdMap, NamespaceFlags};
@@ -23,6 +24,7 @@ use skep_rootfs::Steps;
 
 use crate::error::Object;
 use crate::host::Who;
+use crate::parent::Unit;
 use crate::spec::{Hooks, Spec};
 use crate::state::Removal;
 use crate::wire::{AT_CLONE, AT_ENTER, AT_ENTER_LATE, AT_EXEC};
@@ -76,6 +78,18 @@ pub(crate) struct CgroupPlan {
     pub(crate) directories: Vec<PathBuf>,
     pub(crate) controllers: Vec<Controller>,
     pub(crate) limits: Limits,
+    /// The scope that it is, if systemd makes it.
+    pub(crate) unit: Option<UnitPlan>,
+}
+
+/// The scope that systemd makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnitPlan {
+    pub(crate) unit: Unit,
+    /// All of it but its process.
+    pub(crate) spec: UnitSpec,
+    /// Whether it goes without limits that cannot be had.
+    pub(crate) lenient: bool,
 }
 
 /// What exists already, and a program is put into.
@@ -89,6 +103,17 @@ pub(crate) struct Entering {
     pub(crate) made: NamespaceFlags,
     /// Whether there is a cgroup.
     pub(crate) has_cgroup: bool,
+}
+
+impl CgroupPlan {
+    /// How it is removed.
+    pub(crate) fn removal(&self) -> Removal {
+        let directories = self.directories.clone();
+        match &self.unit {
+            Some(wanted) => Removal::Unit { unit: wanted.unit.clone(), directories },
+            None => Removal::Cgroup { directories },
+        }
+    }
 }
 
 impl Plan {
@@ -205,6 +230,19 @@ impl Plan {
         self.cgroup.as_ref()
     }
 
+    /// The scope that systemd makes once there is a child.
+    pub(crate) fn scope(&self) -> Option<&UnitPlan> {
+        self.cgroup.as_ref()?.unit.as_ref()
+    }
+
+    /// Has the plan say where the scope's group is, and what it does without.
+    pub(crate) fn settle_scope(&mut self, directories: Vec<PathBuf>, lacks: impl IntoIterator<Item = String>) {
+        if let Some(cgroup) = &mut self.cgroup {
+            cgroup.directories = directories;
+        }
+        self.notes.extend(lacks);
+    }
+
     /// The networks that the parent connects the child to.
     pub(crate) fn networks(&self) -> &[NetworkPlan] {
         &self.networks
@@ -212,7 +250,7 @@ impl Plan {
 
     /// What must be removed with the container, whatever of it was made.
     pub(crate) fn removals(&self) -> Vec<Removal> {
-        let cgroup = self.cgroup.iter().map(|cgroup| Removal::Cgroup { directories: cgroup.directories.clone() });
+        let cgroup = self.cgroup.iter().map(CgroupPlan::removal);
         cgroup.chain(self.networks.iter().map(NetworkPlan::removal)).collect()
     }
 

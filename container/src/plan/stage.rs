@@ -39,6 +39,8 @@ pub(crate) enum ParentStep {
     Launch,
     /// Join the child to the cgroup.
     Join,
+    /// Have systemd make the scope of the child.
+    Scope,
     /// Write the child's id maps.
     IdMap,
     /// Connect the child to a network, by its number.
@@ -57,18 +59,19 @@ impl Plan {
             return before.chain([Stage::Execute]).chain(self.hooks_of(Moment::Poststart)).collect();
         }
         let parent = |wanted: bool, step: ParentStep| wanted.then_some(Stage::Parent(step));
-        let cgroup = self.cgroup.as_ref();
+        let made = self.cgroup.as_ref().filter(|cgroup| cgroup.unit.is_none());
         let entering = self.entering;
         let mut stages: Vec<Stage> = [
             parent(self.claims().is_some(), ParentStep::State),
-            parent(cgroup.is_some(), ParentStep::Cgroup),
-            parent(cgroup.is_some_and(|cgroup| !cgroup.limits.is_empty()), ParentStep::Limits),
+            parent(made.is_some(), ParentStep::Cgroup),
+            parent(made.is_some_and(|cgroup| !cgroup.limits.is_empty()), ParentStep::Limits),
             parent(self.trees.is_some(), ParentStep::Trees),
             parent(true, ParentStep::Launch),
             (!entering.kinds.is_empty()).then_some(Stage::Enter),
             Some(Stage::Clone),
             (!entering.late.is_empty()).then_some(Stage::EnterLate),
-            parent(cgroup.is_some() || entering.has_cgroup, ParentStep::Join),
+            parent(made.is_some() || entering.has_cgroup, ParentStep::Join),
+            parent(self.scope().is_some(), ParentStep::Scope),
             parent(self.id_map.is_some(), ParentStep::IdMap),
         ]
         .into_iter()

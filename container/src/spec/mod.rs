@@ -8,6 +8,7 @@ mod capabilities;
 mod hooks;
 mod joined;
 mod network;
+mod scope;
 mod terminal;
 mod text;
 mod user;
@@ -28,6 +29,7 @@ pub use capabilities::CapabilityNames;
 pub use hooks::{Hook, Hooks, Moment};
 pub use joined::{JoinedNamespaces, NamespaceOf};
 pub use network::{Network, NetworkKind};
+pub use scope::Scope;
 pub use terminal::{Stream, TerminalSpec};
 pub use user::{IdOrName, UserSpec};
 pub(crate) use validate::GROUPS_MAX;
@@ -127,6 +129,10 @@ pub struct Resources {
     pub limits: Limits,
     /// Whether a limit that cannot be applied here is left out, and said, rather than an error.
     pub where_possible: bool,
+    /// The scope of systemd's that is the cgroup, where it is not to be made without systemd. Its name stands in place of
+    /// [`cgroup`](Self::cgroup).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
     /// Whether the cgroup has every controller that can be had here: then any limit can be applied while it runs, and all that
     /// it uses is counted. By default it has those of its limits alone, and is sooner joined.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -136,7 +142,7 @@ pub struct Resources {
 impl Resources {
     /// Whether there must be a cgroup.
     pub(crate) fn wants_cgroup(&self) -> bool {
-        self.cgroup.is_some() || !self.limits.is_empty()
+        self.cgroup.is_some() || self.scope.is_some() || !self.limits.is_empty()
     }
 }
 

@@ -172,6 +172,12 @@ impl Spec {
                 found.add("resources.cgroup", format!("{path:?} must name a group below the root, without .."));
             }
         }
+        if let Some(scope) = &self.resources.scope {
+            found.0.extend(scope.problems().into_iter().map(|problem| format!("resources.scope.{problem}")));
+            if self.resources.cgroup.is_some() {
+                found.add("resources.scope", "beside resources.cgroup: systemd places the group by the names of units");
+            }
+        }
     }
 
     fn check_rights(&self, found: &mut Problems) {

@@ -12,6 +12,7 @@ use skep_ns::net::MacAddress;
 
 use super::{Home, StateDir};
 use crate::error::{Error, ErrorKind, Object};
+use crate::parent::Unit;
 use crate::spec::Spec;
 
 /// The version of the form below. A newer one is not read: what it means is not known here.
@@ -47,6 +48,13 @@ pub(crate) enum Removal {
     /// A cgroup: its directory in each hierarchy.
     Cgroup {
         /// Absolute paths.
+        directories: Vec<PathBuf>,
+    },
+    /// A scope of systemd's.
+    Unit {
+        /// Whose, and its name.
+        unit: Unit,
+        /// The directories of its group.
         directories: Vec<PathBuf>,
     },
     /// The end of a cable.

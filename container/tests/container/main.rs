@@ -54,6 +54,7 @@ mod starts;
 mod supervised;
 mod sysctls;
 mod system_calls;
+mod systemd;
 mod terminal;
 mod tracer;
 mod tree;

@@ -59,9 +59,11 @@ impl From<Error> for Failure {
 
 /// Places of a description, and where a configuration has the same: what only the machine can tell is told by the former.
 /// The first that fits counts.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 11] = [
     ("name: ", "container id: "),
     ("resources.cgroup: ", "linux.cgroupsPath: "),
+    ("resources.scope.name: ", "linux.cgroupsPath: "),
+    ("resources.scope: ", "linux.cgroupsPath: "),
     ("resources", "linux.resources"),
     ("root.base.directory: ", "root.path: "),
     ("process.rights.label: ", "process.apparmorProfile, process.selinuxLabel: "),

@@ -68,6 +68,9 @@ pub(crate) fn describe(
     spec.annotations.insert(CREATED.to_owned(), moment::rfc3339(SystemTime::now()));
     // What it uses is asked for, and its limits are changed, while it runs.
     spec.resources.every_controller = true;
+    if let Some(scope) = &mut spec.resources.scope {
+        scope.of_user = place::is_of_user();
+    }
     // Engines leave it to the runtime to say where a user is at home.
     spec.process.home_of_user = true;
     let mut builder = Builder::from_spec(spec).name(id).state_root(&globals.root);
@@ -191,17 +194,25 @@ fn receiver(config: &Config, socket: Option<&Path>, console: Console) -> Result<
     }
 }
 
+/// Says which scope of systemd's it is, as far as the configuration does not.
+fn scope(id: &str, path: &mut String) -> Result<(), Failure> {
+    if path.is_empty() {
+        *path = format!(":skep-oci:{id}");
+    }
+    if path.starts_with('/') || path.split(':').count() != 3 {
+        return Err(Failure::from(format!(
+            "linux.cgroupsPath: {path:?} names no scope: with --systemd-cgroup it is SLICE:PREFIX:NAME"
+        )));
+    }
+    Ok(())
+}
+
 /// Says where its control group is, as far as the configuration does not.
 fn group(globals: &Globals, id: &str, config: &mut Config) -> Result<(), Failure> {
     let linux = config.linux.get_or_insert_default();
     match globals.manager {
         Manager::Cgroupfs => {}
-        Manager::Systemd => {
-            let why = "--systemd-cgroup: control groups are made in the kernel's file systems, and not by systemd yet";
-            return Err(Failure::from(format!(
-                "{why}\n  hint: --cgroup-manager cgroupfs, and a path in linux.cgroupsPath"
-            )));
-        }
+        Manager::Systemd => return scope(id, linux.cgroups_path.get_or_insert_default()),
         Manager::Disabled => {
             (linux.cgroups_path, linux.resources) = (None, None);
             return Ok(());

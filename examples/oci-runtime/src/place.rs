@@ -14,14 +14,18 @@ const NAME: &str = "skep-oci";
 pub(crate) fn default() -> PathBuf {
     let uid = nix::unistd::geteuid();
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    // Root of a user namespace alone may be an ordinary user of the machine.
-    let is_all = std::fs::read_to_string("/proc/self/uid_map")
-        .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]));
     match runtime {
-        Some(runtime) if !uid.is_root() || !is_all => runtime.join(NAME),
+        Some(runtime) if is_of_user() => runtime.join(NAME),
         None if !uid.is_root() => PathBuf::from(format!("/tmp/{NAME}-{uid}")),
         _ => Path::new("/run").join(NAME),
     }
+}
+
+/// Whether we are not root of this machine: root of a user namespace alone may be an ordinary user of it.
+pub(crate) fn is_of_user() -> bool {
+    let is_all = std::fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]));
+    !nix::unistd::geteuid().is_root() || !is_all
 }
 
 /// Makes the directories on the way to it; the last is made, and looked at, by who uses it.

@@ -271,8 +271,8 @@ impl Features {
         let cgroup = CgroupFeatures {
             v1: Some(true),
             v2: Some(true),
-            systemd: Some(false),
-            systemd_user: Some(false),
+            systemd: Some(true),
+            systemd_user: Some(true),
             rdma: Some(true),
             ..CgroupFeatures::default()
         };

@@ -73,7 +73,8 @@ fn found(container: &Container, first: &PidFd, group: Option<&Path>) -> Result<J
     };
     let made = NamespaceFlags::empty();
     let denied = container.pid().is_some_and(process_denies_setgroups);
-    Ok(Joining { way, late, made, cgroup, setgroups_denied: denied, patience: None, left: Left::default() })
+    let unit = container.undo.unit().cloned();
+    Ok(Joining { way, late, made, cgroup, unit, setgroups_denied: denied, patience: None, left: Left::default() })
 }
 
 /// What a program will have as its root that is executed in the container: the top of the mount namespace, whatever root the

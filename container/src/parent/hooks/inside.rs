@@ -77,6 +77,7 @@ impl Inside {
         let group = (!self.group.is_empty()).then(|| Cgroup::from_directories(&self.group)).transpose();
         let cgroup = group.map_err(|error| inside(Error::of_leaf(plan.operation(), plan.object(), error)))?;
         let joining = Joining {
+            unit: None,
             way: self.way.clone(),
             late: self.late.clone(),
             made: self.made,

@@ -129,7 +129,7 @@ fn networks_are_planned_with_every_name_and_number_settled() {
     compare_text("networks", include_str!("../../../tests/plans/networks.txt"), &plan.explain());
     let names = plan.removals().into_iter().map(|removal| match removal {
         Removal::Link { name, mac, .. } => format!("{name} {mac}"),
-        Removal::Cgroup { .. } => String::new(),
+        Removal::Cgroup { .. } | Removal::Unit { .. } => String::new(),
     });
     let expected = [
         "skep-0100000000 fe:02:00:00:00:00",
@@ -201,7 +201,10 @@ fn host() -> Host {
     let v2 = hierarchy("v2", r#"["memory", "cpu"]"#, "/sys/fs/cgroup/unified");
     let layout = format!(r#"{{"hierarchies": [{v2}, {}]}}"#, hierarchy("v1", r#"["pids"]"#, "/sys/fs/cgroup/pids"));
     let layout = serde_json::from_str(&layout).unwrap();
-    Host { cgroups: Some(Cgroups { layout, path: "/skep-web".into(), lacks: Vec::new() }), ..Host::default() }
+    Host {
+        cgroups: Some(Cgroups { layout, path: "/skep-web".into(), lacks: Vec::new(), unit: None }),
+        ..Host::default()
+    }
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod exec;
 mod groups;
 mod life;
 mod log;
+mod systemd;
 mod terminals;

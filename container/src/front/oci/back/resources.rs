@@ -11,7 +11,7 @@ use super::super::resources::{
     BlockIo, Cpu, DeviceRule, InterfacePriority, Memory, Network, Pids, Rdma, Resources, ThrottleDevice,
 };
 use super::{Back, some};
-use crate::spec::Resources as Spec;
+use crate::spec::{Resources as Spec, Scope};
 
 /// What version 1 writes for no limit.
 fn signed(max: Max<u64>) -> i64 {
@@ -23,8 +23,23 @@ fn bytes(max: Max<Bytes>) -> i64 {
 }
 
 impl Back {
+    /// A scope as the format has it.
+    fn scope(&mut self, scope: &Scope) -> Option<String> {
+        if scope.of_user {
+            self.problem("resources.scope.of_user", "whose systemd makes it is said to runtimes by who calls them");
+        }
+        let Some(name) = scope.name.as_deref().and_then(|name| name.strip_suffix(".scope")) else {
+            self.problem("resources.scope.name", "the format asks for one");
+            return None;
+        };
+        Some(format!("{}::{name}", scope.slice.as_deref().unwrap_or_default()))
+    }
+
     pub(super) fn resources(&mut self, spec: &Spec, linux: &mut Linux) {
         linux.cgroups_path = spec.cgroup.as_ref().map(|path| self.text("resources.cgroup", path));
+        if let Some(scope) = &spec.scope {
+            linux.cgroups_path = self.scope(scope);
+        }
         let limits = &spec.limits;
         let mut unified = BTreeMap::new();
         let mut made = Resources {

@@ -12,7 +12,7 @@ use super::reading::changed;
 use super::{DOCKER, RUNTIME_SPEC, USER};
 use crate::oci::{Config, Setting};
 use crate::spec::Spec;
-use crate::{Container, Network};
+use crate::{Container, Network, Scope};
 
 fn setting() -> Setting {
     Setting::new().hierarchies([Hierarchy::unified("/sys/fs/cgroup", "/user.slice")])
@@ -65,6 +65,16 @@ proptest! {
 }
 
 #[test]
+fn a_scope_is_a_path_in_three_parts() {
+    let mut there = spec(&Config::from_json(USER).unwrap()).unwrap();
+    there.resources.cgroup = None;
+    there.resources.scope = Some(Scope::new("a-b.scope").slice("c.slice"));
+    let back = Config::of_spec(&there).unwrap();
+    assert_eq!(back.linux.as_ref().unwrap().cgroups_path.as_deref(), Some("c.slice::a-b"));
+    assert_eq!(spec(&back).unwrap(), there);
+}
+
+#[test]
 fn what_the_format_has_no_words_for_is_told_at_once() {
     let set = Namespaces::new().make([NamespaceKind::Mount, NamespaceKind::Net, NamespaceKind::Pid]);
     let mounts = Mounts::new()
@@ -90,6 +100,7 @@ fn what_the_format_has_no_words_for_is_told_at_once() {
         .die_with_caller()
         .stop_signal(3)
         .command("/bin/true", [""; 0]);
+    let builder = builder.scope(Scope::default().of_user());
     let error = Config::of_spec(builder.spec()).unwrap_err();
     let places: Vec<&str> =
         error.problems().iter().filter_map(|why| why.split_once(':')).map(|(place, _)| place).collect();
@@ -103,6 +114,8 @@ fn what_the_format_has_no_words_for_is_told_at_once() {
             "mounts[2]",
             "mounts[2]",
             "mounts[3]",
+            "resources.scope.of_user",
+            "resources.scope.name",
             "resources.devices",
             "process.user",
             "process.groups",

@@ -111,6 +111,33 @@ fn what_is_mounted_of_control_groups_is_the_container_s_own() {
 }
 
 #[test]
+fn the_form_of_systemd_is_a_scope() {
+    for (path, name, slice) in [
+        ("machine.slice:libpod:web", "libpod-web.scope", Some("machine.slice")),
+        (":skep-oci:web", "skep-oci-web.scope", None),
+        ("a-b.slice::web", "web.scope", Some("a-b.slice")),
+    ] {
+        let spec = with(&[("/linux/cgroupsPath", json!(path))]).translate("/b", &setting()).unwrap().spec;
+        let scope = spec.resources.scope.as_ref().unwrap();
+        assert_eq!((scope.name.as_deref(), scope.slice.as_deref()), (Some(name), slice), "{path}");
+        assert!(spec.resources.cgroup.is_none() && !scope.of_user);
+    }
+    for (path, words) in [
+        ("a.slice:x:", "has no name of a scope"),
+        ("a.slice:x:y.slice", "has no name of a scope"),
+        ("a.scope:x:y", "\"a.scope\" is no slice"),
+        ("a.slice:x:y z", "has ' ' in it"),
+    ] {
+        let error = with(&[("/linux/cgroupsPath", json!(path))]).translate("/b", &setting()).unwrap_err();
+        let all = error.problems().join("\n");
+        assert!(all.starts_with("linux.cgroupsPath: ") && all.contains(words), "{path}: {all}");
+    }
+    // What only looks like it is a path, which has its two points from wherever.
+    let spec = with(&[("/linux/cgroupsPath", json!("/a:b:c"))]).translate("/b", &setting()).unwrap().spec;
+    assert_eq!(spec.resources.cgroup.as_deref(), Some(Path::new("/a:b:c")));
+}
+
+#[test]
 fn whoever_brings_a_dev_along_keeps_it_as_it_is() {
     let mounts = json!([{"destination": "/dev/", "type": "bind", "source": "/dev", "options": ["rbind"]}]);
     let config = with(&[("/mounts", mounts), ("/process/terminal", json!(false))]);

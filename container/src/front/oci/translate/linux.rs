@@ -7,6 +7,7 @@ use skep_ns::{ClockOffset, NamespaceKind, SysctlKey, TimeOffsets};
 
 use super::namespaces::word;
 use super::{Walk, key};
+use crate::spec::Scope;
 
 impl Walk<'_> {
     pub(super) fn clocks(&mut self) {
@@ -70,13 +71,10 @@ impl Walk<'_> {
         let Some(path) = path.filter(|path| !path.is_empty()) else { return };
         self.found.text(PLACE, path);
         // The form of those who have systemd make it.
-        if let [slice, _, name] = path.split(':').collect::<Vec<_>>()[..]
+        if let [slice, prefix, name] = path.split(':').collect::<Vec<_>>()[..]
             && !path.starts_with('/')
-            && (slice.is_empty() || slice.ends_with(".slice"))
-            && !name.is_empty()
         {
-            let why = "names a scope of systemd, and control groups are made without it: a path is needed";
-            return self.found.unsupported(PLACE, format!("{path:?} {why}"));
+            return self.scope(slice, prefix, name);
         }
         // A relative one is below a place of the runtime's, which is the top.
         let whole = Path::new("/").join(path);
@@ -84,5 +82,20 @@ impl Walk<'_> {
             return self.found.problem(PLACE, format!("{path:?} must name a group below the top, without .."));
         }
         self.spec.resources.cgroup = Some(whole);
+    }
+
+    /// A scope of systemd's, called after what has made it and after the container.
+    fn scope(&mut self, slice: &str, prefix: &str, name: &str) {
+        const PLACE: &str = "linux.cgroupsPath";
+        if name.is_empty() || name.ends_with(".slice") {
+            let why = "has no name of a scope: SLICE:PREFIX:NAME is PREFIX-NAME.scope in SLICE";
+            return self.found.problem(PLACE, format!("{:?} {why}", format!("{slice}:{prefix}:{name}")));
+        }
+        let name = if prefix.is_empty() { format!("{name}.scope") } else { format!("{prefix}-{name}.scope") };
+        let scope = Some(slice).filter(|slice| !slice.is_empty()).into_iter().fold(Scope::new(name), Scope::slice);
+        for problem in scope.problems() {
+            self.found.problem(PLACE, problem);
+        }
+        self.spec.resources.scope = Some(scope);
     }
 }
