@@ -13,8 +13,8 @@ use rustix::fs::{AtFlags, Gid, Mode, Uid, chmodat, chownat};
 
 use super::failed;
 use crate::error::{Error, ErrorKind};
-use crate::floor::attach::{New, configure, mount_of, set};
-use crate::floor::{Errno, mount, sys};
+use crate::floor::attach::{New, attribute, configure, mount_of, set};
+use crate::floor::{Errno, Failure, mount, sys};
 use crate::mounts::{Device, Tmpfs};
 use crate::root::Root;
 use crate::sys::owned;
@@ -101,7 +101,13 @@ fn made(
         let options = CString::new(options).unwrap_or_default();
         let fs = sys::fsopen(c"tmpfs").map_err(memory)?;
         configure(&fs, New::of(c"tmpfs", &options)).map_err(memory)?;
-        let top = mount_of(&fs, 0).map_err(|failure| memory(failure.errno))?;
+        // A copy of it has the same attributes, without a call that only newer kernels have.
+        let writable = attributes & !attribute::READ_ONLY;
+        let (top, of_copy) = match mount_of(&fs, writable) {
+            Err(Failure { errno: Errno::NOSYS, .. }) => (mount_of(&fs, 0), attributes),
+            made => (made, attributes & attribute::READ_ONLY),
+        };
+        let top = top.map_err(|failure| memory(failure.errno))?;
         let over = sys::openat(sys::CWD, c"/", sys::open::PATH | sys::open::DIRECTORY, 0).map_err(memory)?;
         sys::move_mount(top.number(), over.number()).map_err(memory)?;
         let top = owned(top);
@@ -110,7 +116,7 @@ fn made(
         let flags = sys::open::PATH | sys::open::NOFOLLOW;
         let it = sys::openat(top.as_raw_fd(), &name, flags, 0).map_err(memory)?;
         let tree = sys::open_tree(it.number(), false).map_err(|errno| refused(errno, "a mount of it"))?;
-        match set(&tree, attributes, false) {
+        match set(&tree, of_copy, false) {
             Ok(true) => Ok(owned(tree)),
             Ok(false) => Err(refused(Errno::NOSYS, "its attributes")),
             Err(failure) => Err(refused(failure.errno, "its attributes")),
