@@ -71,8 +71,8 @@ impl Container {
         }
         self.kill()?;
         // Not by our own wait, which writes down how it ended, and gives the lock back with it.
-        let ended = self.first.process().map(|process| self.ended_within(process, PATIENCE)).transpose();
-        if ended.map_err(|error| Error::of_leaf("delete", self.object(), error))? == Some(None) {
+        let ended = self.first.process().map(|process| self.has_ended_within(process, PATIENCE)).transpose();
+        if ended.map_err(|error| Error::of_leaf("delete", self.object(), error))? == Some(false) {
             let why = "its first process was killed and does not end: it is in the kernel's or a tracer's hands, or a \
                  program that was executed in it has ended and was not waited for by who executed it"
                 .to_owned();

@@ -304,6 +304,13 @@ impl Container {
         process.wait_for(deadline.saturating_sub(begin.elapsed()))
     }
 
+    /// The same for who does not ask how: then nobody else has to have reaped it.
+    pub(super) fn has_ended_within(&self, process: &PidFd, deadline: Duration) -> Result<bool, skep_ns::Error> {
+        let begin = Instant::now();
+        self.further.wait_for(process, Some(deadline))?;
+        process.wait_for_end(deadline.saturating_sub(begin.elapsed()))
+    }
+
     /// How it ended, or `None` if it still runs. Does not wait.
     ///
     /// # Errors

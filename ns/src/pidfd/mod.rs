@@ -225,27 +225,46 @@ impl PidFd {
         Ok(self.kept_status(REAPING_TAKES))
     }
 
+    /// Waits until the process has ended, at most for `deadline`, and reaps it if it is the caller's child; answers whether
+    /// it has ended. Who asks for no status waits for nobody else to reap it, as [`wait`](Self::wait) may have to.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    /// # Kernel
+    /// Linux 5.4. See waitid(2).
+    pub fn wait_for_end(&self, deadline: Duration) -> Result<bool, Error> {
+        Ok(!matches!(self.end_within(deadline)?, Reaped::StillRuns))
+    }
+
     /// As [`wait`](Self::wait), at most for `deadline`; `None` if the process still runs then.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn wait_for(&self, deadline: Duration) -> Result<Option<ExitStatus>, Error> {
         let begin = Instant::now();
+        Ok(match self.end_within(deadline)? {
+            Reaped::Status(status) => Some(status),
+            Reaped::NotOurs => Some(self.kept_status(REAPING_TAKES.min(deadline.saturating_sub(begin.elapsed())))),
+            Reaped::StillRuns => None,
+        })
+    }
+
+    /// What waiting for its end comes to.
+    fn end_within(&self, deadline: Duration) -> Result<Reaped, Error> {
+        let begin = Instant::now();
         // Asked first: a descriptor that is no pidfd is told by it, and would be polled in vain.
-        if let Reaped::Status(status) = self.reap(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)? {
-            return Ok(Some(status));
+        if let reaped @ Reaped::Status(_) = self.reap(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)? {
+            return Ok(reaped);
         }
         if !self.poll(PollFlags::IN, Some(deadline))? {
-            return Ok(None);
+            return Ok(Reaped::StillRuns);
         }
         loop {
             let left = deadline.saturating_sub(begin.elapsed());
             match self.reap(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)? {
-                Reaped::Status(status) => return Ok(Some(status)),
-                Reaped::NotOurs => return Ok(Some(self.kept_status(REAPING_TAKES.min(left)))),
                 // It has ended, but a tracer has yet to let go of it, which nothing tells of.
-                Reaped::StillRuns if left.is_zero() => return Ok(None),
-                Reaped::StillRuns => std::thread::sleep(left.min(Duration::from_millis(1))),
+                Reaped::StillRuns if !left.is_zero() => std::thread::sleep(left.min(Duration::from_millis(1))),
+                reaped => return Ok(reaped),
             }
         }
     }

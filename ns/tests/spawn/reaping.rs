@@ -131,6 +131,7 @@ impl Family {
         let number = std::str::from_utf8(&number[..length]).unwrap().trim();
         let grandchild = PidFd::open(number.parse().unwrap()).unwrap();
         assert_eq!(grandchild.wait_for(Duration::from_millis(20)).unwrap(), None);
+        assert!(!grandchild.wait_for_end(Duration::ZERO).unwrap());
         assert_eq!(grandchild.try_wait().unwrap(), None);
         // The end of its input.
         drop((to_grandchild, spawn));
@@ -157,6 +158,7 @@ fn the_end_of_a_process_that_is_not_our_child_is_seen_and_its_status_is_not_made
     isolated(|| {
         let family = Family::start();
         // Its parent does not reap it before we are done: so nobody knows.
+        assert!(family.grandchild.wait_for_end(LONG).unwrap());
         assert_eq!(family.grandchild.wait_for(LONG).unwrap(), Some(ExitStatus::UNKNOWN));
         assert_eq!(family.grandchild.wait().unwrap(), ExitStatus::UNKNOWN);
     });
