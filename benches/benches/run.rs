@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
 use skep_benches::keep;
 use skep_benches::paired::{Contestant, Rounds};
+use skep_benches::shape::{hide_controllers, seccomp};
 
 const ROUNDS: usize = 60;
 
@@ -22,7 +22,7 @@ const ROUNDS: usize = 60;
 const BASE: &str = "unshare (namespaces, /proc)";
 
 fn runs(criterion: &mut Criterion) {
-    hide_controllers();
+    hide_controllers().into_iter().for_each(|why| println!("{why}"));
     let bundle = std::env::temp_dir().join(format!("skep-bench-{}", std::process::id()));
     let ours = ours();
     let contestants = vec![
@@ -66,22 +66,6 @@ fn runs(criterion: &mut Criterion) {
         let _absent = fs::remove_dir(bundle.join(program));
     }
     let _absent = fs::remove_dir(&bundle);
-}
-
-/// Shows this process, and what it starts, a second version of cgroups without controllers: crun refuses hybrid machines
-/// that have some in it.
-#[allow(clippy::disallowed_methods, reason = "the bench is a program of its own, with one thread so far")]
-fn hide_controllers() {
-    const FILE: &str = "/sys/fs/cgroup/unified/cgroup.controllers";
-    let none: Option<&str> = None;
-    let hidden = unshare(CloneFlags::CLONE_NEWNS)
-        .and_then(|()| mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none))
-        .and_then(|()| mount(Some("/dev/null"), FILE, none, MsFlags::MS_BIND, none));
-    if let Err(errno) = hidden
-        && Path::new(FILE).exists()
-    {
-        println!("crun may refuse this machine's cgroups: {errno}");
-    }
 }
 
 /// The skep-run of the same build directory.
@@ -142,54 +126,10 @@ fn describe(program: &str, bundle: &Path) -> Result<(), String> {
     if let Some(mounts) = config["mounts"].as_array_mut() {
         mounts.retain(|mount| mount["type"] != "cgroup" && mount["type"] != "cgroup2");
     }
-    if let Ok(profile) = fs::read_to_string("/usr/share/containers/seccomp.json") {
-        config["linux"]["seccomp"] = linux_seccomp(&profile).unwrap_or_default();
+    if let Some(filter) = seccomp() {
+        config["linux"]["seccomp"] = filter;
     }
     fs::write(&path, config.to_string()).map_err(|error| error.to_string())
-}
-
-/// Docker's profile, as an OCI runtime takes it: what is conditional on rights and machines is decided.
-fn linux_seccomp(profile: &str) -> Option<serde_json::Value> {
-    const OURS: [&str; 14] = [
-        "CAP_CHOWN",
-        "CAP_DAC_OVERRIDE",
-        "CAP_FSETID",
-        "CAP_FOWNER",
-        "CAP_MKNOD",
-        "CAP_NET_RAW",
-        "CAP_SETGID",
-        "CAP_SETUID",
-        "CAP_SETFCAP",
-        "CAP_SETPCAP",
-        "CAP_NET_BIND_SERVICE",
-        "CAP_SYS_CHROOT",
-        "CAP_KILL",
-        "CAP_AUDIT_WRITE",
-    ];
-    let mut profile: serde_json::Value = serde_json::from_str(profile).ok()?;
-    let names = |rule: &serde_json::Value, when: &str, what: &str| -> Vec<String> {
-        let list = rule[when][what].as_array().cloned().unwrap_or_default();
-        list.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-    };
-    let rules = profile["syscalls"].as_array_mut()?;
-    rules.retain(|rule| {
-        let (caps, arches) = (names(rule, "includes", "caps"), names(rule, "includes", "arches"));
-        caps.iter().all(|cap| OURS.contains(&cap.as_str()))
-            && (arches.is_empty() || arches.iter().any(|arch| arch == "amd64"))
-            && !names(rule, "excludes", "caps").iter().any(|cap| OURS.contains(&cap.as_str()))
-            && !names(rule, "excludes", "arches").iter().any(|arch| arch == "amd64")
-    });
-    for rule in rules {
-        for key in ["includes", "excludes", "comment", "errno"] {
-            rule.as_object_mut()?.remove(key);
-        }
-    }
-    Some(serde_json::json!({
-        "defaultAction": profile["defaultAction"],
-        "defaultErrnoRet": 1,
-        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-        "syscalls": profile["syscalls"],
-    }))
 }
 
 criterion_group!(benches, runs);

@@ -7,6 +7,7 @@
 
 pub mod cgroup;
 pub mod paired;
+pub mod shape;
 pub mod sys;
 
 /// A program that only exits: what is measured is the way there.
