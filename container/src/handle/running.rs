@@ -3,6 +3,7 @@
 
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -240,8 +241,11 @@ impl Container {
     fn is_deserted(&self) -> bool {
         let cgroup = match self.cgroup() {
             Ok(Some(cgroup)) => cgroup,
-            // The group of a scope is gone with the last process in it.
-            Ok(None) => return self.undo.unit().is_some(),
+            // The group of a scope is gone with the last process in it, and seen to be where those above it are.
+            Ok(None) => {
+                return self.undo.unit().is_some()
+                    && self.undo.cgroup().into_iter().flatten().any(|path| is_in_view(path));
+            }
             Err(_) => return false,
         };
         if cgroup.v2_fd().is_some() {
@@ -417,4 +421,10 @@ impl Drop for Container {
         }
         undo.forget();
     }
+}
+
+/// Whether the groups above the one that would be there can be seen from here.
+fn is_in_view(directory: &Path) -> bool {
+    let above = directory.ancestors().skip(1).find(|above| above.exists());
+    above.is_some_and(|above| above.join("cgroup.procs").exists())
 }
