@@ -401,7 +401,7 @@ fn it_is_renamed_killed_and_deleted_as_any_other() {
 
 #[test]
 fn a_frozen_one_waits_on() {
-    needs!(root, cgroup("pids"), cgroup("freezer"), syscall("pidfd_open"));
+    needs!(root, cgroup("pids"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let dir = Scratch::new();
         let place = Place::new(&dir);
