@@ -12,7 +12,7 @@ use skep_cgroup::systemd::UnitSpec;
 /// use skep::{Container, Scope};
 /// use skep::cgroup::{Limits, MIB};
 ///
-/// let web = Container::new("web")
+/// let web = Container::builder("web")
 ///     .command("/bin/sleep", ["600"])
 ///     .scope(Scope::new("web-1.scope").slice("web.slice"))
 ///     .limits(Limits::new().memory_max(64 * MIB));
