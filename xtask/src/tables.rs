@@ -107,18 +107,6 @@ fn module(name: &str, header: &str, kernel: &str, calls: &BTreeMap<u32, String>)
     for (number, name) in calls {
         writeln!(text, "    ({number}, {name:?}),")?;
     }
-    let mut by_name: Vec<(&String, usize)> = calls.values().enumerate().map(|(at, name)| (name, at)).collect();
-    by_name.sort();
-    writeln!(
-        text,
-        "];\n\n/// Where each stands in `CALLS`, in the order of their names.\n#[rustfmt::skip] // Generated.\n\
-         pub(super) const BY_NAME: [u16; {}] = [",
-        calls.len()
-    )?;
-    for row in by_name.chunks(20) {
-        let row: Vec<String> = row.iter().map(|(_, at)| at.to_string()).collect();
-        writeln!(text, "    {},", row.join(", "))?;
-    }
     text.push_str("];\n");
     Ok(text)
 }

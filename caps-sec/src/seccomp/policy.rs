@@ -6,7 +6,6 @@
 //!
 //! Man: seccomp(2), syscalls(2).
 
-use std::collections::HashMap;
 use std::fmt;
 
 use super::rule::problem_of_errno;
@@ -163,6 +162,28 @@ impl Policy {
         self.rule(rule)
     }
 
+    /// What rules say of calls that earlier ones have decided, by rule and place.
+    fn decided_before(&self) -> Vec<(usize, usize, String)> {
+        let mut named: Vec<(&str, usize, usize)> = Vec::new();
+        for (at, rule) in self.rules.iter().enumerate() {
+            named.extend(rule.calls.iter().enumerate().map(|(place, name)| (name.as_str(), at, place)));
+        }
+        // Rules mostly name calls in order: what is sorted already is merged. The first stays before the others of its name.
+        named.sort_by_key(|(name, ..)| *name);
+        let mut decided = Vec::new();
+        for of_name in named.chunk_by(|(one, ..), (other, ..)| one == other) {
+            for (count, (name, at, place)) in of_name.iter().enumerate().skip(1) {
+                decided.extend(of_name.iter().take(count).find_map(|(_, first, there)| {
+                    let told = self.rules.get(*first)?.takes_all_of(self.rules.get(*at)?)?;
+                    let why = format!("{name:?} is decided before, {told} (rules[{first}].calls[{there}])");
+                    Some((*at, *place, format!("rules[{at}].calls[{place}]: {why}")))
+                }));
+            }
+        }
+        decided.sort_unstable();
+        decided
+    }
+
     /// Everything wrong with it, a sentence each, which begins with the place. What the kernel's limit says of its size is
     /// told by [`compile`](Self::compile).
     #[must_use]
@@ -180,20 +201,10 @@ impl Policy {
                 "arches: some store the high byte first and others the low: one filter cannot be for both".to_owned(),
             );
         }
-        // Every rule so far that names a call.
-        let mut earlier: HashMap<&str, Vec<(usize, usize)>> = HashMap::new();
+        let mut decided = self.decided_before().into_iter().peekable();
         for (at, rule) in self.rules.iter().enumerate() {
             problems.extend(rule.problems().into_iter().map(|problem| format!("rules[{at}].{problem}")));
-            for (place, name) in rule.calls.iter().enumerate() {
-                let before = earlier.entry(name).or_default();
-                problems.extend(before.iter().find_map(|(first, there)| {
-                    let told = self.rules.get(*first)?.takes_all_of(rule)?;
-                    Some(format!(
-                        "rules[{at}].calls[{place}]: {name:?} is decided before, {told} (rules[{first}].calls[{there}])"
-                    ))
-                }));
-                before.push((at, place));
-            }
+            problems.extend(std::iter::from_fn(|| decided.next_if(|(of, ..)| *of == at)).map(|(.., problem)| problem));
         }
         problems
     }

@@ -25,33 +25,78 @@ mod x86_64;
 /// The kernel whose calls are all in the tables.
 pub(super) const KERNEL: &str = "7.2";
 
-/// A table, and where its calls stand in it in the order of their names.
+/// Places for the names of a table: a power of two, at most half of them taken.
+const PLACES: usize = 1024;
+
+/// A table, and where its calls stand in it by their names: the place that a name's hash says, or the next ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) calls: &'static [(u32, &'static str)],
-    by_name: &'static [u16],
+    /// One more than where the call stands; 0 of a place that is free.
+    by_name: &'static [u16; PLACES],
 }
 
-pub(super) const AARCH64: Table = Table { calls: &aarch64::CALLS, by_name: &aarch64::BY_NAME };
-pub(super) const ARM: Table = Table { calls: &arm::CALLS, by_name: &arm::BY_NAME };
-pub(super) const I386: Table = Table { calls: &i386::CALLS, by_name: &i386::BY_NAME };
-pub(super) const LOONGARCH64: Table = Table { calls: &loongarch64::CALLS, by_name: &loongarch64::BY_NAME };
-pub(super) const MIPS: Table = Table { calls: &mips::CALLS, by_name: &mips::BY_NAME };
-pub(super) const MIPS64: Table = Table { calls: &mips64::CALLS, by_name: &mips64::BY_NAME };
-pub(super) const MIPS64N32: Table = Table { calls: &mips64n32::CALLS, by_name: &mips64n32::BY_NAME };
-pub(super) const PPC: Table = Table { calls: &ppc::CALLS, by_name: &ppc::BY_NAME };
-pub(super) const PPC64: Table = Table { calls: &ppc64::CALLS, by_name: &ppc64::BY_NAME };
-pub(super) const RISCV64: Table = Table { calls: &riscv64::CALLS, by_name: &riscv64::BY_NAME };
-pub(super) const S390X: Table = Table { calls: &s390x::CALLS, by_name: &s390x::BY_NAME };
-pub(super) const X32: Table = Table { calls: &x32::CALLS, by_name: &x32::BY_NAME };
-pub(super) const X86_64: Table = Table { calls: &x86_64::CALLS, by_name: &x86_64::BY_NAME };
+/// A constant of a table, whose index is made by the compiler.
+macro_rules! table {
+    ($($name:ident: $module:ident;)*) => {
+        $(pub(super) const $name: Table = {
+            static BY_NAME: [u16; PLACES] = index(&$module::CALLS);
+            Table { calls: &$module::CALLS, by_name: &BY_NAME }
+        };)*
+    };
+}
+
+table! {
+    AARCH64: aarch64;
+    ARM: arm;
+    I386: i386;
+    LOONGARCH64: loongarch64;
+    MIPS: mips;
+    MIPS64: mips64;
+    MIPS64N32: mips64n32;
+    PPC: ppc;
+    PPC64: ppc64;
+    RISCV64: riscv64;
+    S390X: s390x;
+    X32: x32;
+    X86_64: x86_64;
+}
+
+/// The first place of a name: FNV-1a, which the compiler can do too.
+#[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "in a constant")]
+const fn first_place(name: &[u8]) -> usize {
+    let (mut hash, mut at) = (0x811c_9dc5_u32, 0);
+    while at < name.len() {
+        hash = (hash ^ name[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ (hash >> 16)) as usize % PLACES
+}
+
+/// Where calls stand by their names.
+#[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "in a constant")]
+const fn index(calls: &[(u32, &str)]) -> [u16; PLACES] {
+    assert!(calls.len() <= PLACES / 2, "searches would be long");
+    let (mut index, mut at) = ([0; PLACES], 0);
+    while at < calls.len() {
+        let mut place = first_place(calls[at].1.as_bytes());
+        while index[place] != 0 {
+            place = (place + 1) % PLACES;
+        }
+        at += 1;
+        index[place] = at as u16;
+    }
+    index
+}
 
 impl Table {
     /// The number of a name.
     pub(super) fn number_of(self, name: &str) -> Option<u32> {
-        let call = |place: &u16| self.calls.get(usize::from(*place));
-        let found = self.by_name.binary_search_by(|place| call(place).map_or("", |(_, known)| known).cmp(name)).ok()?;
-        call(self.by_name.get(found)?).map(|(number, _)| *number)
+        let first = first_place(name.as_bytes());
+        let places = self.by_name.iter().skip(first).chain(self.by_name.iter().take(first));
+        let taken = places.map_while(|place| usize::from(*place).checked_sub(1));
+        let mut calls = taken.filter_map(|at| self.calls.get(at));
+        calls.find(|(_, known)| *known == name).map(|(number, _)| *number)
     }
 
     /// The name of a number.
