@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, read, retry_on_intr, write};
 
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -42,6 +42,17 @@ pub(crate) fn read_all(file: BorrowedFd<'_>) -> Result<String, Errno> {
         }
     }
     Ok(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Reads a file of the kernel's by its path, to its end.
+pub(crate) fn read_path(path: &str) -> Result<Vec<u8>, Errno> {
+    let file = retry_on_intr(|| openat(CWD, path, READ, Mode::empty()))?;
+    let mut bytes = Vec::with_capacity(PAGE);
+    // A line that does not fit any more is told with the next.
+    while retry_on_intr(|| read(&file, spare_capacity(&mut bytes)))? > 0 {
+        bytes.reserve(PAGE);
+    }
+    Ok(bytes)
 }
 
 /// Opens a control file for writing, which is never made by that.

@@ -14,6 +14,7 @@
 //! Kernel: security/device_cgroup.c.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 
 use super::refused::is_admin;
 use super::table::Place;
@@ -154,8 +155,16 @@ pub(crate) fn apply(group: &Directory, rules: &DeviceRules) -> Result<(), Error>
     let wanted = plan(rules).map_err(unable)?;
     let lines = lines(current(group)?.as_ref(), &wanted);
     let file = |verdict| if verdict == DeviceVerdict::Allow { ALLOW } else { DENY };
+    let mut open: Option<(DeviceVerdict, OwnedFd)> = None;
+    let mut write = |verdict: DeviceVerdict, text: String| {
+        let (_, file_of_it) = match open.take().filter(|(known, _)| *known == verdict) {
+            Some(known) => open.insert(known),
+            None => open.insert((verdict, group.open_to_write(file(verdict), &text)?)),
+        };
+        group.write_to(file_of_it, file(verdict), &text)
+    };
     for (at, (verdict, devices)) in lines.iter().enumerate() {
-        if let Err(error) = group.write(file(*verdict), &devices.to_string()) {
+        if let Err(error) = write(*verdict, devices.to_string()) {
             // Nobody has more than before: what was allowed so far is taken back.
             let allowed = lines.iter().take(at).filter(|(verdict, _)| *verdict == DeviceVerdict::Allow);
             for (_, devices) in allowed.filter(|_| wanted.default == DeviceVerdict::Deny) {

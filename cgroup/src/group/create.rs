@@ -37,13 +37,13 @@ const TRIES: usize = 16;
 
 impl Cgroup {
     /// Makes a group, wherever this machine has its hierarchies: [`create_in`](Self::create_in) the layout that
-    /// [`Layout::detect`] finds.
+    /// [`Layout::locate`] finds.
     ///
     /// # Errors
     /// Those of [`create_in`](Self::create_in).
     #[doc(alias = "mkdir")]
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::create_in(&Layout::detect()?, path)
+        Self::create_in(&Layout::locate()?, path)
     }
 
     /// Makes a group: a directory in the hierarchy of version 2, and in every hierarchy of version 1 that carries cpu,

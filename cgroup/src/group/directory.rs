@@ -96,11 +96,23 @@ impl Directory {
 
     /// Writes a control file.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        self.write_to(&self.open_to_write(name, text)?, name, text)
+    }
+
+    /// Opens a control file, to write this to it first.
+    pub(crate) fn open_to_write(&self, name: &str, text: &str) -> Result<OwnedFd, Error> {
+        file::open_to_write(self.fd(), name).map_err(|errno| {
+            let object = Object::Value { text: text.to_owned(), file: self.path.join(name) };
+            match errno {
+                Errno::NODEV | Errno::NOENT => self.absent("write", object, errno),
+                _ => Error::os("write", object, errno.raw_os_error()),
+            }
+        })
+    }
+
+    /// Writes a value to a control file of this name that is open.
+    pub(crate) fn write_to(&self, file: &OwnedFd, name: &str, text: &str) -> Result<(), Error> {
         let object = || Object::Value { text: text.to_owned(), file: self.path.join(name) };
-        let file = file::open_to_write(self.fd(), name).map_err(|errno| match errno {
-            Errno::NODEV | Errno::NOENT => self.absent("write", object(), errno),
-            _ => Error::os("write", object(), errno.raw_os_error()),
-        })?;
         file::put(file.as_fd(), text).map_err(|errno| {
             let raw = errno.raw_os_error();
             // The kernel says so of a device too; and of a file whose group goes away under it.

@@ -16,12 +16,12 @@ use crate::path::{self, GroupPath};
 const OP: &str = "open";
 
 impl Cgroup {
-    /// Opens a group that exists: [`open_in`](Self::open_in) the layout that [`Layout::detect`] finds.
+    /// Opens a group that exists: [`open_in`](Self::open_in) the layout that [`Layout::locate`] finds.
     ///
     /// # Errors
     /// Those of [`open_in`](Self::open_in).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_in(&Layout::detect()?, path)
+        Self::open_in(&Layout::locate()?, path)
     }
 
     /// Opens a group that exists, in every hierarchy that has one of this path; those with a name alone (systemd's) are
@@ -62,7 +62,7 @@ impl Cgroup {
     /// `Invalid`, with every problem, for a path that is not absolute, does not lead down, is in no hierarchy, behind another
     /// mount, or is the root of a hierarchy: those are never killed or removed. `Denied` where a directory may not be searched.
     pub fn from_directories<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
-        let layout = Layout::detect()?;
+        let layout = Layout::locate()?;
         let mut problems = Vec::new();
         let mut directories = Vec::new();
         for path in paths {

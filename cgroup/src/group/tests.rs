@@ -10,7 +10,7 @@ use needs::{isolated, needs, token};
 use super::kill::{Forks, Whom};
 use super::{Cgroup, Directory};
 use crate::controller::Controller;
-use crate::layout::{Layout, Version};
+use crate::layout::{Access, Layout, Version};
 use crate::limits::Limits;
 
 /// Processes that go on by one child each, so that every list of them is out of date when it is read.
@@ -22,6 +22,28 @@ fn walkers(group: &Cgroup) -> Child {
     group.add(child.id()).unwrap();
     drop(child.stdin.take());
     child
+}
+
+#[test]
+fn what_is_located_is_what_is_detected_but_for_rights() {
+    let (detected, located) = (Layout::detect().unwrap(), Layout::locate().unwrap());
+    let places = |layout: &Layout| -> Vec<_> {
+        let places = layout.hierarchies().iter().map(|found| {
+            let own = found.own_group().map(Path::to_owned);
+            (
+                found.version(),
+                found.controllers().to_vec(),
+                found.mount_point().to_owned(),
+                own,
+                found.options().to_vec(),
+            )
+        });
+        places.collect()
+    };
+    assert_eq!(places(&located), places(&detected));
+    assert_eq!((located.unmounted(), located.disabled()), (detected.unmounted(), detected.disabled()));
+    assert!(located.hierarchies().iter().all(|found| found.access() == Access::Unknown));
+    assert!(located.hierarchies().iter().all(|found| found.delegated_group().is_none()));
 }
 
 /// Version 2 before Linux 5.14: frozen, and killed one by one.

@@ -27,10 +27,10 @@ impl Cgroup {
     ///
     /// # Errors
     /// `NotFound` if no hierarchy has our own group in view; `Denied` where a directory may not be searched; those of
-    /// [`Layout::detect`].
+    /// [`Layout::locate`].
     #[doc(alias = "/proc/self/cgroup")]
     pub fn current() -> Result<Self, Error> {
-        let layout = Layout::detect()?;
+        let layout = Layout::locate()?;
         let directories = opened(&layout, Path::new(""), "open")?;
         if directories.is_empty() {
             let why = "no hierarchy has it in view";

@@ -118,7 +118,7 @@ fn may_make(hierarchy: &Hierarchy, way: &Way) -> Option<(Reason, Option<PathBuf>
     let reason = match access(last.directory.as_fd(), hierarchy.version) {
         Access::Writable => return None,
         Access::ReadOnly => Reason::ReadOnly,
-        Access::Denied | Access::OutOfView => Reason::NotDelegated,
+        Access::Denied | Access::OutOfView | Access::Unknown => Reason::NotDelegated,
     };
     Some((reason, Some(last.path.clone())))
 }
@@ -146,7 +146,7 @@ fn may_enable(way: &Way, controller: Controller) -> Option<(Reason, Option<PathB
         match access(directory, Version::V2) {
             Access::Writable => {}
             Access::ReadOnly => return at(Reason::ReadOnly),
-            Access::Denied | Access::OutOfView => return at(Reason::NotDelegated),
+            Access::Denied | Access::OutOfView | Access::Unknown => return at(Reason::NotDelegated),
         }
         if delegate::has_own_processes(directory).unwrap_or(true) {
             return at(Reason::HasProcesses);

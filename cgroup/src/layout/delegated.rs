@@ -40,6 +40,8 @@ fn refused(hierarchy: &Hierarchy, systemd: bool) -> Error {
             .with_hint("in a cgroup namespace, mount the hierarchy anew: mount -t cgroup2 cgroup2 DIRECTORY"),
         Access::ReadOnly => error(ErrorKind::Denied, format!("{point:?} is mounted read-only"))
             .with_hint("whoever made this place must mount it writable, and give our group to this user"),
+        Access::Unknown => error(ErrorKind::WrongState, "our own groups were not looked at".to_owned())
+            .with_hint("Layout::detect looks at them; Layout::locate does not"),
         Access::Denied | Access::Writable => {
             let why = format!("our own group {own:?} in {point:?} does not belong to this user");
             error(ErrorKind::Denied, why).with_hint(if systemd {
@@ -83,6 +85,7 @@ mod tests {
         assert!(said(Access::Denied, false).3.contains("Cgroup::delegate"));
         assert!(said(Access::ReadOnly, true).2.contains("read-only"));
         assert_eq!(said(Access::OutOfView, true).0, ErrorKind::WrongState);
+        assert!(said(Access::Unknown, true).3.contains("Layout::detect"));
         assert_eq!(Layout::default().delegated_group().unwrap_err().kind(), ErrorKind::Unsupported);
     }
 }

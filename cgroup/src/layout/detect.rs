@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Detection: the texts of /proc, and what only the hierarchies themselves can tell.
 
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +26,29 @@ impl Layout {
     #[doc(alias = "/proc/self/cgroup")]
     #[doc(alias = "/proc/self/mountinfo")]
     pub fn detect() -> Result<Self, Error> {
+        Self::found(true)
+    }
+
+    /// The same without a look at our own groups, which takes most of the time: enough for groups that are named by absolute
+    /// paths. [`Hierarchy::access`] is [`Access::Unknown`] then, and what else is told of our own group is as if nothing of it
+    /// were ours.
+    ///
+    /// ```
+    /// use skep_cgroup::{Cgroup, ErrorKind, Layout};
+    ///
+    /// let layout = Layout::locate()?;
+    /// if let Err(error) = Cgroup::open_in(&layout, "/no-such-group") {
+    ///     assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// }
+    /// # Ok::<(), skep_cgroup::Error>(())
+    /// ```
+    /// # Errors
+    /// As [`detect`](Self::detect).
+    pub fn locate() -> Result<Self, Error> {
+        Self::found(false)
+    }
+
+    fn found(looks_at_own: bool) -> Result<Self, Error> {
         let mountinfo = read("/proc/self/mountinfo")?;
         let cgroup = match read("/proc/self/cgroup") {
             // A kernel without control groups has no such file.
@@ -39,11 +61,18 @@ impl Layout {
         for hierarchy in &mut hierarchies {
             // What is visible at a mount point is one mount.
             let root = roots.iter().zip(&mounts).find(|(_, mount)| mount.point == hierarchy.mount_point);
-            if let Some((root, _)) = root {
+            let Some((root, _)) = root else { continue };
+            if hierarchy.version == Version::V2 {
+                hierarchy.controllers = listed(root.as_fd(), "cgroup.controllers");
+            }
+            if looks_at_own {
                 look(hierarchy, root.as_fd());
+            } else {
+                hierarchy.access = Access::Unknown;
             }
         }
-        let (present, disabled) = text::kernel(&fs::read_to_string("/proc/cgroups").unwrap_or_default());
+        let present = read("/proc/cgroups").unwrap_or_default();
+        let (present, disabled) = text::kernel(&String::from_utf8_lossy(&present));
         let mut layout = Self { hierarchies, disabled, ..Self::default() };
         layout.unmounted = layout.without_hierarchy(present);
         Ok(layout)
@@ -59,8 +88,7 @@ impl Layout {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, Error> {
-    fs::read(path)
-        .map_err(|error| Error::os("read", Object::Path(path.into()), error.raw_os_error().unwrap_or_default()))
+    file::read_path(path).map_err(|errno| Error::os("read", Object::Path(path.into()), errno.raw_os_error()))
 }
 
 /// The directory of the mount, if it is what one finds at its mount point: another may be on top of it.
@@ -70,13 +98,14 @@ fn visible(mount: &Mount) -> Option<OwnedFd> {
     (dir::mount_id(found.as_fd()) == Ok(mount.id)).then_some(found)
 }
 
-/// Adds what the directories tell.
+/// The controllers that a file of a group lists.
+fn listed(group: BorrowedFd<'_>, name: &str) -> Vec<Controller> {
+    controllers(&file::read_text(group, name).unwrap_or_default())
+}
+
+/// Adds what the directories of our own group tell, and of those above it.
 fn look(hierarchy: &mut Hierarchy, root: BorrowedFd<'_>) {
     let v2 = hierarchy.version == Version::V2;
-    let listed = |group: BorrowedFd<'_>, name| controllers(&file::read_text(group, name).unwrap_or_default());
-    if v2 {
-        hierarchy.controllers = listed(root, "cgroup.controllers");
-    }
     let Some(own) = hierarchy.own.clone() else { return };
     let names: Vec<_> = crate::path::parts(&own).collect();
     let Ok(group) = dir::descend(root, names.iter()) else { return };

@@ -94,6 +94,8 @@ pub enum Access {
     /// Nothing by a relative path: our own group is not below the mount point.
     #[default]
     OutOfView,
+    /// It was not looked at: see [`Layout::locate`].
+    Unknown,
 }
 
 impl Layout {

@@ -42,6 +42,7 @@ impl fmt::Display for Access {
             Self::Denied => "not delegated to this user",
             Self::ReadOnly => "mounted read-only",
             Self::OutOfView => "out of view",
+            Self::Unknown => "not looked at",
         })
     }
 }
