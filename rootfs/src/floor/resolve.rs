@@ -11,7 +11,7 @@ use core::ffi::CStr;
 
 use super::fd::Fd;
 use super::sys::{self, Errno, Stat, open, resolve};
-use super::text::{Bytes, Text, Word, components};
+use super::text::{Bytes, Text, Word, components, split};
 
 /// How often a path is asked for again when something was moved while the kernel resolved it.
 const TRIES: u32 = 64;
@@ -292,38 +292,38 @@ pub fn place_or_make(ask: Ask, root: i32, path: &CStr, links: Links, make: Make)
 /// As [`place_or_make`].
 pub fn place_or_made(ask: Ask, root: i32, path: &CStr, links: Links, make: Make) -> Result<(Fd, bool), Errno> {
     match ask(root, path, links) {
-        Err(Errno::NOENT) => {}
-        answer => return answer.map(|place| (place, false)),
+        Err(Errno::NOENT) => missing_made(ask, root, path, links, make).map(|place| (place, true)),
+        answer => answer.map(|place| (place, false)),
     }
-    let mut here = sys::openat(root, c".", open::PATH, 0)?;
-    let mut so_far = Text::new();
-    let mut is_there = true;
-    let mut rest = path.to_bytes();
-    while let Some((name, after)) = first_name(rest) {
-        rest = after;
-        if name == b"." {
-            continue;
+}
+
+/// The same of a place that is known to be absent.
+///
+/// # Errors
+/// As [`place_or_make`].
+pub fn missing_made(ask: Ask, root: i32, path: &CStr, links: Links, make: Make) -> Result<Fd, Errno> {
+    let path = path.to_bytes();
+    if components(path).any(|name| name == b"..") {
+        return Err(Errno::INVAL);
+    }
+    // The beginning that exists may have links in it: each shorter piece is asked for from the root.
+    let mut exists = path;
+    let mut here = loop {
+        exists = split(exists).0;
+        if components(exists).next().is_none() {
+            break sys::openat(root, c".", open::PATH, 0)?;
         }
-        if name == b".." {
-            return Err(Errno::INVAL);
+        match ask(root, Text::of(exists)?.as_c_str(), links) {
+            Err(Errno::NOENT) => {}
+            answer => break answer?,
         }
-        so_far.push(b"/")?;
-        so_far.push(name)?;
-        if is_there {
-            // The beginning that exists may have links in it: each longer piece is asked for from the root.
-            match ask(root, so_far.as_c_str(), links) {
-                Ok(fd) => {
-                    here = fd;
-                    continue;
-                }
-                Err(Errno::NOENT) => is_there = false,
-                Err(errno) => return Err(errno),
-            }
-        }
-        let make = if components(rest).next().is_some() { Make::Directory } else { make };
+    };
+    let mut names = components(path.get(exists.len()..).unwrap_or_default()).peekable();
+    while let Some(name) = names.next() {
+        let make = if names.peek().is_some() { Make::Directory } else { make };
         here = made(&here, Text::of(name)?.as_c_str(), make)?;
     }
-    Ok((here, !is_there))
+    Ok(here)
 }
 
 /// A new directory or file `name` in the directory `here`; a directory that somebody else makes meanwhile will do.

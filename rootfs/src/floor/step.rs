@@ -296,7 +296,7 @@ fn find(room: &mut Room, target: &CStr, make: Option<Make>) -> Result<Fd, Failur
     match (ask(root, target, links), make) {
         (Err(Errno::NOENT), Some(make)) => unmasked(|| {
             room.as_owner_or_ourselves(|_| {
-                resolve::place_or_make(ask, root, target, links, make).map_err(|errno| Part::Create.failed(errno))
+                resolve::missing_made(ask, root, target, links, make).map_err(|errno| Part::Create.failed(errno))
             })
         }),
         (found, None) => found.map_err(|errno| Part::Target.failed(errno)),

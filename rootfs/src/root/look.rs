@@ -266,6 +266,10 @@ impl Look<'_> {
     /// What is at a path of the root.
     fn find(&self, path: &Path) -> Found {
         let Some(root) = self.root else { return Found::Unknown };
+        // The walk would end before it begins.
+        if path.iter().nth(1).is_some_and(|first| self.later.contains(&Path::new("/").join(first))) {
+            return Found::Unknown;
+        }
         let links = Links::for_target(&text(path).unwrap_or_default());
         let (mut at, mut later) = (PathBuf::from("/"), false);
         let walked = text(path).and_then(|path| {
