@@ -93,6 +93,7 @@ mod handle;
 mod host;
 mod parent;
 mod plan;
+mod procfs;
 mod report;
 mod spec;
 mod state;

@@ -58,7 +58,11 @@ impl Container {
                 self.first = known.first;
             }
             let bundle = state.path().to_path_buf();
-            let hooks = known.spec.as_ref().and_then(|spec| {
+            let hooks = match known.description.hooks().filter(|hooks| !hooks.poststop.is_empty()) {
+                Some(_) => known.description.demand("delete", || self.object())?,
+                None => None,
+            };
+            let hooks = hooks.and_then(|spec| {
                 let name = self.name();
                 Poststop::of(&spec.hooks, name, State::new(name, None, Some(&bundle), spec))
             });

@@ -3,8 +3,7 @@
 
 use super::first::First;
 use crate::error::Error;
-use crate::spec::Spec;
-use crate::state::{Found, Identity, Record, Removal, StateDir};
+use crate::state::{Description, Found, Identity, Record, Removal, StateDir};
 
 /// What is known.
 #[derive(Debug)]
@@ -17,8 +16,7 @@ pub(super) struct Known {
     /// Why it cannot be known whether it runs, if it cannot.
     pub(super) doubt: Option<String>,
     pub(super) removals: Vec<Removal>,
-    /// How it was described.
-    pub(super) spec: Option<Spec>,
+    pub(super) description: Description,
 }
 
 impl Known {
@@ -33,7 +31,7 @@ impl Known {
                 maker_lives: None,
                 doubt: None,
                 removals: Vec::new(),
-                spec: None,
+                description: Description::default(),
             });
         };
         let mut doubt = record.damage.map(|damage| format!("the record of its first process is damaged: {damage}"));
@@ -56,7 +54,7 @@ impl Known {
             maker_lives,
             doubt,
             removals: record.removals,
-            spec: Some(record.spec),
+            description: record.description,
         })
     }
 }

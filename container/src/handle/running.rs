@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use skep_caps_sec::Listener;
 use skep_cgroup::Cgroup;
 use skep_ns::{ExitStatus, Output, PidFd};
+use skep_rootfs::RootSpec;
 
 use super::ended;
 use super::exec::Furthers;
@@ -20,7 +21,7 @@ use crate::builder::Builder;
 use crate::error::{Error, ErrorKind, Object};
 use crate::parent::{Started, Undo};
 use crate::spec::Spec;
-use crate::state::StateDir;
+use crate::state::{Description, StateDir};
 use crate::stops::Stops;
 use crate::terminal::Terminal;
 
@@ -43,7 +44,7 @@ pub struct Container {
     pub(super) notes: Vec<String>,
     /// Held by who changes it according to what is so now.
     pub(super) alone: Mutex<()>,
-    pub(super) spec: Option<Spec>,
+    pub(super) description: Description,
     /// What else was executed in it by this handle.
     pub(super) further: Arc<Furthers>,
     /// The writing end of the program's standard input, if it is a pipe.
@@ -96,7 +97,7 @@ impl Container {
             undo,
             notes,
             alone: Mutex::new(()),
-            spec: Some(spec),
+            description: Description::of(spec),
             further: Furthers::of(Some(pid)),
             stdin,
             stdout,
@@ -108,7 +109,7 @@ impl Container {
     }
 
     pub(super) fn opened(name: &str, known: Known, state: StateDir) -> Self {
-        let Known { first, was_started, doubt, removals, spec, .. } = known;
+        let Known { first, was_started, doubt, removals, description, .. } = known;
         let undo = Undo::of(Some(state), removals);
         let further = Furthers::of(first.pid());
         Self {
@@ -121,7 +122,7 @@ impl Container {
             undo,
             notes: Vec::new(),
             alone: Mutex::new(()),
-            spec,
+            description,
             further,
             stdin: None,
             stdout: None,
@@ -138,10 +139,28 @@ impl Container {
         self.name.as_deref()
     }
 
-    /// How it was described when it was made, with the numbers that names of users had then; `None` if it was opened half made.
+    /// How it was described when it was made, with the numbers that names of users had then; `None` if it was opened half made,
+    /// or what was written down of it cannot be read. Of a container that was opened it is read when it is first asked for.
     #[must_use]
     pub fn spec(&self) -> Option<&Spec> {
-        self.spec.as_ref()
+        self.description.spec()
+    }
+
+    /// The [annotations](Spec::annotations) of its description, without reading the rest of it: for lists.
+    pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.description.annotations().into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The [bundle](Spec::bundle) that its description comes from, in the same way.
+    #[must_use]
+    pub fn bundle(&self) -> Option<&Path> {
+        self.description.bundle()
+    }
+
+    /// The [root](Spec::root) of its description, in the same way.
+    #[must_use]
+    pub fn root(&self) -> Option<&RootSpec> {
+        self.description.root()
     }
 
     pub(super) fn object(&self) -> Object {

@@ -83,14 +83,15 @@ impl Container {
             self.further = Furthers::of(known.first.pid());
             (self.first, self.was_started) = (known.first, known.was_started);
         }
-        let (Some(process), Some(pid), Some(spec)) = (self.first.process(), self.first.pid(), known.spec) else {
+        let spec = known.description.demand(OP, || self.object())?;
+        let (Some(process), Some(pid), Some(spec)) = (self.first.process(), self.first.pid(), spec) else {
             return Err(self.not_waiting("it has ended, or was not made to the end"));
         };
         let Some(connection) = connection else {
             return Err(self.not_waiting("it was started already, or has ended"));
         };
         let group = self.undo.cgroup().unwrap_or_default();
-        let described = (self.name(), spec, state.path());
+        let described = (self.name(), spec.clone(), state.path());
         let mut waiting = Waiting::new(connection, described, (pid, process), group)?;
         let started = waiting.start();
         state.waits_no_more();

@@ -17,6 +17,9 @@ const FILE: &str = "config.json";
 /// The longest configuration that is read, in bytes.
 const LONGEST: u64 = 16 << 20;
 
+/// What most configurations have room in, in bytes.
+const PAGES: usize = 64 << 10;
+
 /// A bundle as it was found.
 pub(crate) struct Found {
     /// Its directory, without links.
@@ -58,10 +61,13 @@ pub(crate) fn is_directory(path: &Path) -> bool {
 /// is looked at is what is read, whoever puts something else into its place.
 fn text(path: &Path) -> Result<Option<String>> {
     let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&seen)?.st_mode) != FileType::RegularFile {
+    let about = rustix::fs::fstat(&seen)?;
+    if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile {
         return Ok(None);
     }
-    let mut text = String::new();
+    // Not more than that at once: it may grow.
+    let mut text =
+        String::with_capacity(usize::try_from(about.st_size).unwrap_or_default().min(PAGES).saturating_add(1));
     opened(&seen, path)?.take(LONGEST + 1).read_to_string(&mut text)?;
     Ok(u64::try_from(text.len()).is_ok_and(|length| length <= LONGEST).then_some(text))
 }

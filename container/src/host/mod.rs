@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
-use skep_cgroup::{Cgroup, Controller, Lack, Layout};
+use skep_cgroup::{Controller, Lack, Layout};
 use skep_rootfs::{ErrorKind, Foreseen, Root, RootSpec};
 
 use crate::error::{Error, Object};
@@ -66,8 +66,10 @@ impl Host {
         let mut host = Self { caller, ..Self::default() };
         if spec.resources.wants_cgroup() {
             let failed = |error| Error::of_leaf("find the cgroups of", Object::Named("this machine"), error);
-            let layout = Layout::detect().map_err(failed)?;
             let path = spec.resources.cgroup.clone().unwrap_or_else(|| default_cgroup(name));
+            // What is ours of our own groups matters to systemd alone.
+            let layout = if spec.resources.scope.is_some() { Layout::detect() } else { Layout::locate() };
+            let layout = layout.map_err(failed)?;
             if let Some(scope) = &spec.resources.scope {
                 // What is wrong with it by itself is told.
                 if scope.problems().is_empty() && spec.resources.limits.problems().is_empty() {
@@ -80,7 +82,7 @@ impl Host {
                 match layout.assess(&path, &spec.resources.limits) {
                     Ok(lacks) => {
                         // One of the default names is nobody else's.
-                        if spec.resources.cgroup.is_some() && Cgroup::open_in(&layout, &path).is_ok() {
+                        if spec.resources.cgroup.is_some() && is_there(&layout, &path) {
                             host.lacks
                                 .push(format!("resources.cgroup: {path:?} is somebody else's: it is there already"));
                         }
@@ -182,6 +184,12 @@ const LIMITING: [Controller; 9] = [
     Controller::Freezer,
     Controller::Hugetlb,
 ];
+
+/// Whether any hierarchy has a group of this path.
+fn is_there(layout: &Layout, path: &Path) -> bool {
+    let controllers = layout.hierarchies().iter().flat_map(|found| found.controllers().iter().copied());
+    layout.directories(path, controllers).iter().any(|directory| rustix::fs::stat(directory).is_ok())
+}
 
 /// Directly below the root of each hierarchy: no directory of ours is left over when the last container has gone. With a
 /// number that nobody else has: what is removed by this name later was made for this container, and for no other.

@@ -11,6 +11,7 @@ use super::scope::Unit;
 use super::undo::Undo;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CgroupPlan, ParentStep, Plan};
+use crate::procfs;
 use crate::state::Removal;
 
 /// Makes the planned cgroup, with its limits.
@@ -63,8 +64,16 @@ pub(super) fn join_scope(plan: &Plan, unit: &Unit, pid: u32, refused: Error) -> 
 /// By its directories, each a file or two: who lists a thousand containers asks this of each, and finding the machine's
 /// hierarchies takes longer.
 pub(crate) fn is_frozen<P: AsRef<Path>>(directories: impl IntoIterator<Item = P>) -> bool {
-    directories.into_iter().any(|path| match std::fs::read(path.as_ref().join("cgroup.events")) {
-        Ok(events) => events.split(|byte| *byte == b'\n').any(|line| line == b"frozen 1"),
-        Err(_) => std::fs::read(path.as_ref().join("freezer.state")).is_ok_and(|state| state.starts_with(b"FROZEN")),
-    })
+    let of_v2 = |events: Vec<u8>| {
+        // Before Linux 5.2 there is no such line, and a freezer of version 1 instead.
+        let mut lines = events.split(|byte| *byte == b'\n');
+        lines.find_map(|line| line.strip_prefix(b"frozen ").map(|count| count == b"1"))
+    };
+    let told = |path: P| {
+        let path = path.as_ref();
+        let of_v1 = || procfs::read(path.join("freezer.state")).ok().map(|state| state.starts_with(b"FROZEN"));
+        procfs::read(path.join("cgroup.events")).ok().and_then(of_v2).or_else(of_v1)
+    };
+    // That which freezes is among the first, and decides.
+    directories.into_iter().find_map(told).unwrap_or_default()
 }

@@ -249,7 +249,7 @@ fn claim(plan: &Plan, spec: &Spec, state_root: &Path, undo: &mut Undo) -> Result
         return Err(Error::because("create", plan.object(), ErrorKind::Busy, why));
     };
     let state = undo.keep_state(state);
-    Record::intent(spec.clone(), plan.removals()).write(state)
+    Record::intent(spec, plan.removals()).write(state)
 }
 
 /// The flat plan as a file.

@@ -329,7 +329,7 @@ impl Launched {
     /// Writes down who the first process is: on disk before it executes anything, so that it is found whatever happens to
     /// the caller then.
     fn record(&self, state: &StateDir) -> Result<(), Error> {
-        let mut record = Record::intent(self.spec.clone(), self.plan.removals());
+        let mut record = Record::intent(&self.spec, self.plan.removals());
         record.first = Identity::of(self.pid, &self.child);
         if record.first.is_none() {
             let why = "the first process has ended, or the caller has no /proc of its own pid namespace".to_owned();

@@ -10,7 +10,7 @@ mod joined;
 mod network;
 mod scope;
 mod terminal;
-mod text;
+pub(crate) mod text;
 mod user;
 mod validate;
 mod version;

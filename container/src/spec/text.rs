@@ -89,14 +89,14 @@ pub(super) mod path {
 }
 
 /// The same for a path that may be absent.
-pub(super) mod optional_path {
+pub(crate) mod optional_path {
     use super::{Deserialize, Deserializer, OsString, PathBuf, Serialize, Serializer, Stored};
 
-    pub(in super::super) fn serialize<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
         path.as_ref().map(|path| Stored::from(path.as_os_str())).serialize(out)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
         Ok(Option::<Stored>::deserialize(input)?.map(|stored| OsString::from(stored).into()))
     }
 }
@@ -105,7 +105,7 @@ pub(super) mod optional_path {
 pub(super) mod optional {
     use super::{Deserialize, Deserializer, OsString, Serialize, Serializer, Stored};
 
-    pub(in super::super) fn serialize<S: Serializer>(text: &Option<OsString>, out: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(text: &Option<OsString>, out: S) -> Result<S::Ok, S::Error> {
         text.as_deref().map(Stored::from).serialize(out)
     }
 

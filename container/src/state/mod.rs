@@ -12,12 +12,14 @@
 //! Each file is written under another name, synced, and renamed into place; the directory is synced after it. A record is
 //! never believed about the present: that a container runs is asked of its process.
 
+mod description;
 mod dir;
 mod home;
 mod name;
 mod record;
 mod waiting;
 
+pub(crate) use description::Description;
 pub(crate) use dir::{StateDir, StateRoot};
 pub(crate) use home::{Home, Whereabouts};
 pub(crate) use name::problem_of;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is recorded of a container: what it is, what was made for it, and who its first process is.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use skep_ns::PidFd;
 use skep_ns::net::MacAddress;
 
-use super::{Home, StateDir};
+use super::description::Outline;
+use super::{Description, Home, StateDir};
 use crate::error::{Error, ErrorKind, Object};
 use crate::parent::Unit;
+use crate::procfs;
 use crate::spec::Spec;
 
 /// The version of the form below. A newer one is not read: what it means is not known here.
@@ -24,18 +27,26 @@ const RECORD: &str = "record";
 /// A container's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Record {
+pub(crate) struct Record<'a> {
     version: u32,
     /// What was asked for.
-    pub(crate) spec: Spec,
+    spec: Cow<'a, Spec>,
     /// What was made, or was about to be, and must go with the container.
-    pub(crate) removals: Vec<Removal>,
+    removals: Vec<Removal>,
     /// Who makes or deletes it: as long as that process lives, what is not started is being made.
-    pub(crate) maker: Option<Identity>,
+    maker: Option<Identity>,
     /// Its first process, once there is one that is about to execute the program.
     pub(crate) first: Option<Identity>,
+}
+
+/// A record as it was read.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) description: Description,
+    pub(crate) removals: Vec<Removal>,
+    pub(crate) maker: Option<Identity>,
+    pub(crate) first: Option<Identity>,
     /// What is wrong with the newest file, if this was read from an older one.
-    #[serde(skip)]
     pub(crate) damage: Option<String>,
 }
 
@@ -94,37 +105,45 @@ pub(crate) enum Found {
     Unknown(String),
 }
 
-impl Record {
+impl<'a> Record<'a> {
     /// A record of what is about to be made.
-    pub(crate) fn intent(spec: Spec, removals: Vec<Removal>) -> Self {
-        Self { version: VERSION, spec, removals, maker: Identity::own(), first: None, damage: None }
+    pub(crate) fn intent(spec: &'a Spec, removals: Vec<Removal>) -> Self {
+        Self { version: VERSION, spec: Cow::Borrowed(spec), removals, maker: Identity::own(), first: None }
     }
 
     /// Writes the record: as the intent as long as there is no process.
     pub(crate) fn write(&self, state: &StateDir) -> Result<(), Error> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|error| {
+        let mut text = serde_json::to_vec(self).map_err(|error| {
             let object = Object::Container(Some(state.name().to_owned()));
             Error::because("record", object, ErrorKind::Invalid, error.to_string())
         })?;
         text.push(b'\n');
         state.write(if self.first.is_some() { RECORD } else { INTENT }, &text)
     }
+}
 
+impl Record<'_> {
     /// Writes down that the caller deletes the container now: as long as it lives, nobody else does.
     pub(crate) fn claim_deletion(state: &StateDir) -> Result<(), Error> {
         match Self::read(state)? {
-            Some(record) if record.damage.is_none() => Self { maker: Identity::own(), ..record }.write(state),
+            Some(Recorded { description, removals, first, damage: None, .. }) => match description.spec() {
+                Some(spec) => Record { first, ..Record::intent(spec, removals) }.write(state),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
 
     /// Reads the newest record that is whole; `None` if nothing was recorded, and so nothing was made.
-    pub(crate) fn read(state: &StateDir) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(state: &StateDir) -> Result<Option<Recorded>, Error> {
         let mut damaged = None;
         for file in [RECORD, INTENT] {
-            match state.read(file)?.map(|text| Self::parse(&text)) {
+            match state.read(file)?.map(Self::parse) {
                 Some(Ok(record)) => {
-                    return Ok(Some(Self { damage: damaged.map(|(file, why)| format!("{file}: {why}")), ..record }));
+                    return Ok(Some(Recorded {
+                        damage: damaged.map(|(file, why)| format!("{file}: {why}")),
+                        ..record
+                    }));
                 }
                 // The intent names as much as must be removed.
                 Some(Err(why)) => damaged = damaged.or(Some((file, why))),
@@ -139,16 +158,39 @@ impl Record {
         }
     }
 
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: Vec<u8>) -> Result<Recorded, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outlined {
+            version: u32,
+            spec: Outline,
+            removals: Vec<Removal>,
+            maker: Option<Identity>,
+            first: Option<Identity>,
+        }
+        let failed = match serde_json::from_slice::<Outlined>(&text) {
+            Ok(Outlined { version: VERSION, spec, removals, maker, first }) => {
+                let description = Description::written(text, spec);
+                return Ok(Recorded { description, removals, maker, first, damage: None });
+            }
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        match serde_json::from_slice::<Version>(text) {
-            Ok(Version { version: VERSION }) => serde_json::from_slice(text).map_err(|error| error.to_string()),
-            Ok(Version { version }) => Err(format!("it has version {version}; this skep reads version {VERSION}")),
-            Err(error) => Err(error.to_string()),
-        }
+        Err(match (serde_json::from_slice::<Version>(&text), failed) {
+            (Ok(Version { version: VERSION }), Some(why)) => why,
+            (Ok(Version { version }), _) => format!("it has version {version}; this skep reads version {VERSION}"),
+            (Err(error), _) => error.to_string(),
+        })
+    }
+
+    /// The whole description in the text of a record.
+    pub(super) fn spec_in(text: &[u8]) -> Result<Spec, String> {
+        let record: Record<'static> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        Ok(record.spec.into_owned())
     }
 }
 
@@ -216,8 +258,7 @@ pub(super) fn pid_namespace() -> Option<u64> {
 
 /// When process `pid` began, in clock ticks since the boot: field 22 of /proc/PID/stat.
 fn start_time(pid: u32) -> Option<u64> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    start_time_in(&text)
+    start_time_in(&procfs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
 fn start_time_in(stat: &[u8]) -> Option<u64> {
@@ -227,12 +268,15 @@ fn start_time_in(stat: &[u8]) -> Option<u64> {
     rest.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// The identity of this boot.
+/// The identity of this boot, which is one as long as a process lives.
 pub(super) fn boot() -> Option<String> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::open("/proc/sys/kernel/random/boot_id", flags, Mode::empty()).ok()?;
-    let text = std::io::read_to_string(std::fs::File::from(file)).ok()?;
-    Some(text.trim_end().to_owned())
+    static KNOWN: OnceLock<String> = OnceLock::new();
+    if let Some(known) = KNOWN.get() {
+        return Some(known.clone());
+    }
+    let text = procfs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    let boot = std::str::from_utf8(&text).ok()?.trim_end().to_owned();
+    Some(KNOWN.get_or_init(|| boot).clone())
 }
 
 #[cfg(test)]
@@ -242,8 +286,10 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         let removals = vec![Removal::Cgroup { directories: vec!["/sys/fs/cgroup/x".into()] }];
-        let record = Record::intent(Spec::default(), removals);
-        assert_eq!(Record::parse(&serde_json::to_vec(&record).unwrap()).unwrap(), record);
+        let spec = Spec::default();
+        let record = Record::intent(&spec, removals.clone());
+        let read = Record::parse(serde_json::to_vec(&record).unwrap()).unwrap();
+        assert_eq!((read.removals, read.first, read.description.whole()), (removals, None, Ok(Some(&spec))));
     }
 
     #[test]
@@ -254,7 +300,7 @@ mod tests {
             (r#"{"version": 2, "new": 1}"#, "it has version 2; this skep reads version 1"),
             (r#"{"version": 1, "new": 1}"#, "unknown field `new`"),
         ] {
-            let why = Record::parse(text.as_bytes()).unwrap_err();
+            let why = Record::parse(text.into()).unwrap_err();
             assert!(why.contains(words), "{text}: {why}");
         }
     }

@@ -63,7 +63,7 @@ fn a_full_disk_is_told_and_nothing_is_left_on_it() {
             assert!(cgroups_called(&tree.name(&name)).is_empty(), "{pages} {files}");
             gone(&tree.states());
         }
-        assert!(failed > 3 && worked > 3, "{failed} failed, {worked} worked");
+        assert!(failed > 2 && worked > 3, "{failed} failed, {worked} worked");
     });
 }
 

@@ -320,7 +320,7 @@ fn a_lock_that_a_copy_of_a_killed_maker_holds_keeps_nobody_from_deleting() {
         let intent = fs::read_to_string(state.join("intent")).unwrap();
         // As its maker's death leaves it: the lock in other hands, and a maker of whom there is nothing any more.
         assert_eq!(tree.open("web").unwrap().delete().unwrap_err().kind(), ErrorKind::Busy);
-        let dead = intent.replacen("\"start_time\": ", "\"start_time\": 9", 1);
+        let dead = intent.replacen("\"start_time\":", "\"start_time\":9", 1);
         assert_ne!(dead, intent);
         fs::write(state.join("intent"), dead).unwrap();
         let found = tree.open("web").unwrap();
@@ -361,7 +361,7 @@ fn of_a_container_in_another_pid_namespace_nobody_says_that_it_has_ended() {
         // As if its maker, and then its first process, had numbers of a namespace that we do not see.
         let elsewhere = |file: &str| {
             let text = fs::read_to_string(state.join(file)).unwrap();
-            let other = text.replace("\"pid_namespace\": ", "\"pid_namespace\": 9");
+            let other = text.replace("\"pid_namespace\":", "\"pid_namespace\":9");
             assert_ne!(other, text);
             fs::write(state.join(file), other).unwrap();
             text
@@ -388,7 +388,7 @@ fn an_empty_cgroup_tells_that_it_has_ended_whatever_namespace_it_was_in() {
         let web = tree.named("web", "sleep 1000").limits(Limits::new().pids_max(16)).start().unwrap();
         let record = tree.states().join(tree.name("web")).join("record");
         let text = fs::read_to_string(&record).unwrap();
-        fs::write(&record, text.replace("\"pid_namespace\": ", "\"pid_namespace\": 9")).unwrap();
+        fs::write(&record, text.replace("\"pid_namespace\":", "\"pid_namespace\":9")).unwrap();
         assert_eq!(tree.open("web").unwrap().status().unwrap_err().kind(), ErrorKind::WrongState);
         web.kill().unwrap();
         web.wait().unwrap();

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Containers that are there already, and what is remembered of them beside what skep keeps by itself.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 use skep::oci::VERSION;
-use skep::{Container, ErrorKind, Spec, Status};
+use skep::{Container, ErrorKind, Status};
 
 use crate::arguments::Globals;
 use crate::failure::Failure;
@@ -37,29 +40,43 @@ pub(crate) fn status(container: &Container) -> Result<String, Failure> {
     })
 }
 
+/// Whose containers are, by name if there is one: whoever has made a container's state directory.
+#[derive(Debug, Default)]
+pub(crate) struct Owners(BTreeMap<u32, String>);
+
+impl Owners {
+    fn of(&mut self, state: &Path) -> &str {
+        let Ok(stat) = rustix::fs::stat(state) else { return "" };
+        self.0.entry(stat.st_uid).or_insert_with(|| {
+            let user = nix::unistd::User::from_uid(stat.st_uid.into()).ok().flatten();
+            user.map_or_else(|| stat.st_uid.to_string(), |user| user.name)
+        })
+    }
+}
+
 /// All that is told of a container: the specification's state, with runc's additions.
-pub(crate) fn state(globals: &Globals, id: &str, container: &Container) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn state(
+    globals: &Globals,
+    id: &str,
+    container: &Container,
+    owners: &mut Owners,
+) -> Result<Map<String, Value>, Failure> {
     let status = status(container)?;
     let pid = container.pid().filter(|_| status != STOPPED).unwrap_or_default();
-    let nothing = Spec::default();
-    let spec = container.spec().unwrap_or(&nothing);
-    let mut annotations = spec.annotations.clone();
+    let mut annotations: BTreeMap<&str, &str> = container.annotations().collect();
     let created = annotations.remove(CREATED);
     let mut state = Map::new();
     state.insert("ociVersion".to_owned(), json!(VERSION));
     state.insert("id".to_owned(), json!(id));
     state.insert("pid".to_owned(), json!(pid));
     state.insert("status".to_owned(), json!(status));
-    state.insert(
-        "bundle".to_owned(),
-        json!(spec.bundle.as_ref().map(|path| path.to_string_lossy()).unwrap_or_default()),
-    );
-    state.insert("rootfs".to_owned(), json!(spec.root.as_ref().map(root).unwrap_or_default()));
+    state.insert("bundle".to_owned(), json!(container.bundle().map(Path::to_string_lossy).unwrap_or_default()));
+    state.insert("rootfs".to_owned(), json!(container.root().map(root).unwrap_or_default()));
     state.insert("created".to_owned(), json!(created.unwrap_or_default()));
     if !annotations.is_empty() {
         state.insert("annotations".to_owned(), json!(annotations));
     }
-    state.insert("owner".to_owned(), json!(owner(globals, id)));
+    state.insert("owner".to_owned(), json!(owners.of(&globals.root.join(id))));
     Ok(state)
 }
 
@@ -68,11 +85,4 @@ fn root(root: &skep::rootfs::RootSpec) -> String {
         skep::rootfs::Base::Directory(path) => path.to_string_lossy().into_owned(),
         _ => String::new(),
     }
-}
-
-/// Whose container it is: whoever has made its state directory, by name if there is one.
-fn owner(globals: &Globals, id: &str) -> String {
-    let Ok(stat) = rustix::fs::stat(globals.root.join(id)) else { return String::new() };
-    let user = nix::unistd::User::from_uid(stat.st_uid.into()).ok().flatten();
-    user.map_or_else(|| stat.st_uid.to_string(), |user| user.name)
 }

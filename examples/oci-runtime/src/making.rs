@@ -57,7 +57,7 @@ pub(crate) fn describe(
     let (bundle, mut config) = read(&path("bundle").unwrap_or_default(), path("config").as_deref())?;
     let console = receiver(&config, path("console-socket").as_deref(), console)?;
     group(globals, id, &mut config)?;
-    let mut setting = Setting::here()?;
+    let mut setting = Setting::here_for(&config)?;
     if globals.rootless {
         setting = setting.limits_where_possible();
     }
@@ -166,8 +166,7 @@ pub(crate) fn write_pid(file: &Path, pid: u32) -> Result<(), Failure> {
 /// The bundle's directory and its configuration, or another one for it.
 fn read(bundle: &Path, config: Option<&Path>) -> Result<(PathBuf, Config), Failure> {
     let Some(file) = config else {
-        let bundle = Bundle::open(bundle)?;
-        return Ok((bundle.path().to_owned(), bundle.config().clone()));
+        return Ok(Bundle::open(bundle)?.into_parts());
     };
     let bundle = std::path::absolute(bundle)
         .map_err(|error| Failure::from(format!("--bundle: {bundle:?} cannot be made absolute: {error}")))?;

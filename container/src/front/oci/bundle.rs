@@ -37,22 +37,23 @@ pub struct Bundle {
 
 impl Bundle {
     /// Reads the configuration of the bundle at `path`, which may be a symbolic link, and looks whether the root directory that
-    /// it names is there. Nothing else is touched.
+    /// it names is there. Nothing else is touched. What the configuration means is looked at when it is
+    /// [translated](Self::translate): see [`Config::problems`] too.
     ///
     /// # Errors
-    /// `NotFound` where there is no such directory, or no `config.json` in it; `Invalid` with everything that is wrong with the
-    /// configuration by the specification, each with its place, and an absent root directory among it.
+    /// `NotFound` where there is no such directory, or no `config.json` in it; `Invalid` for what is no JSON, or with everything
+    /// in it that has a wrong type, each with its place; for a root directory that is absent, and with it everything else that
+    /// is wrong by the specification.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         const OP: &str = "open bundle";
         let Found { path, file, text } = find(OP, path.as_ref())?;
         let invalid = |problems| Error::invalid(OP, Object::Path(file.clone()), problems);
         let config = Config::from_json(text).map_err(|error| invalid(error.problems().to_vec()))?;
         let bundle = Self { path, config };
+        let Some(absent) = bundle.root().filter(|root| !is_directory(root)) else { return Ok(bundle) };
         let mut problems = bundle.config.problems();
-        if let Some(root) = bundle.root().filter(|root| !is_directory(root)) {
-            problems.push(format!("root.path: there is no directory {root:?}"));
-        }
-        if problems.is_empty() { Ok(bundle) } else { Err(invalid(problems)) }
+        problems.push(format!("root.path: there is no directory {absent:?}"));
+        Err(invalid(problems))
     }
 
     /// Its directory, an absolute path without links.
@@ -67,7 +68,13 @@ impl Bundle {
         &self.config
     }
 
-    /// The same, to be changed before a container is made of it.
+    /// Its directory and its configuration.
+    #[must_use]
+    pub fn into_parts(self) -> (PathBuf, Config) {
+        (self.path, self.config)
+    }
+
+    /// The configuration, to be changed before a container is made of it.
     pub fn config_mut(&mut self) -> &mut Config {
         &mut self.config
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::hooks::Hooks;
 use super::linux::Linux;
 use super::mount::Mount;
-use super::object::{Object, object};
+use super::object::{Object, Place, object};
 use super::process::Process;
 use super::read;
 use crate::error::{Error, Object as Subject};
@@ -102,7 +102,7 @@ impl Config {
     #[must_use]
     pub fn unknown_keys(&self) -> Vec<String> {
         let mut found = Vec::new();
-        self.unknown("", &mut found);
+        self.unknown(&Place::Top, &mut found);
         found
     }
 }

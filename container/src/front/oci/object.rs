@@ -18,23 +18,45 @@ pub(crate) fn part(place: &str, at: usize) -> String {
     format!("{place}[{at}]")
 }
 
+/// Where an object is, put into words for those alone that are told of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// The whole configuration.
+    Top,
+    /// Under a key.
+    Key(&'a Place<'a>, &'a str),
+    /// In a list.
+    Part(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    /// In words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::Key(above, name) => key(&above.words(), name),
+            Self::Part(above, at) => part(&above.words(), *at),
+        }
+    }
+}
+
 /// What may have keys in it that the format does not have.
 pub(crate) trait Object {
     /// The place of each of them.
-    fn unknown(&self, place: &str, found: &mut Vec<String>);
+    fn unknown(&self, place: &Place<'_>, found: &mut Vec<String>);
 }
 
 macro_rules! without_keys {
     ($($type:ty),*) => {
         $(impl Object for $type {
-            fn unknown(&self, _: &str, _: &mut Vec<String>) {}
+            fn unknown(&self, _: &Place<'_>, _: &mut Vec<String>) {}
         })*
     };
 }
 without_keys!(String, bool, i32, i64, u16, u32, u64);
 
 impl<T: Object> Object for Option<T> {
-    fn unknown(&self, place: &str, found: &mut Vec<String>) {
+    fn unknown(&self, place: &Place<'_>, found: &mut Vec<String>) {
         if let Some(object) = self {
             object.unknown(place, found);
         }
@@ -42,14 +64,14 @@ impl<T: Object> Object for Option<T> {
 }
 
 impl<T: Object> Object for Vec<T> {
-    fn unknown(&self, place: &str, found: &mut Vec<String>) {
-        self.iter().enumerate().for_each(|(at, object)| object.unknown(&part(place, at), found));
+    fn unknown(&self, place: &Place<'_>, found: &mut Vec<String>) {
+        self.iter().enumerate().for_each(|(at, object)| object.unknown(&Place::Part(place, at), found));
     }
 }
 
 impl<T: Object> Object for BTreeMap<String, T> {
-    fn unknown(&self, place: &str, found: &mut Vec<String>) {
-        self.iter().for_each(|(name, object)| object.unknown(&key(place, name), found));
+    fn unknown(&self, place: &Place<'_>, found: &mut Vec<String>) {
+        self.iter().for_each(|(name, object)| object.unknown(&Place::Key(place, name), found));
     }
 }
 
@@ -80,11 +102,11 @@ macro_rules! object {
         }
 
         impl $crate::front::oci::object::Object for $name {
-            fn unknown(&self, place: &str, found: &mut Vec<String>) {
-                use $crate::front::oci::object::key;
-                $(self.$must.unknown(&key(place, $must_key), found);)*
-                $(self.$may.unknown(&key(place, $may_key), found);)*
-                found.extend(self.other.keys().map(|name| key(place, name)));
+            fn unknown(&self, place: &$crate::front::oci::object::Place<'_>, found: &mut Vec<String>) {
+                use $crate::front::oci::object::Place;
+                $(self.$must.unknown(&Place::Key(place, $must_key), found);)*
+                $(self.$may.unknown(&Place::Key(place, $may_key), found);)*
+                found.extend(self.other.keys().map(|name| Place::Key(place, name).words()));
             }
         }
     };

@@ -21,6 +21,10 @@ enum Step {
 
 /// What the text says, and everything in it that has a wrong type, which is left out of it then.
 pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> (T, Vec<String>) {
+    // Mostly nothing is wrong with it.
+    if let Ok(read) = serde_json::from_str(text) {
+        return (read, Vec::new());
+    }
     let mut value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(error) => return (T::default(), vec![format!("it is no JSON: {error}")]),

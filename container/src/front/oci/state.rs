@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::object::{Object, object};
+use super::object::{Object, Place, object};
 use super::{VERSION, read};
 use crate::error::{Error, Object as Subject};
 
@@ -133,5 +133,5 @@ impl fmt::Display for StateStatus {
 }
 
 impl Object for StateStatus {
-    fn unknown(&self, _: &str, _: &mut Vec<String>) {}
+    fn unknown(&self, _: &Place<'_>, _: &mut Vec<String>) {}
 }

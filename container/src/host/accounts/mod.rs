@@ -117,7 +117,7 @@ fn wants_home(process: &Process) -> bool {
 /// Whether a namespace with this map will deny setgroups(2): the map says so, the kernel demands it of who may write no
 /// other group than its own, or the caller's own namespace has it so.
 pub(crate) fn denies_setgroups(map: Option<&IdMap>, caller: (u32, u32)) -> bool {
-    let own = std::fs::read("/proc/self/setgroups").is_ok_and(|text| text.starts_with(b"deny"));
+    let own = crate::procfs::read("/proc/self/setgroups").is_ok_and(|text| text.starts_with(b"deny"));
     own || map.is_some_and(|map| {
         let is_own = matches!(map.gids(), [only] if (only.outside, only.count) == (caller.1, 1));
         let may = || Capabilities::current().is_ok_and(|sets| sets.effective.contains(Cap::SETGID));
@@ -127,7 +127,7 @@ pub(crate) fn denies_setgroups(map: Option<&IdMap>, caller: (u32, u32)) -> bool 
 
 /// Whether the user namespace of this process denies setgroups(2).
 pub(crate) fn process_denies_setgroups(pid: u32) -> bool {
-    std::fs::read(format!("/proc/{pid}/setgroups")).is_ok_and(|text| text.starts_with(b"deny"))
+    crate::procfs::read(format!("/proc/{pid}/setgroups")).is_ok_and(|text| text.starts_with(b"deny"))
 }
 
 /// Why a file was not read.

@@ -99,7 +99,7 @@ fn table() -> HashMap<u32, Entry> {
 
 /// Parent and session of a process that has not ended: fields 4 and 6 of /proc/PID/stat.
 fn entry(pid: u32) -> Option<Entry> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = crate::procfs::read(format!("/proc/{pid}/stat")).ok()?;
     entry_in(&text)
 }
 

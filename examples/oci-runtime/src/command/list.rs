@@ -26,13 +26,13 @@ pub(super) fn list(globals: &Globals, asked: &ArgMatches) -> Result<(), Failure>
     if asked.get_flag("quiet") {
         return print::stdout(names.into_iter().map(|name| name + "\n").collect::<String>());
     }
-    let mut states: Vec<Map<String, Value>> = Vec::new();
+    let (mut states, mut owners): (Vec<Map<String, Value>>, _) = (Vec::new(), known::Owners::default());
     for name in names {
         let state = match Container::open_in(&globals.root, &name) {
             // Deleted since, by somebody else.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => Err(error.into()),
-            Ok(container) => known::state(globals, &name, &container),
+            Ok(container) => known::state(globals, &name, &container, &mut owners),
         };
         match state {
             Ok(state) => states.push(state),

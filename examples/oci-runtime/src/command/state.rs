@@ -7,5 +7,5 @@ use crate::{known, print};
 
 pub(super) fn state(globals: &Globals, id: &str) -> Result<(), Failure> {
     let container = known::open(globals, id)?;
-    print::json(&known::state(globals, id, &container)?.into())
+    print::json(&known::state(globals, id, &container, &mut known::Owners::default())?.into())
 }

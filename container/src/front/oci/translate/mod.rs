@@ -57,6 +57,16 @@ impl Setting {
         Ok(Self { hierarchies: seen.hierarchies, ..Self::default() })
     }
 
+    /// The same, without a look at what this configuration says nothing of.
+    ///
+    /// # Errors
+    /// As [`here`](Self::here).
+    pub fn here_for(config: &Config) -> Result<Self, Error> {
+        let is_view = |kind: &String| matches!(kind.as_str(), "cgroup" | "cgroup2");
+        let mut kinds = config.mounts.iter().flatten().filter_map(|mount| mount.kind.as_ref());
+        if kinds.any(is_view) { Self::here() } else { Ok(Self::new()) }
+    }
+
     /// A machine with these hierarchies.
     #[must_use]
     pub fn hierarchies(mut self, hierarchies: impl IntoIterator<Item = Hierarchy>) -> Self {
