@@ -15,6 +15,7 @@ mod known;
 mod log;
 mod making;
 mod moment;
+mod notify;
 mod part;
 mod passed;
 mod place;

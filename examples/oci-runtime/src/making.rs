@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use clap::ArgMatches;
 use serde_json::json;
 use skep::caps_sec::Listener;
+use skep::ns::NamespaceKind;
 use skep::oci::{Bundle, Config, Setting, State, StateStatus, Translated, VERSION};
 use skep::{Builder, Container, Created, ErrorKind, Terminal};
 
@@ -15,6 +16,7 @@ use crate::arguments::{Globals, Manager};
 use crate::console::Receiver;
 use crate::failure::Failure;
 use crate::known::CREATED;
+use crate::notify::{self, Directory};
 use crate::passed::Passed;
 use crate::{moment, place};
 
@@ -37,6 +39,8 @@ pub(crate) struct Described {
     /// Who gets the listener of its filter, and what is sent with it.
     listener: Option<(PathBuf, Option<String>)>,
     state: State,
+    /// The directory of the socket by which its program tells that it is ready.
+    notify: Option<Directory>,
 }
 
 /// The container that a bundle describes, with what the command line says. Nothing is changed by it.
@@ -73,33 +77,45 @@ pub(crate) fn describe(
     }
     // Engines leave it to the runtime to say where a user is at home.
     spec.process.home_of_user = true;
+    place::prepare(&globals.root)?;
+    let tells = notify::Listener::ours()?.is_some() && spec.namespaces.contains(NamespaceKind::Mount);
+    let notify = if tells { Some(Directory::make(&globals.root, id)?) } else { None };
+    if let Some(mount) = notify.as_ref().and_then(Directory::mount) {
+        spec.mounts = spec.mounts.add(mount);
+    }
     let mut builder = Builder::from_spec(spec).name(id).state_root(&globals.root);
+    if notify.is_some() {
+        builder = builder.envs([Directory::variable()]);
+    }
     if asked.get_flag("no-new-keyring") {
         builder = builder.in_caller_keyring();
     }
     builder = builder.envs(passed.variables());
     builder = passed.numbered().fold(builder, |builder, (number, fd)| builder.fd(number, fd));
-    place::prepare(&globals.root)?;
-    Ok(Described { builder, console, pid_file: path("pid-file"), listener, state })
+    Ok(Described { builder, console, pid_file: path("pid-file"), listener, state, notify })
 }
 
 impl Described {
     /// Makes it, and gives engines what they wait for before its start. What fails here leaves nothing behind.
     pub(crate) fn create(self) -> Result<Created, Failure> {
-        let (builder, told) = self.ready()?;
+        let (builder, told, notify) = self.ready()?;
         let mut created = builder.create()?;
         let listener = created.take_listener();
         told.tell(created.pid(), created.terminal(), listener.as_ref())?;
+        Directory::keep(notify);
         Ok(created)
     }
 
     /// The same, for others to start: it waits when we have ended.
     pub(crate) fn create_waiting(self) -> Result<Container, Failure> {
-        let (builder, told) = self.ready()?;
+        let (builder, told, notify) = self.ready()?;
         let container = builder.create_waiting()?;
         let pid = container.pid().unwrap_or_default();
         match told.tell(pid, container.terminal.as_ref(), container.listener.as_ref()) {
-            Ok(()) => Ok(container),
+            Ok(()) => {
+                Directory::keep(notify);
+                Ok(container)
+            }
             Err(failure) => {
                 container.delete()?;
                 Err(failure)
@@ -108,13 +124,13 @@ impl Described {
     }
 
     /// Finds who is to be told, before anything is made.
-    fn ready(self) -> Result<(Builder, Told), Failure> {
-        let Self { builder, console, pid_file, listener, state } = self;
+    fn ready(self) -> Result<(Builder, Told, Option<Directory>), Failure> {
+        let Self { builder, console, pid_file, listener, state, notify } = self;
         let listener = match listener {
             Some((path, metadata)) => Some((Receiver::connect("linux.seccomp.listenerPath", &path)?, metadata)),
             None => None,
         };
-        Ok((builder, Told { console, pid_file, listener, state }))
+        Ok((builder, Told { console, pid_file, listener, state }, notify))
     }
 }
 

@@ -47,7 +47,11 @@ impl Passed {
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         match self.listens {
             0 => Vec::new(),
-            listens => vec![("LISTEN_FDS", listens.to_string()), ("LISTEN_PID", "1".to_owned())],
+            listens => {
+                let names = std::env::var("LISTEN_FDNAMES").ok().map(|names| ("LISTEN_FDNAMES", names));
+                let numbers = [("LISTEN_FDS", listens.to_string()), ("LISTEN_PID", "1".to_owned())];
+                numbers.into_iter().chain(names).collect()
+            }
         }
     }
 

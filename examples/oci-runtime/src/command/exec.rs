@@ -15,7 +15,7 @@ use crate::arguments::Globals;
 use crate::console::Receiver;
 use crate::failure::Failure;
 use crate::foreground::{self, Signals};
-use crate::known::{self, PAUSED, RUNNING};
+use crate::known::{self, CREATED_STATUS, PAUSED, RUNNING};
 use crate::making;
 use crate::part;
 use crate::passed::Passed;
@@ -32,7 +32,8 @@ fn executed(globals: &Globals, asked: &ArgMatches) -> Result<u8, Failure> {
     let passed = Passed::take(asked.get_one::<u16>("preserve-fds").copied().unwrap_or_default())?;
     let container = known::open(globals, id(asked))?;
     match known::status(&container)?.as_str() {
-        RUNNING => {}
+        // In one that is not started yet too, as with runc.
+        RUNNING | CREATED_STATUS => {}
         PAUSED if asked.get_flag("ignore-paused") => {}
         PAUSED => {
             let hint = "--ignore-paused has it begin once the container is resumed";

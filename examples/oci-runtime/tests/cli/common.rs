@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The commands that tests call.
-const COMMANDS: [&str; 14] =
-    ["sh", "cat", "echo", "env", "grep", "hostname", "id", "kill", "pwd", "sleep", "stty", "true", "tty", "trap"];
+const COMMANDS: [&str; 16] = [
+    "sh", "cat", "echo", "env", "grep", "hostname", "id", "kill", "ln", "logger", "pwd", "sleep", "stty", "true",
+    "tty", "trap",
+];
 
 /// A bundle in a directory of its own, and beside it one for the states of containers.
 pub(crate) struct Bundle {

@@ -13,5 +13,6 @@ mod exec;
 mod groups;
 mod life;
 mod log;
+mod notify;
 mod systemd;
 mod terminals;
