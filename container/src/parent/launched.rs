@@ -196,8 +196,8 @@ impl Launched {
         self.listener.take()
     }
 
-    /// Joins the child to its cgroup, maps ids, connects it to its networks, runs hooks, lets it perform its steps, and waits
-    /// until it has.
+    /// Joins the child to its cgroup, maps ids, connects it to its networks, lets it perform its steps, among which hooks are
+    /// run, and waits until it has.
     pub(super) fn prepare(
         &mut self,
         cgroup: Option<&Cgroup>,
@@ -225,8 +225,7 @@ impl Launched {
             self.plan.settle_networks(&mut self.spec, &chosen);
             Ok(denied)
         });
-        let ready = connected.and_then(|denied| hooks::while_created(&self.plan, &self.state).map(|()| denied));
-        match ready {
+        match connected {
             Ok(setgroups_denied) => {
                 self.setgroups_denied = setgroups_denied;
                 self.advance(Frame::Go { setgroups_denied })
@@ -357,8 +356,11 @@ impl Launched {
     fn meanwhile(&mut self, at: u16) -> Result<(), Error> {
         let described = (&self.plan, &self.spec);
         match (self.plan.step(at), &self.inside) {
-            (Some(Step::Wait { hooks: true }), Some(inside)) => {
-                hooks::inside(described, inside, &self.state, Moment::CreateContainer)
+            (Some(Step::Wait { hooks: true }), inside) => {
+                hooks::while_created(&self.plan, &self.state)?;
+                inside
+                    .as_ref()
+                    .map_or(Ok(()), |inside| hooks::inside(described, inside, &self.state, Moment::CreateContainer))
             }
             _ => {
                 let group = self.group.clone();

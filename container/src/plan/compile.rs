@@ -240,7 +240,7 @@ fn clocks(plan: &mut PlanBuf, spec: &Spec) {
 }
 
 fn disk(plan: &mut PlanBuf, spec: &Spec, (who, caller): (&Who, (u32, u32)), group: &[PathBuf]) -> Option<Steps> {
-    let mut waits = !spec.hooks.create_container.is_empty();
+    let mut waits = spec.hooks.has_while_made();
     let wait = Step::Wait { hooks: true };
     if !spec.namespaces.contains(NamespaceKind::Mount) {
         if waits {

@@ -78,11 +78,11 @@ impl Plan {
         .flatten()
         .collect();
         stages.extend((0..).zip(&self.networks).map(|(at, _)| Stage::Parent(ParentStep::Network(at))));
-        stages.extend(self.hooks_of(Moment::Prestart).chain(self.hooks_of(Moment::CreateRuntime)));
         for (at, step) in (0..).zip(self.steps()) {
             stages.push(Stage::Child(at));
             if step == (Step::Wait { hooks: true }) {
-                stages.extend(self.hooks_of(Moment::CreateContainer));
+                let moments = [Moment::Prestart, Moment::CreateRuntime, Moment::CreateContainer];
+                stages.extend(moments.into_iter().flat_map(|moment| self.hooks_of(moment)));
             }
         }
         stages.extend(parent(self.claims().is_some(), ParentStep::Record));

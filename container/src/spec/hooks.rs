@@ -93,11 +93,12 @@ pub enum Moment {
     /// As [`CreateRuntime`](Self::CreateRuntime), and before those: an older name of nearly the same.
     #[doc(alias = "prestart")]
     Prestart,
-    /// When the container is made: its first process, its namespaces, its cgroup and its id maps are there; its mounts, its root
-    /// and its names are still to come. A failure ends the making.
+    /// When the container is made: its first process, its namespaces, its cgroup, its id maps, its networks and its mounts are
+    /// there; its root is not changed yet, and its names are still to come. Who joins its mount namespace by the process's
+    /// number sees what is mounted, below the path of the root outside. A failure ends the making.
     #[doc(alias = "createRuntime")]
     CreateRuntime,
-    /// When the container's mounts are made too, and its root is not changed yet: inside of the container, in its namespaces
+    /// After those, and before the root is changed: inside of the container, in its namespaces
     /// and in its cgroup, where all of this machine's files are still to be seen; the program is one of these. As root of
     /// its user namespace if it makes one (as its user where that has no root), else as the caller, with every capability
     /// and without its filter. A failure ends the making.
@@ -201,6 +202,11 @@ impl Hooks {
             Moment::Poststart => &mut self.poststart,
             Moment::Poststop => &mut self.poststop,
         }
+    }
+
+    /// Whether the container's first process waits for some in the middle of its making.
+    pub(crate) fn has_while_made(&self) -> bool {
+        !(self.prestart.is_empty() && self.create_runtime.is_empty() && self.create_container.is_empty())
     }
 
     /// Whether any is run inside of the container.

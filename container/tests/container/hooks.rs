@@ -10,7 +10,8 @@ use serde_json::Value;
 use skep::ns::Stdio;
 use skep::{Builder, Container, ErrorKind, Hook, Moment, Report, Spec, Status};
 
-use crate::common::{DEADLINE, at_every_low_limit_on_descriptors, is_alive, namespaces, role, shell, until};
+use crate::common::{DEADLINE, at_every_low_limit_on_descriptors, is_alive, namespaces, role, shell, text_of, until};
+use crate::tree::Tree;
 
 /// A directory for what hooks write, and for the states of containers beside it.
 pub(crate) struct Place {
@@ -139,6 +140,21 @@ fn each_is_run_at_its_moment_and_told_the_state() {
             ("poststop", "stopped", None),
         ];
         assert_eq!(seen, expected);
+    });
+}
+
+#[test]
+fn a_hook_of_the_runtime_finds_the_mounts_and_what_it_adds_to_them_the_program_sees() {
+    needs!(root, program("busybox"), program("nsenter"));
+    isolated_for(DEADLINE, || {
+        for moment in [Moment::Prestart, Moment::CreateRuntime] {
+            let (dir, tree) = (Scratch::new(), Tree::new());
+            let hook =
+                "pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); nsenter -m -t $pid sh -c \"echo given >$R/dev/given\"";
+            let hook = Place::new(&dir).hook(hook).env("R", tree.root()).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+            assert_eq!(text_of(tree.shell("cat /dev/given").hook(moment, hook)), "given\n", "{moment}");
+            assert!(!tree.root().join("dev/given").exists());
+        }
     });
 }
 
