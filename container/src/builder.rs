@@ -58,6 +58,13 @@ impl Builder {
         self
     }
 
+    /// Something that its maker keeps with it for itself, and [finds again](crate::Container::memo): unlike an annotation it is
+    /// told to no hook, and is in no OCI configuration. The last value of a name counts.
+    pub fn memo(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.spec.memo.insert(name.into(), value.into());
+        self
+    }
+
     /// Where the state of containers with a name is kept: an absolute path of a directory that is its owner's alone, made
     /// if its parent is there. By default `/run/skep` for root, `$XDG_RUNTIME_DIR/skep` or `/tmp/skep-UID` for others.
     pub fn state_root(mut self, path: impl Into<PathBuf>) -> Self {

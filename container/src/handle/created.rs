@@ -65,6 +65,13 @@ impl Created {
         self.launched.times()
     }
 
+    /// What of its description is not applied, where that was left to the machine: a sentence each. The container that comes of
+    /// it has these first, and what has failed at its start behind them.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        self.launched.plan().notes()
+    }
+
     /// Executes the program. From any thread; the answer comes when it runs, or could not be executed.
     ///
     /// Where its policy asks about execve(2), it waits for the answer to that too: another thread, or another process, must

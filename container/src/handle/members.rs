@@ -24,7 +24,8 @@ const STILL: Duration = Duration::from_millis(500);
 
 impl Container {
     /// Its processes at this moment, in the order of their numbers: those in its cgroup if it has one, else those in its pid
-    /// namespace if that is its own, else its first process alone. None if it has ended.
+    /// namespace if that is its own, else its first process alone. None if it has ended, but for those that its cgroup has
+    /// still: without a pid namespace of its own its other processes outlive its first.
     ///
     /// # Errors
     /// What looking at its cgroup or at /proc answers.
@@ -34,13 +35,14 @@ impl Container {
     pub fn processes(&self) -> Result<Vec<Member>, Error> {
         const OP: &str = "list the processes of";
         let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
-        let Some(first) = self.first.process() else { return Ok(Vec::new()) };
-        if first.has_ended().map_err(failed)? {
-            return Ok(Vec::new());
-        }
-        let namespace = Namespace::of(first, NamespaceKind::Pid).ok();
+        let first = match self.first.process() {
+            Some(first) if !first.has_ended().map_err(failed)? => Some(first),
+            _ => None,
+        };
+        let namespace = first.and_then(|first| Namespace::of(first, NamespaceKind::Pid).ok());
         let pids = match self.cgroup()? {
             Some(group) => group.procs().map_err(|error| Error::of_leaf(OP, self.object(), error))?,
+            None if first.is_none() => Vec::new(),
             None => self.pids_of_namespace(namespace.as_ref())?,
         };
         let inside = |pid: u32| namespace.as_ref().and_then(|namespace| namespace.pid_inside(pid).ok());
@@ -70,8 +72,8 @@ impl Container {
     /// As for [`signal`](Self::signal) a process 1 without a handler hears none but `SIGKILL` and `SIGSTOP`.
     ///
     /// # Errors
-    /// `WrongState` if its first process has ended, or it was never started, as for [`signal`](Self::signal). Else the first
-    /// refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one of the others
+    /// `WrongState` if its first process has ended, or it was never started, as for [`signal`](Self::signal), and it has no
+    /// cgroup in which others may be left. Else the first refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one of the others
     /// has ended is none.
     /// # Privileges
     /// Those of kill(2) over each; with a cgroup, those to [freeze](Self::freeze) it.
@@ -79,15 +81,18 @@ impl Container {
     /// Linux 5.3: pidfd_open(2).
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         const OP: &str = "signal the processes of";
-        self.first.demand_alive(OP, || self.object())?;
+        let group = self.cgroup()?;
+        if group.is_none() {
+            self.first.demand_alive(OP, || self.object())?;
+        }
         let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
         if signal == SIGKILL
-            && let Some(group) = self.cgroup()?
+            && let Some(group) = group
         {
             return group.kill().map_err(|error| Error::of_leaf(OP, self.object(), error));
         }
         // One that cannot be frozen is signalled as it is.
-        let held = !self.is_frozen() && self.freeze(STILL).is_ok();
+        let held = !self.is_frozen() && group.as_ref().is_some_and(|group| group.freeze(STILL).is_ok());
         let done = self.processes().and_then(|processes| {
             let mut failure = None;
             let mut opened = Vec::with_capacity(processes.len());
@@ -112,8 +117,8 @@ impl Container {
             }
             failure.map_or(Ok(()), Err)
         });
-        if held {
-            self.thaw(STILL)?;
+        if let Some(group) = group.filter(|_| held) {
+            group.thaw(STILL).map_err(|error| Error::of_leaf(OP, self.object(), error))?;
         }
         done
     }

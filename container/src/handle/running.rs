@@ -151,6 +151,12 @@ impl Container {
         self.description.annotations().into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// What its maker has kept with it under this name: see [`Builder::memo`]. Read in the same way.
+    #[must_use]
+    pub fn memo(&self, name: &str) -> Option<&str> {
+        self.description.memo()?.get(name).map(String::as_str)
+    }
+
     /// The [bundle](Spec::bundle) that its description comes from, in the same way.
     #[must_use]
     pub fn bundle(&self) -> Option<&Path> {

@@ -43,6 +43,9 @@ pub struct Spec {
     pub(crate) version: Version,
     /// What its maker wants to remember of it, which means nothing here.
     pub annotations: BTreeMap<String, String>,
+    /// What its maker keeps with it for itself, by name: no hook is told of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub memo: BTreeMap<String, String>,
     /// What it sees as `/`; the machine's own root by default.
     pub root: Option<RootSpec>,
     /// What is mounted; needs a mount namespace.

@@ -28,6 +28,7 @@ pub(crate) struct Description {
 #[serde(default)]
 pub(super) struct Outline {
     annotations: BTreeMap<String, String>,
+    memo: BTreeMap<String, String>,
     root: Option<RootSpec>,
     hooks: Hooks,
     #[serde(with = "text::optional_path")]
@@ -73,6 +74,10 @@ impl Description {
         self.part(|outline| &outline.annotations, |spec| &spec.annotations)
     }
 
+    pub(crate) fn memo(&self) -> Option<&BTreeMap<String, String>> {
+        self.part(|outline| &outline.memo, |spec| &spec.memo)
+    }
+
     pub(crate) fn root(&self) -> Option<&RootSpec> {
         self.part(|outline| &outline.root, |spec| &spec.root)?.as_ref()
     }
@@ -101,10 +106,12 @@ mod tests {
     fn what_is_read_at_once_is_what_the_whole_says() {
         let mut spec = Spec { bundle: Some("/bundle".into()), root: Some(RootSpec::new("/root")), ..Spec::default() };
         spec.annotations.insert("a".to_owned(), "b".to_owned());
+        spec.memo.insert("c".to_owned(), "d".to_owned());
         let text = serde_json::to_vec(&Record::intent(&spec, Vec::new())).unwrap();
         let (known, read) = (Description::of(spec.clone()), Record::parse(text).unwrap().description);
         for one in [&known, &read] {
             assert_eq!(one.annotations(), Some(&spec.annotations));
+            assert_eq!(one.memo(), Some(&spec.memo));
             assert_eq!(one.root(), spec.root.as_ref());
             assert_eq!(one.bundle(), spec.bundle.as_deref());
             assert_eq!(one.hooks(), Some(&spec.hooks));

@@ -107,11 +107,11 @@ fn lives() -> [Command; 8] {
             amount("cpu-rt-period", "Real-time period, in microseconds"),
             amount("cpu-rt-runtime", "Real-time in each period, in microseconds"),
             amount("cpu-idle", "1 for running only where nobody else wants to"),
-            amount("memory", "Memory, in bytes"),
-            amount("memory-reservation", "Memory that is taken away last, in bytes"),
-            amount("memory-swap", "Memory and swap together, in bytes; -1 is no limit"),
-            amount("kernel-memory", "Memory of the kernel's: no kernel of today has that limit"),
-            amount("kernel-memory-tcp", "Memory of the kernel's for TCP, in bytes"),
+            size("memory", "Memory, in bytes; with b, k, m, g or t behind it in those"),
+            size("memory-reservation", "Memory that is taken away last, in bytes"),
+            size("memory-swap", "Memory and swap together, in bytes; -1 is no limit"),
+            size("kernel-memory", "Memory of the kernel's: no kernel of today has that limit"),
+            size("kernel-memory-tcp", "Memory of the kernel's for TCP, in bytes"),
             amount("pids-limit", "Processes and threads; -1 is no limit"),
             text("cpuset-cpus", "LIST", "Processors: 0-3,7"),
             text("cpuset-mems", "LIST", "Memory nodes: 0-3,7"),
@@ -234,6 +234,28 @@ fn amount(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name("N").allow_negative_numbers(true).value_parser(value).help(help)
 }
 
+fn size(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name("BYTES").allow_negative_numbers(true).value_parser(bytes).help(help)
+}
+
+/// A number of bytes, as Docker writes it: `64m`, `64MB` and `64MiB` are the same.
+fn bytes(text: &str) -> Result<i64, String> {
+    let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let power = match unit.to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
+        "" => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        "p" => 5,
+        _ => return Err(format!("{unit:?} is no unit: b, k, m, g, t and p are")),
+    };
+    let number: i64 = number.parse().map_err(|_| format!("{number:?} is no number of bytes"))?;
+    let unit = 1024_i64.checked_pow(power).unwrap_or(i64::MAX);
+    number.checked_mul(unit).ok_or_else(|| format!("{text:?} is more than can be said"))
+}
+
 fn count(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u16)).default_value("0").help(help)
 }
@@ -287,6 +309,23 @@ mod tests {
             let command: Vec<&std::ffi::OsString> = exec.get_many("command").unwrap().collect();
             assert_eq!(command, ["sh", "-c", "-t", "--cwd"]);
             assert!(exec.get_flag("tty"));
+        }
+    }
+
+    #[test]
+    fn memory_has_units() {
+        for (text, number) in [
+            ("67108864", 67_108_864),
+            ("64m", 67_108_864),
+            ("64MiB", 67_108_864),
+            ("1GB", 1 << 30),
+            ("5b", 5),
+            ("-1", -1),
+        ] {
+            assert_eq!(bytes(text), Ok(number), "{text}");
+        }
+        for text in ["", "m", "64x", "6.4m", "9000000p"] {
+            assert!(bytes(text).is_err(), "{text}");
         }
     }
 

@@ -10,7 +10,6 @@
 //!
 //! Man: pty(7), termios(3), signalfd(2).
 
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
@@ -41,6 +40,12 @@ const FORWARDED: [Signal; 11] = [
 /// Milliseconds until one looks again where nothing tells that somebody has opened the program's terminal.
 const LOOK_AGAIN: u8 = 100;
 
+/// What is shown at once, in bytes: as much as a pipe takes without waiting when poll(2) says that it takes some.
+const AT_ONCE: usize = 4096;
+
+/// How often what is left at the end is shown at most: more than a terminal holds.
+const LAST_TURNS: usize = 256;
+
 /// The key of the end of input, as terminals begin with it.
 const END: u8 = 4;
 
@@ -68,11 +73,11 @@ pub(crate) fn attend(process: BorrowedFd<'_>, signals: &Signals, terminal: Optio
     let mut screen = terminal.map(Screen::new);
     loop {
         let mut fds = vec![PollFd::new(signals.0.as_fd(), PollFlags::POLLIN), PollFd::new(process, PollFlags::POLLIN)];
-        let input = std::io::stdin();
+        let (input, out) = (std::io::stdin(), std::io::stdout());
         let wants_keys = screen.as_ref().is_some_and(Screen::wants_keys);
         let mut timeout = PollTimeout::NONE;
         if let Some(screen) = &screen {
-            timeout = screen.watch(&mut fds);
+            timeout = screen.watch(out.as_fd(), &mut fds);
         }
         if wants_keys {
             fds.push(PollFd::new(input.as_fd(), PollFlags::POLLIN));
@@ -94,7 +99,7 @@ pub(crate) fn attend(process: BorrowedFd<'_>, signals: &Signals, terminal: Optio
             screen.turn(has_keys);
         }
         if has_ended {
-            return;
+            return screen.iter_mut().for_each(Screen::finish);
         }
     }
 }
@@ -107,6 +112,8 @@ struct Screen {
     before: Option<Termios>,
     /// What was typed and not taken yet.
     typed: Vec<u8>,
+    /// What the program has written and was not shown yet.
+    unshown: Vec<u8>,
     /// Whether there is more to type.
     has_more: bool,
     /// Whether nobody has the program's side open at the moment.
@@ -123,7 +130,8 @@ impl Screen {
             raw.make_raw();
             let _as_it_is = rustix::termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &raw);
         }
-        let screen = Self { terminal, before, typed: Vec::new(), has_more: true, is_closed: false };
+        let screen =
+            Self { terminal, before, typed: Vec::new(), unshown: Vec::new(), has_more: true, is_closed: false };
         screen.resize();
         screen
     }
@@ -141,14 +149,21 @@ impl Screen {
     }
 
     /// Adds what else it waits for, and says for how long.
-    fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) -> PollTimeout {
+    fn watch<'a>(&'a self, out: BorrowedFd<'a>, fds: &mut Vec<PollFd<'a>>) -> PollTimeout {
+        if !self.unshown.is_empty() {
+            fds.push(PollFd::new(out, PollFlags::POLLOUT));
+        }
         if self.is_closed {
             // One that is hung up is always ready: it is left out, and looked at from time to time.
             return PollTimeout::from(LOOK_AGAIN);
         }
-        let mut events = PollFlags::POLLIN;
+        let mut events = PollFlags::empty();
+        // What comes next is read when this is shown: who writes much waits for who reads.
+        events.set(PollFlags::POLLIN, self.unshown.is_empty());
         events.set(PollFlags::POLLOUT, !self.typed.is_empty());
-        fds.push(PollFd::new(self.terminal.as_fd(), events));
+        if !events.is_empty() {
+            fds.push(PollFd::new(self.terminal.as_fd(), events));
+        }
         PollTimeout::NONE
     }
 
@@ -161,10 +176,32 @@ impl Screen {
             match rustix::io::write(&self.terminal, &self.typed) {
                 Ok(count) if count > 0 => drop(self.typed.drain(..count.min(self.typed.len()))),
                 Err(Errno::INTR) => {}
-                _ => break,
+                Err(Errno::AGAIN) => break,
+                // Nobody is there to take it.
+                _ => self.typed.clear(),
             }
         }
-        self.show();
+        if self.unshown.is_empty() {
+            self.read_output();
+        }
+        let out = std::io::stdout();
+        let mut fds = [PollFd::new(out.as_fd(), PollFlags::POLLOUT)];
+        if !self.unshown.is_empty() && nix::poll::poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+            self.show();
+        }
+    }
+
+    /// Shows what is left of a program that has ended; not for ever, where others write on.
+    fn finish(&mut self) {
+        for _ in 0..LAST_TURNS {
+            if self.unshown.is_empty() {
+                self.read_output();
+            }
+            if self.unshown.is_empty() {
+                return;
+            }
+            self.show();
+        }
     }
 
     fn read_keys(&mut self) {
@@ -179,21 +216,29 @@ impl Screen {
         }
     }
 
-    fn show(&mut self) {
-        let mut bytes = [0; 8192];
-        let mut out = std::io::stdout().lock();
+    /// Reads what the program has written, as much as can be shown at once.
+    fn read_output(&mut self) {
+        let mut bytes = [0; AT_ONCE];
         loop {
             match rustix::io::read(&self.terminal, &mut bytes) {
                 Ok(count) if count > 0 => {
                     self.is_closed = false;
-                    // Whoever does not look any more does not end the program by it.
-                    let shown = out.write_all(bytes.get(..count).unwrap_or_default());
-                    drop(shown.and_then(|()| out.flush()));
+                    return self.unshown.extend(bytes.iter().take(count));
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return self.is_closed = false,
                 _ => return self.is_closed = true,
             }
+        }
+    }
+
+    /// Writes what is not shown yet.
+    fn show(&mut self) {
+        match rustix::io::write(std::io::stdout(), &self.unshown) {
+            Ok(count) if count > 0 => drop(self.unshown.drain(..count.min(self.unshown.len()))),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            // Whoever does not look any more does not end the program by it.
+            _ => self.unshown.clear(),
         }
     }
 }

@@ -6,13 +6,21 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use skep::oci::VERSION;
-use skep::{Container, ErrorKind, Status};
+use skep::{Container, ErrorKind, Report, Status};
 
 use crate::arguments::Globals;
 use crate::failure::Failure;
+use crate::notify;
 
-/// An annotation of ours in the description of a container: when it was made.
-pub(crate) const CREATED: &str = "org.skep.oci.created";
+/// What we keep with a container: when it was made.
+pub(crate) const CREATED: &str = "created";
+
+/// The processors that further programs run on, if the configuration says which.
+pub(crate) const EXEC_AFFINITY: &str = "exec-affinity";
+
+/// The socket that listeners of its filter are sent to, and what is sent with them.
+pub(crate) const LISTENER: &str = "listener";
+pub(crate) const LISTENER_METADATA: &str = "listener-metadata";
 
 /// The words of a container's status that decide what can be done with it.
 pub(crate) const RUNNING: &str = "running";
@@ -54,6 +62,20 @@ impl Owners {
     }
 }
 
+/// Deletes a container; hooks that fail after it are told, and fail nothing.
+pub(crate) fn delete(globals: &Globals, id: &str, container: Container) -> Result<(), Failure> {
+    let deleted = container.delete();
+    notify::remove(&globals.root, id);
+    let Err(error) = deleted else { return Ok(()) };
+    match Container::open_in(&globals.root, id) {
+        Err(gone) if gone.kind() == ErrorKind::NotFound => {
+            globals.log.warning(Report(&error).to_string().replace('\n', "; "));
+            Ok(())
+        }
+        _ => Err(error.into()),
+    }
+}
+
 /// All that is told of a container: the specification's state, with runc's additions.
 pub(crate) fn state(
     globals: &Globals,
@@ -63,8 +85,7 @@ pub(crate) fn state(
 ) -> Result<Map<String, Value>, Failure> {
     let status = status(container)?;
     let pid = container.pid().filter(|_| status != STOPPED).unwrap_or_default();
-    let mut annotations: BTreeMap<&str, &str> = container.annotations().collect();
-    let created = annotations.remove(CREATED);
+    let annotations: BTreeMap<&str, &str> = container.annotations().collect();
     let mut state = Map::new();
     state.insert("ociVersion".to_owned(), json!(VERSION));
     state.insert("id".to_owned(), json!(id));
@@ -72,7 +93,7 @@ pub(crate) fn state(
     state.insert("status".to_owned(), json!(status));
     state.insert("bundle".to_owned(), json!(container.bundle().map(Path::to_string_lossy).unwrap_or_default()));
     state.insert("rootfs".to_owned(), json!(container.root().map(root).unwrap_or_default()));
-    state.insert("created".to_owned(), json!(created.unwrap_or_default()));
+    state.insert("created".to_owned(), json!(container.memo(CREATED).unwrap_or_default()));
     if !annotations.is_empty() {
         state.insert("annotations".to_owned(), json!(annotations));
     }

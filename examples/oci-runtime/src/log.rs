@@ -36,6 +36,12 @@ impl Log {
         self.line("error", failure.message());
     }
 
+    /// Writes down, and says, what has gone wrong and fails nothing.
+    pub(crate) fn warning(&self, message: impl AsRef<str>) {
+        drop(writeln!(std::io::stderr(), "warning: {}", message.as_ref()));
+        self.line("warning", message.as_ref());
+    }
+
     /// Writes down what may be worth knowing, for who asks for it.
     pub(crate) fn debug(&self, message: impl AsRef<str>) {
         if self.debug {

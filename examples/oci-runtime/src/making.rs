@@ -15,10 +15,10 @@ use skep::{Builder, Container, Created, ErrorKind, Terminal};
 use crate::arguments::{Globals, Manager};
 use crate::console::Receiver;
 use crate::failure::Failure;
-use crate::known::CREATED;
+use crate::known::{CREATED, EXEC_AFFINITY, LISTENER, LISTENER_METADATA};
 use crate::notify::{self, Directory};
 use crate::passed::Passed;
-use crate::{moment, place};
+use crate::{moment, part, place};
 
 /// Who sees the container's terminal, if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,15 @@ pub(crate) fn describe(
     let state = State::new(id, StateStatus::Creating, bundle.to_string_lossy()).annotations(annotations);
     let Translated { mut spec, listener, notes, .. } = config.translate(&bundle, &setting)?;
     notes.iter().for_each(|note| globals.log.debug(note));
-    spec.annotations.insert(CREATED.to_owned(), moment::rfc3339(SystemTime::now()));
+    spec.memo.insert(CREATED.to_owned(), moment::rfc3339(SystemTime::now()));
+    let affinity = config.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());
+    if let Some(list) = affinity.and_then(part::affinity) {
+        spec.memo.insert(EXEC_AFFINITY.to_owned(), list);
+    }
+    if let Some((path, metadata)) = &listener {
+        spec.memo.insert(LISTENER.to_owned(), path.to_string_lossy().into_owned());
+        spec.memo.extend(metadata.clone().map(|metadata| (LISTENER_METADATA.to_owned(), metadata)));
+    }
     // What it uses is asked for, and its limits are changed, while it runs.
     spec.resources.every_controller = true;
     if let Some(scope) = &mut spec.resources.scope {
@@ -117,7 +125,8 @@ impl Described {
                 Ok(container)
             }
             Err(failure) => {
-                container.delete()?;
+                // What has failed first is what counts.
+                drop(container.delete());
                 Err(failure)
             }
         }
@@ -150,14 +159,31 @@ impl Told {
             console.send(terminal, b"/dev/ptmx")?;
         }
         if let (Some((receiver, metadata)), Some(listener)) = (&self.listener, listener) {
-            let state = self.state.pid(pid);
-            let mut message = json!({"ociVersion": VERSION, "fds": ["seccompFd"], "pid": pid, "state": state});
-            if let (Some(metadata), Some(message)) = (metadata, message.as_object_mut()) {
-                message.insert("metadata".to_owned(), json!(metadata));
-            }
-            receiver.send(listener, message.to_string().as_bytes())?;
+            send_listener(receiver, listener, pid, &self.state.pid(pid), metadata.as_deref())?;
         }
         self.pid_file.map_or(Ok(()), |file| write_pid(&file, pid))
+    }
+}
+
+/// Sends the listener of a process's filter to who answers for it.
+pub(crate) fn send_listener(
+    receiver: &Receiver,
+    listener: &Listener,
+    pid: u32,
+    state: &State,
+    metadata: Option<&str>,
+) -> Result<(), Failure> {
+    let mut message = json!({"ociVersion": VERSION, "fds": ["seccompFd"], "pid": pid, "state": state});
+    if let (Some(metadata), Some(message)) = (metadata, message.as_object_mut()) {
+        message.insert("metadata".to_owned(), json!(metadata));
+    }
+    receiver.send(listener, message.to_string().as_bytes())
+}
+
+/// Tells what has not been done as it was asked for: the first so many by plan, the others because hooks have failed.
+pub(crate) fn tell_notes(globals: &Globals, planned: usize, notes: &[String]) {
+    for (at, note) in notes.iter().enumerate() {
+        if at < planned { globals.log.debug(note) } else { globals.log.warning(note) }
     }
 }
 

@@ -8,11 +8,26 @@ use skep::{Process, Spec};
 
 use crate::failure::Failure;
 
-/// The program that `process` of a configuration describes.
+/// The program that `process` of a configuration describes, to be executed in a container that runs.
 pub(crate) fn process(said: oci::Process) -> Result<Process, Failure> {
+    let list = said.exec_cpu_affinity.as_ref().and_then(affinity);
     let mut config = around()?;
     config.process = Some(said);
-    Ok(spec(&config)?.process)
+    let mut process = spec(&config)?.process;
+    on_processors(&mut process, list.as_deref());
+    Ok(process)
+}
+
+/// The processors that further programs run on in the end.
+pub(crate) fn affinity(said: &oci::CpuAffinity) -> Option<String> {
+    said.last.clone().or_else(|| said.initial.clone()).filter(|list| !list.is_empty())
+}
+
+/// Has the program run on these processors, if it is said which; that the list is none was told when it was read.
+pub(crate) fn on_processors(process: &mut Process, list: Option<&str>) {
+    if let Some(Ok(set)) = list.map(str::parse) {
+        process.rights.cpu_affinity = Some(set);
+    }
 }
 
 /// The limits that `linux.resources` of a configuration describes.

@@ -9,12 +9,16 @@ use crate::failure::Failure;
 
 /// Prints the text; that nobody reads it any more is no failure.
 pub(crate) fn stdout(text: impl AsRef<str>) -> Result<(), Failure> {
+    is_read(text).map(drop)
+}
+
+/// Prints the text; answers whether somebody may still read it.
+pub(crate) fn is_read(text: impl AsRef<str>) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::from(format!("cannot write the output: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::from(format!("cannot write the output: {error}"))),
     }
 }
 

@@ -26,6 +26,9 @@ use running::{Failure, Running, Streams, Time};
 
 const SIGKILL: i32 = 9;
 
+/// The version of the specification whose state hooks are told.
+const OCI_VERSION: &str = "1.3.0";
+
 /// What hooks are told of a container: its state, as the OCI runtime specification has it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,7 +54,7 @@ impl State {
         let bundle = spec.bundle.as_deref().or(bundle);
         let bundle = bundle.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         let annotations = spec.annotations.clone();
-        Self { oci_version: "1.2.0", id, status: "creating", pid, bundle, annotations }
+        Self { oci_version: OCI_VERSION, id, status: "creating", pid, bundle, annotations }
     }
 
     fn as_of(&self, moment: Moment) -> Vec<u8> {
@@ -209,7 +212,7 @@ mod tests {
         let state = State::new(Some("web"), Some(7), Some(Path::new("/run/skep/web")), &spec);
         let told = |moment| String::from_utf8(state.as_of(moment)).unwrap();
         let rest = r#""bundle":"/run/skep/web","annotations":{"org.example.team":"bees"}}"#;
-        let begin = r#"{"ociVersion":"1.2.0","id":"web","#;
+        let begin = r#"{"ociVersion":"1.3.0","id":"web","#;
         assert_eq!(told(Moment::Prestart), format!(r#"{begin}"status":"creating","pid":7,{rest}"#));
         assert_eq!(told(Moment::CreateRuntime), told(Moment::Prestart));
         assert_eq!(told(Moment::Poststart), format!(r#"{begin}"status":"running","pid":7,{rest}"#));

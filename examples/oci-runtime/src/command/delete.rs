@@ -6,7 +6,6 @@ use skep::{Container, ErrorKind};
 use crate::arguments::Globals;
 use crate::failure::Failure;
 use crate::known::{self, STOPPED};
-use crate::notify;
 
 pub(super) fn delete(globals: &Globals, id: &str, force: bool) -> Result<(), Failure> {
     match Container::open_in(&globals.root, id) {
@@ -20,7 +19,5 @@ pub(super) fn delete(globals: &Globals, id: &str, force: bool) -> Result<(), Fai
             "cannot delete container {id} that is not stopped: {status}\n  hint: --force kills it before"
         )));
     }
-    container.delete()?;
-    notify::remove(&globals.root, id);
-    Ok(())
+    known::delete(globals, id, container)
 }

@@ -22,34 +22,38 @@ pub(super) fn events(globals: &Globals, asked: &ArgMatches) -> Result<(), Failur
         return Err(Failure::from(format!("container not running: {id:?} has stopped, and uses nothing")));
     }
     if asked.get_flag("stats") {
-        return tell(id, &container);
+        return tell(id, &container).map(drop);
     }
     let mut events = container.events()?;
     let mut next = Instant::now();
     loop {
         let left = next.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            tell(id, &container)?;
+            if !tell(id, &container)? {
+                return Ok(());
+            }
             next = Instant::now().checked_add(interval).unwrap_or(next);
             continue;
         }
         match events.next_within(left)? {
             Some(Event::Ended) => return Ok(()),
-            Some(Event::Group(skep::cgroup::Event::OomKill(_))) => {
-                print::stdout(format!("{}\n", json!({"type": "oom", "id": id})))?;
+            Some(Event::Group(skep::cgroup::Event::OomKill(_)))
+                if !print::is_read(format!("{}\n", json!({"type": "oom", "id": id})))? =>
+            {
+                return Ok(());
             }
             _ => {}
         }
     }
 }
 
-/// Tells once what it uses, in one line.
-fn tell(id: &str, container: &Container) -> Result<(), Failure> {
+/// Tells once what it uses, in one line; answers whether somebody may still read it.
+fn tell(id: &str, container: &Container) -> Result<bool, Failure> {
     let Some(group) = container.cgroup()? else {
         return Err(Failure::from(format!("container {id:?} has no control group, by which its use is counted")));
     };
     let stat = group.stat().map_err(|error| Failure::from(format!("cannot count what {id:?} uses: {error}")))?;
-    print::stdout(format!("{}\n", json!({"type": "stats", "id": id, "data": data(&stat)})))
+    print::is_read(format!("{}\n", json!({"type": "stats", "id": id, "data": data(&stat)})))
 }
 
 fn data(stat: &Stat) -> Value {

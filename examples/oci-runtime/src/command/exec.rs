@@ -4,10 +4,11 @@
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use skep::caps_sec::Label;
-use skep::oci;
+use skep::oci::{self, State, StateStatus};
 use skep::{Container, Exec, Process};
 
 use super::{id, path, text};
@@ -15,13 +16,16 @@ use crate::arguments::Globals;
 use crate::console::Receiver;
 use crate::failure::Failure;
 use crate::foreground::{self, Signals};
-use crate::known::{self, CREATED_STATUS, PAUSED, RUNNING};
+use crate::known::{self, CREATED_STATUS, EXEC_AFFINITY, LISTENER, LISTENER_METADATA, PAUSED, RUNNING};
 use crate::making;
 use crate::part;
 use crate::passed::Passed;
 
 /// What runc ends with where the program was not executed, which has a status of its own.
 const NOT_EXECUTED: u8 = 255;
+
+/// Between two looks whether a container is resumed, which nothing tells.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) fn exec(globals: &Globals, asked: &ArgMatches) -> Result<u8, Failure> {
     executed(globals, asked).map_err(|failure| failure.ending_with(NOT_EXECUTED))
@@ -34,7 +38,7 @@ fn executed(globals: &Globals, asked: &ArgMatches) -> Result<u8, Failure> {
     match known::status(&container)?.as_str() {
         // In one that is not started yet too, as with runc.
         RUNNING | CREATED_STATUS => {}
-        PAUSED if asked.get_flag("ignore-paused") => {}
+        PAUSED if asked.get_flag("ignore-paused") => until_resumed(&container)?,
         PAUSED => {
             let hint = "--ignore-paused has it begin once the container is resumed";
             return Err(Failure::from(format!("cannot exec in a paused container\n  hint: {hint}")));
@@ -60,25 +64,59 @@ fn executed(globals: &Globals, asked: &ArgMatches) -> Result<u8, Failure> {
     if let Some(group) = text(asked, "cgroup") {
         further = further.cgroup(group.trim_start_matches('/'));
     }
-    further = further.envs(passed.variables());
     for (number, fd) in passed.numbered() {
         further = further.fd(number, fd);
     }
+    let told = Told { console, listener: Listening::of(&container)?, pid_file: path(asked, "pid-file") };
     let signals = if is_detached { None } else { Some(Signals::block()?) };
-    go(further, console, signals, path(asked, "pid-file"))
+    go(further, told, signals)
+}
+
+/// Waits until a container is not paused any more.
+fn until_resumed(container: &Container) -> Result<(), Failure> {
+    while known::status(container)? == PAUSED {
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+/// Who is told of the program once it is there.
+struct Told<'a> {
+    console: Option<Receiver>,
+    listener: Option<Listening>,
+    pid_file: Option<&'a Path>,
+}
+
+/// Who answers for the container's filter, if somebody does.
+struct Listening {
+    receiver: Receiver,
+    metadata: Option<String>,
+    state: State,
+}
+
+impl Listening {
+    /// Finds it, before anything is started.
+    fn of(container: &Container) -> Result<Option<Self>, Failure> {
+        let Some(path) = container.memo(LISTENER) else { return Ok(None) };
+        let receiver = Receiver::connect("linux.seccomp.listenerPath", Path::new(path))?;
+        let bundle = container.bundle().map(Path::to_string_lossy).unwrap_or_default();
+        let annotations = container.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let state = State::new(container.name().unwrap_or_default(), StateStatus::Running, bundle);
+        let state = state.pid(container.pid().unwrap_or_default()).annotations(annotations);
+        Ok(Some(Self { receiver, metadata: container.memo(LISTENER_METADATA).map(str::to_owned), state }))
+    }
 }
 
 /// Executes it, and waits for it unless it is detached.
-fn go(
-    further: Exec<'_>,
-    console: Option<Receiver>,
-    signals: Option<Signals>,
-    pid_file: Option<&Path>,
-) -> Result<u8, Failure> {
+fn go(further: Exec<'_>, to_tell: Told<'_>, signals: Option<Signals>) -> Result<u8, Failure> {
+    let Told { console, listener, pid_file } = to_tell;
     let mut executed = further.start()?;
     let told = || {
         if let (Some(console), Some(terminal)) = (&console, &executed.terminal) {
             console.send(terminal, b"/dev/ptmx")?;
+        }
+        if let (Some(Listening { receiver, metadata, state }), Some(listener)) = (&listener, &executed.listener) {
+            making::send_listener(receiver, listener, executed.pid(), state, metadata.as_deref())?;
         }
         pid_file.map_or(Ok(()), |file| making::write_pid(file, executed.pid()))
     };
@@ -133,6 +171,7 @@ fn of_options(container: &Container, asked: &ArgMatches) -> Result<Process, Fail
         further = further.terminal();
     }
     let mut process = further.home_of_user().as_process().clone();
+    part::on_processors(&mut process, container.memo(EXEC_AFFINITY));
     for name in asked.get_many::<String>("cap").into_iter().flatten() {
         let names = process.capabilities.get_or_insert_default();
         for set in [&mut names.bounding, &mut names.effective, &mut names.permitted] {
@@ -154,12 +193,28 @@ fn of_options(container: &Container, asked: &ArgMatches) -> Result<Process, Fail
     Ok(process)
 }
 
-/// The program that a file describes, as `process` of a configuration does; it is under the container's filter.
+/// The program that a file describes, as `process` of a configuration does; it is under the container's filter, and what the
+/// file does not say of rights is as it is with the container's own program.
 fn of_file(container: &Container, file: &Path) -> Result<Process, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::from(format!("--process: cannot read {file:?}: {error}")))?;
-    let mut process = part::process(oci::Process::from_json(text)?)?;
+    let said = oci::Process::from_json(text)?;
+    let (has_capabilities, has_rlimits) = (said.capabilities.is_some(), said.rlimits.is_some());
+    let has_affinity = said.exec_cpu_affinity.is_some();
+    let mut process = part::process(said)?;
+    if !has_affinity {
+        part::on_processors(&mut process, container.memo(EXEC_AFFINITY));
+    }
     if let Some(own) = container.spec().map(|spec| &spec.process) {
+        if !has_capabilities {
+            process.capabilities = own.capabilities.clone();
+        }
+        if !has_rlimits {
+            process.rights.rlimits = own.rights.rlimits.clone();
+        }
+        if process.rights.label.is_none() {
+            process.rights.label = own.rights.label.clone();
+        }
         process.rights.seccomp = own.rights.seccomp.clone();
         process.rights.seccomp_loading = own.rights.seccomp_loading;
         process.caller_keyring = own.caller_keyring;

@@ -15,10 +15,12 @@ pub(super) fn kill(globals: &Globals, asked: &ArgMatches) -> Result<(), Failure>
     let container = known::open(globals, id(asked))?;
     let has_stopped = known::status(&container)? == STOPPED;
     let sent = match (has_stopped, asked.get_flag("all")) {
-        // Nobody is left of it: all of those have been sent it.
-        (true, true) => return Ok(()),
+        // Without a pid namespace of its own some of its group may be left; that nobody is is no failure.
+        (_, true) => match container.signal_all(number) {
+            Err(error) if has_stopped && error.kind() == ErrorKind::WrongState => Ok(()),
+            sent => sent,
+        },
         (true, false) => return Err(not_running(id(asked))),
-        (false, true) => container.signal_all(number),
         (false, false) => container.signal(number),
     };
     match sent {

@@ -10,6 +10,7 @@ use crate::FAILED;
 use crate::arguments::Globals;
 use crate::failure::Failure;
 use crate::foreground::{self, Signals};
+use crate::known;
 use crate::making::{self, Console};
 use crate::notify::{self, Proxy};
 
@@ -19,13 +20,14 @@ pub(super) fn run(globals: &Globals, asked: &ArgMatches) -> Result<u8, Failure> 
     let described = making::describe(globals, id(asked), asked, console)?;
     let signals = if is_detached { None } else { Some(Signals::block()?) };
     let created = described.create()?;
+    let planned = created.notes().len();
     let started = Proxy::listen(&globals.root, id(asked)).and_then(|proxy| Ok((created.start()?, proxy)));
     let (mut container, proxy) = started.inspect_err(|_| {
         // It is of nobody then.
         drop(path(asked, "pid-file").map(std::fs::remove_file));
         notify::remove(&globals.root, id(asked));
     })?;
-    container.notes().iter().for_each(|note| globals.log.debug(note));
+    making::tell_notes(globals, planned, container.notes());
     let pid = container.pid().unwrap_or_default();
     let Some(signals) = signals else {
         if let Some(proxy) = proxy {
@@ -44,8 +46,7 @@ pub(super) fn run(globals: &Globals, asked: &ArgMatches) -> Result<u8, Failure> 
     });
     let status = container.wait()?;
     if !asked.get_flag("keep") {
-        container.delete()?;
-        notify::remove(&globals.root, id(asked));
+        known::delete(globals, id(asked), container)?;
     }
     Ok(status.shell_code().unwrap_or(FAILED))
 }

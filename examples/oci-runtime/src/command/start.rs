@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use crate::arguments::Globals;
 use crate::failure::Failure;
 use crate::known::{self, CREATED_STATUS, RUNNING, STOPPED};
+use crate::making;
 use crate::notify::Proxy;
 
 pub(super) fn start(globals: &Globals, id: &str) -> Result<(), Failure> {
@@ -21,6 +22,6 @@ pub(super) fn start(globals: &Globals, id: &str) -> Result<(), Failure> {
     if let (Some(proxy), Some(pid)) = (proxy, container.pid()) {
         proxy.until_ready(container.as_fd(), pid);
     }
-    container.notes().iter().for_each(|note| globals.log.debug(note));
+    making::tell_notes(globals, 0, container.notes());
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::ArgMatches;
 use serde_json::{Map, Value, json};
+use skep::Container;
 use skep::oci::{Config, Resources};
 
 use super::{id, path, text};
@@ -38,11 +39,40 @@ pub(super) fn update(globals: &Globals, asked: &ArgMatches) -> Result<(), Failur
         }
     }
     let container = known::open(globals, id(asked))?;
-    let said = match path(asked, "resources") {
+    let mut said = match path(asked, "resources") {
         Some(file) => read(file)?,
         None => of_options(asked),
     };
+    complete(&mut said, &container)?;
     Ok(container.limit(&part::limits(resources(said)?)?)?)
+}
+
+/// Of two limits that are one for the kernel: which is said, which with it, and the file that has the latter.
+const PAIRS: [(&str, &str, &str, &str); 3] = [
+    ("cpu", "period", "quota", "cpu.cfs_quota_us"),
+    ("cpu", "quota", "period", "cpu.cfs_period_us"),
+    ("memory", "swap", "limit", "memory.limit_in_bytes"),
+];
+
+/// What version 1 says of memory without a limit: the largest number of whole pages.
+const UNLIMITED: i64 = i64::MAX & !0xffff;
+
+/// Adds what is in force of such limits of which one is said: it stays.
+fn complete(said: &mut Value, container: &Container) -> Result<(), Failure> {
+    for (part, one, other, file) in PAIRS {
+        let Some(part) = said.get_mut(part).and_then(Value::as_object_mut) else { continue };
+        let is_said = |part: &Map<String, Value>, key| part.get(key).is_some_and(|value| !value.is_null());
+        if !is_said(part, one) || is_said(part, other) {
+            continue;
+        }
+        let Some(group) = container.cgroup()? else { continue };
+        // Where there is no such file the limit that is said is refused too, and why is told then.
+        let in_force = group.read(file).ok().and_then(|text| text.trim().parse::<i64>().ok());
+        if let Some(number) = in_force {
+            part.insert(other.to_owned(), json!(if number < UNLIMITED { number } else { -1 }));
+        }
+    }
+    Ok(())
 }
 
 /// What a file says, or the standard input for `-`.

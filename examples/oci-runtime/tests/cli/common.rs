@@ -2,12 +2,17 @@
 //! A bundle with busybox in it, and skep-oci called for it.
 
 use std::fs;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use needs::{Scratch, bin, token};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use serde_json::{Value, json};
 
 /// For what takes long under emulation.
@@ -151,4 +156,23 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// The number in a file that is there at once.
 pub(crate) fn pid_in(file: &Path) -> i32 {
     fs::read_to_string(file).unwrap().parse().unwrap()
+}
+
+/// What an engine does: takes the descriptor that comes with a message, and reads this.
+pub(crate) fn received(listener: &UnixListener) -> (String, OwnedFd) {
+    let (stream, _) = listener.accept().unwrap();
+    let mut bytes = [0; 4096];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let message =
+        rustix::net::recvmsg(&stream, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+    let length = message.unwrap().bytes;
+    let mut fds: Vec<OwnedFd> = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(more) = message {
+            fds.extend(more);
+        }
+    }
+    assert_eq!(fds.len(), 1);
+    (text(bytes.get(..length).unwrap()).to_owned(), fds.remove(0))
 }

@@ -89,3 +89,80 @@ fn one_that_is_not_executed_is_told_by_what_engines_look_for() {
         bundle.assert_nothing_left();
     });
 }
+
+#[test]
+fn what_a_file_does_not_say_of_rights_is_as_it_is_with_the_container() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let bundle = Bundle::new("exec sleep 1000", |config| {
+            config["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": 99, "hard": 99}]);
+            config["process"]["execCPUAffinity"] = json!({"initial": "0", "final": "0"});
+        });
+        let id = id("web");
+        bundle.done(&["run", "-d", &id]);
+        let script = "grep -E 'CapEff|Cpus_allowed_list' /proc/self/status; ulimit -n";
+        let file = bundle.file("process.json");
+        let mut process =
+            json!({"cwd": "/", "user": {"uid": 0, "gid": 0}, "env": ["PATH=/bin"], "args": ["sh", "-c", script]});
+        let said = |process: &serde_json::Value| {
+            fs::write(&file, process.to_string()).unwrap();
+            bundle.done(&["exec", "-p", file.to_str().unwrap(), &id])
+        };
+        let expected = "CapEff:\t0000000020000420\nCpus_allowed_list:\t0\n99\n";
+        assert_eq!(said(&process), expected);
+        assert_eq!(bundle.done(&["exec", &id, "sh", "-c", script]), expected);
+        process["capabilities"] = json!({"bounding": ["CAP_KILL"]});
+        process["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": 88, "hard": 88}]);
+        assert_eq!(said(&process), "CapEff:\t0000000000000020\nCpus_allowed_list:\t0\n88\n");
+        bundle.done(&["delete", "-f", &id]);
+    });
+}
+
+#[test]
+fn who_answers_for_the_filter_of_a_container_is_sent_the_listeners_of_further_programs_too() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let agent = needs::Scratch::new();
+        let socket = agent.join("agent.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let bundle = Bundle::new("exec sleep 1000", |config| {
+            config["annotations"] = json!({"a": "b"});
+            config["linux"]["seccomp"] = json!({
+                "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": &socket, "listenerMetadata": "meta",
+                "syscalls": [{"names": ["mkdirat", "mkdir"], "action": "SCMP_ACT_NOTIFY"}],
+            });
+        });
+        let id = id("web");
+        bundle.done(&["run", "-d", &id]);
+        let message = |text: String| -> serde_json::Value { serde_json::from_str(&text).unwrap() };
+        let first = message(crate::common::received(&listener).0);
+        assert_eq!((&first["metadata"], &first["state"]["status"]), (&json!("meta"), &json!("creating")));
+        let file = bundle.file("further");
+        bundle.done(&["exec", "-d", "--pid-file", file.to_str().unwrap(), &id, "sleep", "1000"]);
+        let (text, _its_listener) = crate::common::received(&listener);
+        let further = message(text);
+        assert_eq!(further["pid"], pid_in(&file));
+        assert_eq!((&further["metadata"], &further["fds"]), (&json!("meta"), &json!(["seccompFd"])));
+        let state = &further["state"];
+        assert_eq!((&state["id"], &state["status"], &state["pid"]), (&json!(id), &json!("running"), &first["pid"]));
+        assert_eq!(state["annotations"], json!({"a": "b"}));
+        // Nobody is there any more who could answer: nothing is executed.
+        drop(listener);
+        let out = bundle.oci(&["exec", &id, "true"]);
+        assert!(out.status.code() == Some(255) && said(&out).contains("listenerPath"), "{}", said(&out));
+        bundle.done(&["delete", "-f", &id]);
+    });
+}
+
+#[test]
+fn a_container_that_is_not_started_yet_takes_further_programs() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let (bundle, id) = (Bundle::new("exec sleep 1000", |_| {}), id("web"));
+        bundle.done(&["create", &id]);
+        assert_eq!(bundle.done(&["exec", &id, "hostname"]), "skep\n");
+        assert_eq!(bundle.state(&id)["status"], "created");
+        bundle.done(&["start", &id]);
+        bundle.done(&["delete", "-f", &id]);
+    });
+}

@@ -69,3 +69,51 @@ fn a_container_is_paused_limited_and_counted() {
         bundle.assert_nothing_left();
     });
 }
+
+#[test]
+fn of_limits_that_are_one_for_the_kernel_the_other_stays() {
+    needs!(root, cgroup("cpu"), cgroup("memory"), program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let bundle = Bundle::new("exec sleep 1000", |config| {
+            config["linux"]["resources"]["cpu"] = json!({"quota": 20_000, "period": 100_000});
+        });
+        let id = id("web");
+        bundle.done(&["--cgroup-manager", "cgroupfs", "run", "-d", &id]);
+        let found = directories(&id);
+        let value = |file: &str| {
+            let found = found.iter().find_map(|path| fs::read_to_string(path.join(file)).ok());
+            found.map(|text| text.trim().to_owned())
+        };
+        let quota = || {
+            value("cpu.max").or_else(|| Some(format!("{} {}", value("cpu.cfs_quota_us")?, value("cpu.cfs_period_us")?)))
+        };
+        bundle.done(&["update", "--cpu-period", "50000", &id]);
+        assert_eq!(quota().unwrap(), "20000 50000");
+        bundle.done(&["update", "--cpu-quota", "30000", &id]);
+        assert_eq!(quota().unwrap(), "30000 50000");
+        bundle.done(&["update", "--memory", "64M", &id]);
+        let most = value("memory.max").or_else(|| value("memory.limit_in_bytes")).unwrap();
+        assert_eq!(most, "67108864");
+        bundle.done(&["delete", "-f", &id]);
+    });
+}
+
+#[test]
+fn all_that_is_left_of_one_in_the_machines_pid_namespace_is_sent_a_signal() {
+    needs!(root, cgroup("pids"), program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let bundle = Bundle::new("sleep 1000 & exit 0", |config| {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.retain(|namespace| namespace["type"] != "pid");
+        });
+        let id = id("web");
+        bundle.done(&["--cgroup-manager", "cgroupfs", "run", "-d", &id]);
+        crate::common::until("its first process has ended", || bundle.state(&id)["status"] == "stopped");
+        let left = || -> Vec<i32> { serde_json::from_str(&bundle.done(&["ps", "-f", "json", &id])).unwrap() };
+        assert_eq!(left().len(), 1);
+        bundle.done(&["kill", "--all", &id, "KILL"]);
+        crate::common::until("nobody is left", || left().is_empty());
+        bundle.done(&["kill", "--all", &id, "KILL"]);
+        bundle.done(&["delete", &id]);
+    });
+}

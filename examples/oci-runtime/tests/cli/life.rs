@@ -238,3 +238,27 @@ fn what_cannot_be_done_yet_says_what_is_missing() {
         bundle.assert_nothing_left();
     });
 }
+
+#[test]
+fn hooks_that_fail_when_it_runs_or_is_gone_are_told_and_fail_nothing() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let bundle = Bundle::new("exit 3", |config| {
+            config["hooks"] = json!({
+                "poststart": [{"path": "/bin/sh", "args": ["sh", "-c", "echo late; exit 7"]}],
+                "poststop": [{"path": "/bin/sh", "args": ["sh", "-c", "echo later; exit 8"]}],
+            });
+        });
+        let id = id("web");
+        let out = bundle.oci(&["run", &id]);
+        assert_eq!(out.status.code(), Some(3), "{}", said(&out));
+        let warnings: Vec<&str> = text(&out.stderr).lines().collect();
+        assert!(
+            matches!(&warnings[..], [one, other]
+            if one.starts_with("warning: ") && one.contains("poststart[0]") && one.contains("exit code 7")
+                && other.starts_with("warning: ") && other.contains("poststop[0]") && other.contains("exit code 8")),
+            "{warnings:?}"
+        );
+        bundle.assert_nothing_left();
+    });
+}

@@ -2,35 +2,23 @@
 //! Terminals: of a console socket, and shown where skep-oci runs.
 
 use std::fs::File;
-use std::io::{IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
 use needs::{isolated, needs};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::common::{Bundle, id, said, text};
 
-/// What an engine does: takes the descriptor that comes with a message.
+/// The terminal that comes to a console socket.
 fn received(listener: &UnixListener) -> OwnedFd {
-    let (stream, _) = listener.accept().unwrap();
-    let mut bytes = [0; 64];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let message =
-        rustix::net::recvmsg(&stream, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC);
-    assert_eq!(bytes.get(..message.unwrap().bytes).unwrap(), b"/dev/ptmx");
-    let mut fds: Vec<OwnedFd> = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(more) = message {
-            fds.extend(more);
-        }
-    }
-    assert_eq!(fds.len(), 1);
-    fds.remove(0)
+    let (message, terminal) = crate::common::received(listener);
+    assert_eq!(message, "/dev/ptmx");
+    terminal
 }
 
 /// All that is shown until nobody has the other side open.
@@ -100,5 +88,26 @@ fn a_terminal_is_shown_where_it_runs() {
         bundle.change(|config| config["process"]["args"] = json!(["sh", "-c", "cat; exit 7"]));
         assert_eq!(bundle.oci(&["run", &id("end")]).status.code(), Some(7));
         bundle.assert_nothing_left();
+    });
+}
+
+#[test]
+fn a_program_that_writes_without_a_pause_keeps_no_signal_from_us() {
+    needs!(userns, program("busybox"), syscall("pidfd_open"));
+    isolated(|| {
+        let bundle = Bundle::new("trap 'exit 0' TERM; while :; do echo much; done & wait", |config| {
+            config["process"]["terminal"] = json!(true);
+        });
+        let id = id("web");
+        let mut run = bundle.command(&["run", "--keep", &id]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = run.stdout.take().unwrap();
+        // It has written, and nobody reads on.
+        out.read_exact(&mut [0; 4]).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        kill(Pid::from_raw(run.id().cast_signed()), Signal::SIGTERM).unwrap();
+        crate::common::until("it has ended", || bundle.state(&id)["status"] == "stopped");
+        out.read_to_end(&mut Vec::new()).unwrap();
+        assert_eq!(run.wait().unwrap().code(), Some(0));
+        bundle.done(&["delete", &id]);
     });
 }
