@@ -39,6 +39,10 @@ impl Container {
             Some(first) if !first.has_ended().map_err(failed)? => Some(first),
             _ => None,
         };
+        if first.is_none() && !self.was_started {
+            // Who is in its group is its maker's.
+            return Ok(Vec::new());
+        }
         let namespace = first.and_then(|first| Namespace::of(first, NamespaceKind::Pid).ok());
         let pids = match self.cgroup()? {
             Some(group) => group.procs().map_err(|error| Error::of_leaf(OP, self.object(), error))?,
@@ -72,8 +76,8 @@ impl Container {
     /// As for [`signal`](Self::signal) a process 1 without a handler hears none but `SIGKILL` and `SIGSTOP`.
     ///
     /// # Errors
-    /// `WrongState` if its first process has ended, or it was never started, as for [`signal`](Self::signal), and it has no
-    /// cgroup in which others may be left. Else the first refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one of the others
+    /// `WrongState` if its first process has ended, or it was never started, as for [`signal`](Self::signal), and nobody is left
+    /// in its cgroup. Else the first refusal, after all have been tried: `Invalid` for what is no signal, `Denied` without the right. That one of the others
     /// has ended is none.
     /// # Privileges
     /// Those of kill(2) over each; with a cgroup, those to [freeze](Self::freeze) it.
@@ -82,8 +86,9 @@ impl Container {
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         const OP: &str = "signal the processes of";
         let group = self.cgroup()?;
-        if group.is_none() {
-            self.first.demand_alive(OP, || self.object())?;
+        let alive = self.first.demand_alive(OP, || self.object());
+        if alive.is_err() && self.processes()?.is_empty() {
+            return alive.map(drop);
         }
         let failed = |error: skep_ns::Error| Error::of_leaf(OP, self.object(), error);
         if signal == SIGKILL
