@@ -59,7 +59,10 @@ impl From<Error> for Failure {
 
 /// Places of a description, and where a configuration has the same: what only the machine can tell is told by the former.
 /// The first that fits counts.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 14] = [
+    ("process.directory: ", "process.cwd: "),
+    ("masked[", "linux.maskedPaths["),
+    ("read_only[", "linux.readonlyPaths["),
     ("name: ", "container id: "),
     ("resources.cgroup: ", "linux.cgroupsPath: "),
     ("resources.scope.name: ", "linux.cgroupsPath: "),
@@ -76,13 +79,16 @@ const PLACES: [(&str, &str); 11] = [
 /// A line of an error in places of the configuration.
 fn of_configuration(line: &str) -> String {
     let Some(problem) = line.strip_prefix("  ") else { return line.to_owned() };
+    if problem.starts_with("mounts[") {
+        return line.replacen("].target ", "].destination ", 1);
+    }
     let found = PLACES.iter().find_map(|(place, theirs)| Some((theirs, problem.strip_prefix(place)?)));
     found.map_or_else(|| line.to_owned(), |(theirs, rest)| format!("  {theirs}{rest}"))
 }
 
 /// The lines of a message behind each other.
 fn in_one_line(message: &str) -> String {
-    let lines: Vec<&str> = message.lines().map(str::trim_start).collect();
+    let lines: Vec<&str> = message.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect();
     lines.join("; ")
 }
 

@@ -68,7 +68,11 @@ pub(crate) fn describe(
     let annotations = config.annotations.clone().unwrap_or_default();
     let state = State::new(id, StateStatus::Creating, bundle.to_string_lossy()).annotations(annotations);
     let Translated { mut spec, listener, notes, .. } = config.translate(&bundle, &setting)?;
-    notes.iter().for_each(|note| globals.log.debug(note));
+    for note in &notes {
+        // The specification wants a warning of what cannot be given.
+        let is_of_rights = note.starts_with("process.capabilities");
+        if is_of_rights { globals.log.warning(note) } else { globals.log.debug(note) }
+    }
     spec.memo.insert(CREATED.to_owned(), moment::rfc3339(SystemTime::now()));
     let affinity = config.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());
     if let Some(list) = affinity.and_then(part::affinity) {

@@ -155,3 +155,25 @@ fn what_says_nothing_of_a_device_limits_nothing() {
     let spec = config.translate("/b", &setting()).unwrap().spec;
     assert_eq!(spec.resources.limits, skep_cgroup::Limits::new());
 }
+
+#[test]
+fn capabilities_that_cannot_be_given_are_left_out_and_told() {
+    let text = r#"{"ociVersion": "1.0.2", "root": {"path": "r"}, "linux": {"namespaces": [{"type": "mount"}]},
+        "process": {"cwd": "/", "user": {"uid": 0, "gid": 0}, "args": ["x"], "capabilities": {
+            "bounding": ["CAP_KILL"], "permitted": ["CAP_KILL", "CAP_CHOWN"], "effective": ["CAP_KILL", "CAP_CHOWN"],
+            "ambient": ["CAP_KILL"]}}}"#;
+    let translated = Config::from_json(text).unwrap().translate("/b", &Setting::new()).unwrap();
+    let names = translated.spec.process.capabilities.unwrap();
+    assert_eq!(
+        (names.permitted, names.effective, names.ambient),
+        (vec!["CAP_KILL".to_owned()], vec!["CAP_KILL".to_owned()], vec![])
+    );
+    assert_eq!(
+        translated.notes,
+        [
+            "process.capabilities.permitted: CAP_CHOWN is not bounding, as the kernel demands it, and not given",
+            "process.capabilities.effective: CAP_CHOWN is not permitted, as the kernel demands it, and not given",
+            "process.capabilities.ambient: CAP_KILL is not inheritable, as the kernel demands it, and not given",
+        ]
+    );
+}

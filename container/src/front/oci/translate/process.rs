@@ -118,7 +118,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What is no capability is left out, as the specification wants it.
+    /// What is no capability, and what cannot be given, is left out, as the specification wants it.
     fn capabilities(&mut self, said: Option<&Capabilities>) -> CapabilityNames {
         let mut names = CapabilityNames::default();
         let Some(said) = said else { return names };
@@ -139,7 +139,25 @@ impl Walk<'_> {
                 }
             }
         }
+        let CapabilityNames { bounding, permitted, effective, inheritable, ambient } = &mut names;
+        self.without("permitted", permitted, ("bounding", bounding));
+        self.without("effective", effective, ("permitted", permitted));
+        self.without("inheritable", inheritable, ("bounding", bounding));
+        self.without("ambient", ambient, ("permitted", permitted));
+        self.without("ambient", ambient, ("inheritable", inheritable));
         names
+    }
+
+    /// Leaves out of a set what the kernel takes into it only from another one.
+    fn without(&mut self, set: &str, names: &mut Vec<String>, (other, from): (&str, &[String])) {
+        names.retain(|name| {
+            let can_be_given = from.contains(name);
+            if !can_be_given {
+                let place = key("process.capabilities", set);
+                self.found.note(&place, format!("{name} is not {other}, as the kernel demands it, and not given"));
+            }
+            can_be_given
+        });
     }
 
     fn label(&mut self, process: &Process) {
