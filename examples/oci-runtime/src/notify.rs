@@ -10,7 +10,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -138,7 +138,9 @@ impl Proxy {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let socket = UnixDatagram::bind(&path).map_err(failed)?;
+        // By the descriptor of the directory: an address has no room for a long path.
+        let held = fs::File::open(&directory).map_err(failed)?;
+        let socket = UnixDatagram::bind(format!("/proc/self/fd/{}/{SOCKET}", held.as_raw_fd())).map_err(failed)?;
         // Whoever the program is.
         fs::set_permissions(&path, Permissions::from_mode(0o777)).map_err(failed)?;
         Ok(Some(Self { socket, listener }))
