@@ -4,14 +4,17 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its streams")]
 
+mod busybox;
 mod cargo;
 mod check;
+mod conformance;
 mod debian;
 mod elf;
 mod engines;
 mod failure;
 mod floor;
 mod fuzz;
+mod groups;
 mod setup;
 mod source;
 mod steps;
@@ -32,11 +35,16 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "check",
         about: "format, lints, features, docs, floor, tidy, licences: what CI runs first",
         run: check::run,
+    },
+    Command {
+        name: "conformance",
+        about: "hold our OCI runtime, or --runtime PROGRAM, to the runtime specification: [WORDS…]",
+        run: conformance::run,
     },
     Command {
         name: "engines",

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where an engine has everything, and what is left of it when it is done.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Resource, getrlimit};
 
 use super::operations::Operation;
-use crate::cargo;
 use crate::failure::Failure;
-
-/// Where control groups are.
-const GROUPS: &str = "/sys/fs/cgroup";
+use crate::{busybox, cargo, groups};
 
 /// A directory for one run.
 #[derive(Debug)]
@@ -45,16 +41,7 @@ impl Place {
     /// Makes the root of an image, and imports it.
     pub(super) fn import(&self) -> Result<(), Failure> {
         let tree = self.tree();
-        for directory in ["bin", "etc", "tmp", "proc", "dev", "sys", "run", "var"] {
-            fs::create_dir_all(tree.join(directory))?;
-        }
-        let busybox = which("busybox").ok_or("busybox is not installed")?;
-        fs::copy(&busybox, tree.join("bin/busybox"))?;
-        for name in cargo::output(Command::new(&busybox).arg("--list"))?.lines().filter(|name| *name != "busybox") {
-            symlink("busybox", tree.join("bin").join(name))?;
-        }
-        fs::write(tree.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nbees:x:1000:1000::/:/bin/sh\n")?;
-        fs::write(tree.join("etc/group"), "root:x:0:\nbees:x:1000:\n")?;
+        busybox::tree(&tree)?;
         // Who may not raise limits has those that are there; engines ask for more.
         let limit = |resource, most| getrlimit(resource).maximum.unwrap_or(most).min(most);
         let (files, processes) = (limit(Resource::Nofile, 1024), limit(Resource::Nproc, 4096));
@@ -101,24 +88,9 @@ impl Place {
 
     /// Removes everything: what was mounted and what ran has gone with its namespaces.
     pub(super) fn remove(self) -> Result<(), Failure> {
-        let hierarchies = fs::read_dir(GROUPS)?.filter_map(Result::ok).map(|entry| entry.path());
-        for group in hierarchies.chain([PathBuf::from(GROUPS)]).map(|path| path.join(&self.group)) {
-            remove_group(&group)?;
-        }
+        groups::remove(&self.group)?;
         Ok(fs::remove_dir_all(&self.dir)?)
     }
-}
-
-/// Removes a group that is empty, and those below it.
-fn remove_group(group: &Path) -> Result<(), Failure> {
-    let Ok(entries) = fs::read_dir(group) else { return Ok(()) };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_group(&entry.path())?;
-        }
-    }
-    Ok(fs::remove_dir(group)?)
 }
 
 /// The same command on a terminal of its own.
@@ -144,11 +116,6 @@ fn words(line: &str) -> Vec<String> {
         }
     }
     words
-}
-
-fn which(name: &str) -> Option<PathBuf> {
-    let path: OsString = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
 #[cfg(test)]
