@@ -26,7 +26,7 @@ fn received(socket: &UnixDatagram) -> String {
 
 #[test]
 fn start_waits_until_the_program_is_ready_and_tells_who_waits_for_us() {
-    needs!(root, program("busybox"));
+    needs!(root, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let (bundle, web) = (bundle(&format!("{}; sleep 1000", says("MAINPID=1\\nREADY=1\\nSTATUS=up"))), id("web"));
         let outside = bundle.file("outside.sock");
@@ -51,7 +51,7 @@ fn start_waits_until_the_program_is_ready_and_tells_who_waits_for_us() {
 
 #[test]
 fn in_the_foreground_all_is_handed_on() {
-    needs!(root, program("busybox"));
+    needs!(root, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let (bundle, web) = (bundle(&format!("{}; {}", says("READY=1"), says("STOPPING=1"))), id("web"));
         let outside = bundle.file("outside.sock");
@@ -66,7 +66,7 @@ fn in_the_foreground_all_is_handed_on() {
 
 #[test]
 fn one_that_ends_without_a_word_keeps_nobody_waiting_and_leaves_nothing() {
-    needs!(root, program("busybox"));
+    needs!(root, program("busybox"), syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
         let (bundle, web) = (bundle("exit 3"), id("web"));
         let outside = bundle.file("outside.sock");
