@@ -22,6 +22,12 @@ pub(crate) fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     packages.iter().copied().filter(|package| !installed(package)).collect()
 }
 
+/// Installs those of `packages` that are missing, where this is Debian; elsewhere who runs this has seen to it.
+pub(crate) fn ensure(packages: &[&str]) -> Result<(), Failure> {
+    let missing = if is_here() { missing(packages) } else { Vec::new() };
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
 /// Installs packages; only root can.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     println!("installing by apt-get: {}", packages.join(", "));

@@ -14,7 +14,7 @@ mod engines;
 mod failure;
 mod floor;
 mod fuzz;
-mod groups;
+mod oci;
 mod setup;
 mod source;
 mod steps;

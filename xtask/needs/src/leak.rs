@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::process::{self, Process};
-use crate::{machine, scratch, token};
+use crate::{groups, machine, scratch, token};
 
 /// How long something that is just ending may take: an exit is over only when the parent has heard of it.
 const GRACE: Duration = Duration::from_secs(2);
@@ -122,7 +122,7 @@ fn links() -> Vec<String> {
 /// Scratch directories and cgroups with this run's token.
 fn paths() -> Vec<PathBuf> {
     let mut paths = scratch::left(token());
-    paths.extend(cgroups(Path::new("/sys/fs/cgroup"), token()));
+    paths.extend(groups::carrying(token()));
     paths
 }
 
@@ -132,23 +132,6 @@ fn hierarchies(token: &str) -> Vec<String> {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let names = text.lines().filter_map(|line| line.split(':').nth(1)?.strip_prefix("name="));
     names.filter(|name| name.contains(token)).map(str::to_owned).collect()
-}
-
-/// Cgroup directories whose name carries `token`.
-fn cgroups(dir: &Path, token: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut found = Vec::new();
-    for entry in dirs {
-        if entry.file_name().to_string_lossy().contains(token) {
-            found.push(entry.path());
-        } else {
-            found.extend(cgroups(&entry.path(), token));
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -167,12 +150,5 @@ mod tests {
     #[test]
     fn the_loopback_link_is_known() {
         assert!(links().contains(&"lo".to_owned()));
-    }
-
-    #[test]
-    fn a_directory_with_the_token_is_found_at_any_depth() {
-        let dir = crate::Scratch::new();
-        fs::create_dir_all(dir.join("a/b-token7-c/d-token7")).unwrap();
-        assert_eq!(cgroups(dir.path(), "token7"), [dir.join("a/b-token7-c")]);
     }
 }

@@ -49,6 +49,7 @@
 
 mod denial;
 mod filter;
+pub mod groups;
 mod isolation;
 mod leak;
 mod ledger;

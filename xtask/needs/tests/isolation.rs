@@ -23,6 +23,8 @@ fn sample() {
     match name.as_str() {
         "hang" => isolated_for(Duration::from_millis(400), || std::thread::sleep(Duration::from_secs(100))),
         "hanging child" => isolated_unboxed_hang(),
+        "hang with a group" => isolated_for(Duration::from_millis(400), || fill_group(&Duration::from_secs(100))),
+        "unboxed panic with a group" => isolated_unboxed(|| act("panic with a group")),
         "wrong name" => elsewhere("no::such::test"),
         "nested" => isolated(|| isolated(|| ())),
         "unboxed process" => isolated_unboxed(|| leave_process("process")),
@@ -52,6 +54,10 @@ fn act(sample: &str) {
         "table" => run("nft", &["add", "table", "bridge", "left"]),
         "scratch" => assert!(Box::leak(Box::new(Scratch::new())).path().is_dir()),
         "cgroup" => fs::create_dir(group().join(token())).unwrap(),
+        "panic with a group" => {
+            fill_group(&Duration::ZERO);
+            panic!("on purpose");
+        }
         "first process" => assert_ne!(std::process::id(), 1),
         other => panic!("no sample is called {other:?}"),
     }
@@ -65,6 +71,17 @@ fn leave_process(how: &str) {
         "slow end" => run("sh", &["-c", "sleep 0.3 & true"]),
         _ => run("sh", &["-c", "true & true"]),
     }
+}
+
+/// A group, and one in it with a process; then it is quiet for a while.
+#[allow(clippy::zombie_processes, reason = "that it is left is what the samples are about")]
+fn fill_group(pause: &Duration) {
+    let inner = group().join(token()).join("inner");
+    fs::create_dir_all(&inner).unwrap();
+    println!("group {}", inner.display());
+    let child = Command::new("sleep").arg("300").spawn().unwrap();
+    fs::write(inner.join("cgroup.procs"), child.id().to_string()).unwrap();
+    std::thread::sleep(*pause);
 }
 
 /// A child that outlives the block's own death: only the warden can end it.
@@ -226,12 +243,24 @@ fn a_table_of_nf_tables_that_is_left_is_red() {
 }
 
 #[test]
-fn a_cgroup_that_is_left_is_red() {
+fn a_cgroup_that_is_left_is_red_and_removed() {
     needs!(root, file("/sys/fs/cgroup"));
     let (green, text) = outcome("sample", "cgroup");
     let path = text.lines().find_map(|line| line.strip_prefix("isolated: leaked: ")?.strip_suffix(" is there"));
-    fs::remove_dir(path.unwrap_or_else(|| panic!("{text}"))).unwrap();
+    assert!(!fs::exists(path.unwrap_or_else(|| panic!("{text}"))).unwrap());
     assert!(!green);
+}
+
+#[test]
+fn the_groups_of_a_block_that_did_not_finish_are_removed_with_what_runs_in_them() {
+    needs!(root, file("/sys/fs/cgroup"));
+    for sample in ["panic with a group", "unboxed panic with a group", "hang with a group"] {
+        let (green, text) = outcome("sample", sample);
+        let path = text.lines().find_map(|line| line.strip_prefix("group "));
+        let inner = std::path::Path::new(path.unwrap_or_else(|| panic!("{sample}: {text}")));
+        assert!(!inner.parent().unwrap().exists(), "{sample}: {text}");
+        assert!(!green, "{sample}: {text}");
+    }
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use needs::groups;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::{cargo, groups};
+use crate::{cargo, oci};
 
 /// Seconds after which a call hangs.
 const DEADLINE: u64 = 20;
@@ -39,8 +40,7 @@ impl Bundle {
         let (dir, id) = (place.join(number.to_string()), format!("skep-conformance-c{number}"));
         fs::create_dir(&dir)?;
         cargo::output(Command::new("cp").arg("-al").arg(place.join("tree")).arg(dir.join("rootfs")))?;
-        let parent = place.file_name().unwrap_or_default().to_string_lossy();
-        let group = format!("/{parent}/{id}");
+        let group = format!("/{}/{id}", oci::name(place));
         Ok(Self { dir, runtime: runtime.to_owned(), id, group })
     }
 

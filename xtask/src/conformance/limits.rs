@@ -3,12 +3,12 @@
 
 use std::fs;
 
+use needs::groups;
 use serde_json::{Value, json};
 
 use super::bundle::{Bundle, holds, same};
 use super::case::{Case, must};
 use crate::failure::Failure;
-use crate::groups;
 
 /// What a file of the container's group has, in whichever hierarchy, by its name in version 1 and in version 2.
 fn value(bundle: &Bundle, files: [&str; 2]) -> Result<String, Failure> {

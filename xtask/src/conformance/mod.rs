@@ -22,25 +22,20 @@ mod runtime;
 mod wrong;
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use lexopt::Arg;
 
 use crate::failure::Failure;
-use crate::workspace::Workspace;
-use crate::{busybox, cargo, groups};
+use crate::{busybox, cargo, debian, oci};
 use bundle::Bundle;
 use case::{Case, Ending};
 
 const HELP: &str = "usage: cargo xtask conformance [--runtime PROGRAM] [--unified] [WORDS…]
 
 Holds our OCI runtime, or another, to the runtime specification: a line for each case whose name has one of the words.
-As root. --unified shows it cgroup v2 alone, as crun wants it.";
-
-/// Set in the namespaces: where everything is.
-const INSIDE: &str = "SKEP_CONFORMANCE_PLACE";
+As root; installs busybox from Debian. --unified shows it cgroup v2 alone, as crun wants it.";
 
 const PARTS: [&[Case]; 9] = [
     config::CASES,
@@ -55,51 +50,24 @@ const PARTS: [&[Case]; 9] = [
 ];
 
 /// Has the cases run in namespaces, and removes what is left.
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    let (mut runtime, mut words, mut is_unified) = (None, Vec::new(), false);
-    while let Some(argument) = arguments.next()? {
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    let (mut words, mut is_unified) = (Vec::new(), false);
+    let runtime = oci::runtime(arguments, HELP, |argument| {
         match argument {
-            Arg::Short('h') | Arg::Long("help") => {
-                println!("{HELP}");
-                return Ok(());
-            }
-            Arg::Long("runtime") => runtime = Some(arguments.value()?),
             Arg::Long("unified") => is_unified = true,
             Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
             other => return Err(other.unexpected().into()),
         }
+        Ok(())
+    })?;
+    let Some(runtime) = runtime else { return Ok(()) };
+    if let Some(place) = oci::place() {
+        return each(&place, &runtime, &words, is_unified);
     }
-    if !rustix::process::geteuid().is_root() {
-        return Err("conformance is of what root can have done: run it as root".into());
-    }
-    let runtime = match runtime {
-        Some(runtime) => runtime,
-        None => ours()?,
-    };
-    if let Some(place) = std::env::var_os(INSIDE) {
-        return each(Path::new(&place), &runtime, &words, is_unified);
-    }
-    let name = format!("skep-conformance-{}", std::process::id());
-    let place = std::env::temp_dir().join(&name);
-    fs::create_dir(&place)?;
-    let status = Command::new("unshare")
-        .args(["--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "--kill-child"])
-        .arg(std::env::current_exe()?)
-        .args(["conformance", "--runtime"])
-        .arg(runtime)
-        .args(is_unified.then_some("--unified"))
-        .args(words)
-        .env(INSIDE, &place)
-        .status();
-    groups::remove(&name)?;
-    fs::remove_dir_all(&place)?;
-    if status?.success() { Ok(()) } else { Err("not every case is as the specification has it".into()) }
-}
-
-/// Our runtime, built.
-fn ours() -> Result<OsString, Failure> {
-    cargo::output(&mut cargo::command(["build", "--quiet", "--package", "skep-oci"]))?;
-    Ok(Workspace::load()?.target.join("debug/skep-oci").into_os_string())
+    debian::ensure(&["busybox-static"])?;
+    let unified = is_unified.then(|| OsString::from("--unified"));
+    let words = words.into_iter().map(OsString::from);
+    oci::isolated("conformance", [OsString::from("--runtime"), runtime].into_iter().chain(unified).chain(words))
 }
 
 /// Runs each that is asked for, and fails if one did.

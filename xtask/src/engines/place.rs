@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where an engine has everything, and what is left of it when it is done.
+//! Where an engine has everything.
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::{Resource, getrlimit};
 
 use super::operations::Operation;
 use crate::failure::Failure;
-use crate::{busybox, cargo, groups};
+use crate::{busybox, cargo, oci};
 
 /// A directory for one run.
 #[derive(Debug)]
@@ -21,21 +21,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes the directory.
-    pub(super) fn new() -> Result<Self, Failure> {
-        let dir = std::env::temp_dir().join(format!("skep-engines-{}", std::process::id()));
-        fs::create_dir(&dir)?;
-        Ok(Self::at(dir))
-    }
-
-    /// That which was made there.
+    /// The directory of the run.
     pub(super) fn at(dir: PathBuf) -> Self {
-        let group = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let group = oci::name(&dir);
         Self { dir, group }
-    }
-
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
     }
 
     /// Makes the root of an image, and imports it.
@@ -84,12 +73,6 @@ impl Place {
         let done = command.output()?;
         let said = [done.stdout, done.stderr].concat();
         Ok((done.status.code(), String::from_utf8_lossy(&said).into_owned()))
-    }
-
-    /// Removes everything: what was mounted and what ran has gone with its namespaces.
-    pub(super) fn remove(self) -> Result<(), Failure> {
-        groups::remove(&self.group)?;
-        Ok(fs::remove_dir_all(&self.dir)?)
     }
 }
 

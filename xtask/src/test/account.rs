@@ -30,9 +30,7 @@ impl Account {
             None => make()?,
         };
         ensure_ranges()?;
-        if debian::is_here() && !debian::missing(&["uidmap"]).is_empty() {
-            debian::install(&["uidmap"])?;
-        }
+        debian::ensure(&["uidmap"])?;
         Ok(account)
     }
 }

@@ -3,8 +3,21 @@
 
 use std::fs;
 
-/// A sentence for each process that has the run's token in its environment, after the tests have ended.
+use needs::groups;
+
+/// A sentence for each process and each group of the run, after the tests have ended. The groups are removed.
 pub(super) fn of(token: &str) -> Vec<String> {
+    let mut sentences = processes(token);
+    for group in groups::carrying(token) {
+        let removed = groups::remove(&group)
+            .map_or_else(|error| format!("cannot be removed: {error}"), |()| "removed".to_owned());
+        sentences.push(format!("a test has left the group {} ({removed})", group.display()));
+    }
+    sentences
+}
+
+/// Those that have the token in their environment.
+fn processes(token: &str) -> Vec<String> {
     let variable = format!("SKEP_RUN_TOKEN={token}");
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -39,5 +52,16 @@ mod tests {
         child.wait().unwrap();
         assert!(found.unwrap()[0].contains("(sleep 60)"));
         assert!(of("skep-test-x8").is_empty());
+    }
+
+    #[test]
+    fn a_group_with_the_token_is_named_and_removed() {
+        needs::needs!(root, file("/sys/fs/cgroup"));
+        let mut hierarchies = groups::named("").unwrap().into_iter();
+        let group = hierarchies.find(|path| path.join("cgroup.procs").exists()).unwrap().join("skep-test-x9-web");
+        fs::create_dir(&group).unwrap();
+        let found = of("skep-test-x9");
+        assert_eq!(found, [format!("a test has left the group {} (removed)", group.display())]);
+        assert!(!group.exists());
     }
 }

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::marker::{Marker, Stage, VARIABLE};
 use super::outer::rerun;
-use crate::process;
+use crate::{groups, process};
 
 /// Runs the inner process, reaps what it orphans, and ends with its status.
 #[allow(clippy::exit, clippy::disallowed_methods, reason = "the rest of the test belongs to the outer process")]
@@ -22,7 +22,10 @@ pub(super) fn keep(marker: &Marker) -> ! {
             125
         }
     };
-    if !marker.boxed {
+    // In the box the kernel ends all others with us; groups must be empty before.
+    if code != 0 {
+        end_all(&marker.token);
+    } else if !marker.boxed {
         end_descendants();
     }
     std::process::exit(code);
@@ -32,7 +35,7 @@ fn watch(marker: &Marker) -> io::Result<i32> {
     if !marker.boxed {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     }
-    end_with_the_outer(marker.boxed);
+    end_with_the_outer(marker.token.clone());
     let inner = Marker { stage: Stage::Inner, parent: own_pid(), ..marker.clone() };
     // Our own standard output is shut, so that the harness' lines appear once; the error stream leads to the record.
     let child = Command::new(std::env::current_exe()?)
@@ -59,16 +62,19 @@ fn watch(marker: &Marker) -> io::Result<i32> {
 
 /// Ends everything when the outer process closes our standard input: at its deadline, or because it is dead.
 #[allow(clippy::exit, clippy::disallowed_methods, reason = "the rest of the test belongs to the outer process")]
-fn end_with_the_outer(boxed: bool) {
+fn end_with_the_outer(token: String) {
     std::thread::spawn(move || {
         let mut nothing = Vec::new();
         let _end = io::stdin().read_to_end(&mut nothing);
-        // In the box we are PID 1: the kernel ends all others with us.
-        if !boxed {
-            end_descendants();
-        }
+        end_all(&token);
         std::process::exit(124);
     });
+}
+
+/// Ends what a block that did not finish has left: its processes, and then its groups, which no namespace ends.
+fn end_all(token: &str) {
+    end_descendants();
+    groups::sweep(token);
 }
 
 /// Kills every process below this one, again and again, because they may be starting others; gives up after 5 s.
