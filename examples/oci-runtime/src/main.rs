@@ -33,7 +33,7 @@ use failure::Failure;
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
-    let matches = match arguments::grammar().try_get_matches() {
+    let matches = match grammar().try_get_matches() {
         Ok(matches) => matches,
         Err(asked) if matches!(asked.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return print::stdout(asked.to_string()).map_or_else(|failure| failure.told(), |()| ExitCode::SUCCESS);
@@ -51,6 +51,14 @@ fn main() -> ExitCode {
             failure.told()
         }
     }
+}
+
+/// The command line of this build.
+fn grammar() -> clap::Command {
+    let grammar = arguments::grammar();
+    #[cfg(feature = "pages")]
+    let grammar = grammar.subcommand(command::pages::grammar());
+    grammar
 }
 
 /// What is wrong with a command line, without the word that every failure begins with.

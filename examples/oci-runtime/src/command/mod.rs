@@ -9,6 +9,8 @@ mod exec;
 mod features;
 mod kill;
 mod list;
+#[cfg(feature = "pages")]
+pub(crate) mod pages;
 mod pause;
 mod ps;
 mod run;
@@ -41,6 +43,8 @@ pub(crate) fn run(globals: &Globals, matches: &ArgMatches) -> Result<u8, Failure
         "events" => events::events(globals, asked),
         "spec" => spec::spec(asked),
         "features" => features::features(),
+        #[cfg(feature = "pages")]
+        pages::NAME => pages::write(asked),
         // What is left of the grammar.
         other => checkpoint::refused(other),
     };

@@ -14,5 +14,7 @@ mod groups;
 mod life;
 mod log;
 mod notify;
+#[cfg(feature = "pages")]
+mod pages;
 mod systemd;
 mod terminals;
