@@ -11,6 +11,7 @@ mod command;
 mod console;
 mod failure;
 mod foreground;
+mod input;
 mod known;
 mod log;
 mod making;

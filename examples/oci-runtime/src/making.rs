@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::known::{CREATED, EXEC_AFFINITY, LISTENER, LISTENER_METADATA};
 use crate::notify::{self, Directory};
 use crate::passed::Passed;
-use crate::{moment, part, place};
+use crate::{input, moment, part, place};
 
 /// Who sees the container's terminal, if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,9 +216,7 @@ fn read(bundle: &Path, config: Option<&Path>) -> Result<(PathBuf, Config), Failu
     };
     let bundle = std::path::absolute(bundle)
         .map_err(|error| Failure::from(format!("--bundle: {bundle:?} cannot be made absolute: {error}")))?;
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::from(format!("--config: cannot read {file:?}: {error}")))?;
-    Ok((bundle, Config::from_json(text)?))
+    Ok((bundle, Config::from_json(input::text("--config", file)?)?))
 }
 
 /// Who listens for the terminal; a terminal without somebody who sees it is none.

@@ -17,9 +17,8 @@ use crate::console::Receiver;
 use crate::failure::Failure;
 use crate::foreground::{self, Signals};
 use crate::known::{self, CREATED_STATUS, EXEC_AFFINITY, LISTENER, LISTENER_METADATA, PAUSED, RUNNING};
-use crate::making;
-use crate::part;
 use crate::passed::Passed;
+use crate::{input, making, part};
 
 /// What runc ends with where the program was not executed, which has a status of its own.
 const NOT_EXECUTED: u8 = 255;
@@ -196,12 +195,10 @@ fn of_options(container: &Container, asked: &ArgMatches) -> Result<Process, Fail
 /// The program that a file describes, as `process` of a configuration does; it is under the container's filter, and what the
 /// file does not say of rights is as it is with the container's own program.
 fn of_file(container: &Container, file: &Path) -> Result<Process, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::from(format!("--process: cannot read {file:?}: {error}")))?;
-    let said = oci::Process::from_json(text)?;
-    let (has_capabilities, has_rlimits) = (said.capabilities.is_some(), said.rlimits.is_some());
-    let has_affinity = said.exec_cpu_affinity.is_some();
-    let mut process = part::process(said)?;
+    let described = oci::Process::from_json(input::text("--process", file)?)?;
+    let (has_capabilities, has_rlimits) = (described.capabilities.is_some(), described.rlimits.is_some());
+    let has_affinity = described.exec_cpu_affinity.is_some();
+    let mut process = part::process(described)?;
     if !has_affinity {
         part::on_processors(&mut process, container.memo(EXEC_AFFINITY));
     }

@@ -11,7 +11,7 @@ use skep::oci::{Config, Resources};
 use super::{id, path, text};
 use crate::arguments::Globals;
 use crate::failure::Failure;
-use crate::{known, part};
+use crate::{input, known, part};
 
 /// Options, and where `linux.resources` of a configuration has the same.
 const NUMBERS: [(&str, &str, &str); 14] = [
@@ -77,11 +77,7 @@ fn complete(said: &mut Value, container: &Container) -> Result<(), Failure> {
 
 /// What a file says, or the standard input for `-`.
 fn read(file: &Path) -> Result<Value, Failure> {
-    let text = match file.to_str() {
-        Some("-") => std::io::read_to_string(std::io::stdin()),
-        _ => std::fs::read_to_string(file),
-    };
-    let text = text.map_err(|error| Failure::from(format!("--resources: cannot read {file:?}: {error}")))?;
+    let text = input::text("--resources", file)?;
     serde_json::from_str(&text).map_err(|error| Failure::from(format!("--resources: it is no JSON: {error}")))
 }
 

@@ -158,3 +158,14 @@ fn a_state_directory_that_others_may_change_is_not_believed() {
         assert!(out.status.success() && text(&out.stderr).starts_with("warning: web: "), "{}", text(&out.stderr));
     });
 }
+
+#[test]
+fn a_file_without_an_end_is_not_read_to_its_end() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let bundle = Bundle::new("true", |_| ());
+        let said = bundle.refused(&["create", "web", "--config", "/dev/zero"]);
+        assert_eq!(said, "error: --config: cannot read \"/dev/zero\": it has more than 16777216 bytes\n");
+        bundle.assert_nothing_left();
+    });
+}
