@@ -54,7 +54,7 @@ impl Container {
     /// `NotFound`, `NotExecutable` and `Denied` tell apart why the program cannot be executed, `NotFound` also that it was
     /// deleted meanwhile; `WrongState` for one that does not wait: that was started, has ended, is still being made, or is
     /// frozen; `Busy` while somebody else starts, renames or deletes it; `TimedOut` if its first process does not answer
-    /// within ten seconds.
+    /// within ten seconds, or takes no one of those who ask it.
     /// # Privileges
     /// Those of its maker.
     pub fn start(&mut self) -> Result<(), Error> {

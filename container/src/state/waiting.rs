@@ -5,19 +5,23 @@
 //! is killed when. The name of the socket may stay for longer, and means nothing by itself.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::StateDir;
-use crate::error::{Error, Object};
+use crate::error::{Error, ErrorKind, Object};
 
 /// The name of the socket.
 pub(super) const FILE: &str = "start";
 
 /// How many may stand in line: one who starts it, and some who look whether it waits.
 const LINE: i32 = 8;
+
+/// How long one who starts it stands behind a full line: the first process may not have had a processor for a while.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl StateDir {
     /// Makes the socket, for the first process to listen on.
@@ -38,13 +42,24 @@ impl StateDir {
         let knock = || -> Result<OwnedFd, Errno> {
             // Who does not come to the door keeps nobody waiting.
             let socket = socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-            rustix::net::connect(&socket, &self.address()?)?;
+            let begin = Instant::now();
+            while let Err(errno) = rustix::net::connect(&socket, &self.address()?) {
+                if errno != Errno::AGAIN || begin.elapsed() > PATIENCE {
+                    return Err(errno);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
             rustix::fs::fcntl_setfl(&socket, OFlags::empty())?;
             Ok(socket)
         };
         match knock() {
             Ok(socket) => Ok(Some(socket)),
             Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(None),
+            Err(Errno::AGAIN) => {
+                let why =
+                    "its first process takes nobody from the line there: it is stopped, or has no processor".to_owned();
+                Err(Error::because("connect to", Object::Path(self.path().join(FILE)), ErrorKind::TimedOut, why))
+            }
             Err(errno) => Err(self.failed("connect to", errno)),
         }
     }

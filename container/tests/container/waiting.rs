@@ -243,6 +243,32 @@ fn whoever_comes_and_goes_leaves_it_waiting() {
 }
 
 #[test]
+fn who_starts_it_stands_behind_a_full_line() {
+    needs!(userns, syscall("pidfd_open"));
+    isolated_for(DEADLINE, || {
+        let dir = Scratch::new();
+        let place = Place::new(&dir);
+        let made = waiting(quiet(place.named("web", "exit 3")));
+        let first = rustix::process::Pid::from_raw(i32::try_from(made.pid().unwrap()).unwrap()).unwrap();
+        // Nobody is taken from the line: nine visitors fill it, who have gone again.
+        rustix::process::kill_process(first, rustix::process::Signal::STOP).unwrap();
+        for _ in 0..20 {
+            assert_eq!(made.status().unwrap(), Status::Created);
+        }
+        let mut found = place.open("web").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(50));
+                rustix::process::kill_process(first, rustix::process::Signal::CONT).unwrap();
+            });
+            found.start().unwrap_or_else(|error| panic!("{}", Report(&error)));
+        });
+        assert_eq!(made.wait().unwrap().code(), Some(3));
+        found.delete().unwrap();
+    });
+}
+
+#[test]
 fn of_eight_who_start_it_one_does() {
     needs!(userns, syscall("pidfd_open"));
     isolated_for(DEADLINE, || {
