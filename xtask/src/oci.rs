@@ -68,7 +68,9 @@ pub(crate) fn isolated(command: &str, words: impl IntoIterator<Item: AsRef<OsStr
         .args(words)
         .env(PLACE, &place)
         .status();
-    groups::named(&name(&place))?.iter().try_for_each(|group| groups::remove(group))?;
+    let removed =
+        groups::named(&name(&place)).and_then(|found| found.iter().try_for_each(|group| groups::remove(group)));
     fs::remove_dir_all(&place)?;
+    removed?;
     if status?.success() { Ok(()) } else { Err(format!("{command}: not everything was as it should be").into()) }
 }

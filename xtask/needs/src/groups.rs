@@ -32,7 +32,7 @@ pub fn carrying(token: &str) -> Vec<PathBuf> {
     below(Path::new(GROUPS), token)
 }
 
-/// Removes a group, and those below it. Processes that are just ending have two seconds.
+/// Removes a group, and those below it; one that is gone is no failure. Processes that are just ending have two seconds.
 ///
 /// # Errors
 /// What removing one of them answers: `EBUSY` while a process is in it.
@@ -43,6 +43,8 @@ pub fn remove(group: &Path) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(5));
             }
+            // By another name of its hierarchy: cpu is a link to cpu,cpuacct.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             answer => return answer,
         }
     }
@@ -94,6 +96,7 @@ mod tests {
     fn a_group_goes_with_those_below_it() {
         let dir = crate::Scratch::new();
         fs::create_dir_all(dir.join("a/b/c")).unwrap();
+        remove(&dir.join("a")).unwrap();
         remove(&dir.join("a")).unwrap();
         assert!(!dir.join("a").exists());
     }
