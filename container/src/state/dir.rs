@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Object};
@@ -72,10 +72,12 @@ impl StateRoot {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            // Names that could not have been given are not ours.
-            names.extend(
-                entry.file_name().to_str().ok().filter(|name| super::problem_of(name).is_none()).map(str::to_owned),
-            );
+            // Files that are no directories, and names that could not have been given, are not ours.
+            if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
+                continue;
+            }
+            let name = entry.file_name().to_str().ok().filter(|name| super::problem_of(name).is_none());
+            names.extend(name.map(str::to_owned));
         }
         names.sort();
         Ok(names)

@@ -31,14 +31,18 @@ impl Failure {
         &self.message
     }
 
-    /// Says it on stderr, and answers what to end with. That nobody can read it must not change how we end. Engines show one
-    /// line of it, the last: for who does not read at a terminal it is one.
+    /// Says it on stderr, and answers what to end with. That nobody can read it must not change how we end.
     pub(crate) fn told(&self) -> ExitCode {
-        let mut stderr = std::io::stderr();
-        let message = if stderr.is_terminal() { self.message.clone() } else { in_one_line(&self.message) };
-        drop(writeln!(stderr, "error: {message}"));
+        say("error", &self.message);
         ExitCode::from(self.code)
     }
+}
+
+/// Says something on stderr. Engines show one line of it, the last: for who does not read at a terminal it is one.
+pub(crate) fn say(kind: &str, message: &str) {
+    let mut stderr = std::io::stderr();
+    let message = if stderr.is_terminal() { message.to_owned() } else { in_one_line(message) };
+    drop(writeln!(stderr, "{kind}: {message}"));
 }
 
 impl From<String> for Failure {

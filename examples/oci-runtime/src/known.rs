@@ -69,7 +69,7 @@ pub(crate) fn delete(globals: &Globals, id: &str, container: Container) -> Resul
     let Err(error) = deleted else { return Ok(()) };
     match Container::open_in(&globals.root, id) {
         Err(gone) if gone.kind() == ErrorKind::NotFound => {
-            globals.log.warning(Report(&error).to_string().replace('\n', "; "));
+            globals.log.warning(Report(&error).to_string());
             Ok(())
         }
         _ => Err(error.into()),

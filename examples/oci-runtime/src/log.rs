@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::moment;
 
 /// How lines of the log are written.
@@ -38,7 +38,7 @@ impl Log {
 
     /// Writes down, and says, what has gone wrong and fails nothing.
     pub(crate) fn warning(&self, message: impl AsRef<str>) {
-        drop(writeln!(std::io::stderr(), "warning: {}", message.as_ref()));
+        failure::say("warning", message.as_ref());
         self.line("warning", message.as_ref());
     }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `list`: all containers below the root.
 
-use std::io::Write;
-
 use clap::ArgMatches;
 use serde_json::{Map, Value};
 use skep::{Container, ErrorKind};
@@ -37,7 +35,7 @@ pub(super) fn list(globals: &Globals, asked: &ArgMatches) -> Result<(), Failure>
         match state {
             Ok(state) => states.push(state),
             // The others are told of nevertheless.
-            Err(failure) => drop(writeln!(std::io::stderr(), "warning: {name}: {}", failure.message())),
+            Err(failure) => globals.log.warning(format!("{name}: {}", failure.message())),
         }
     }
     if text(asked, "format") == Some("json") {

@@ -154,7 +154,11 @@ fn a_state_directory_that_others_may_change_is_not_believed() {
         fs::write(bundle.states().join("web/record"), "{").unwrap();
         let said = bundle.refused(&["state", "web"]);
         assert!(said.contains("record"), "{said}");
+        // A file that is no directory is no container.
+        fs::write(bundle.states().join("notes"), "").unwrap();
+        assert_eq!(bundle.done(&["list", "-q"]), "web\n");
         let out = bundle.oci(&["list"]);
+        assert_eq!(text(&out.stderr).lines().count(), 1, "{}", text(&out.stderr));
         assert!(out.status.success() && text(&out.stderr).starts_with("warning: web: "), "{}", text(&out.stderr));
     });
 }
