@@ -27,6 +27,12 @@ impl Created {
         Self { launched, kill_on_drop }
     }
 
+    /// The container's name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.launched.plan().name()
+    }
+
     /// The first process's number in the caller's pid namespace, to show.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finding containers that somebody else has made.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::known::Known;
 use super::running::Container;
@@ -36,6 +36,13 @@ impl Container {
         };
         let known = Known::of(&state)?;
         Ok(Self::opened(name, known, state))
+    }
+
+    /// Where the state of the caller's containers is kept that are made without a [`state_root`](crate::Builder::state_root):
+    /// see there. It is made with the first of them that has a name.
+    #[must_use]
+    pub fn default_state_root() -> PathBuf {
+        StateRoot::default_path()
     }
 
     /// The names of all containers in the caller's state directory, sorted.

@@ -98,6 +98,7 @@ fn run(
     let began = Instant::now();
     let builder = if arguments.profile { described.builder.profile() } else { described.builder };
     let created = builder.create()?;
+    let kept_from_sweeps = leftovers::hold(created.name());
     if arguments.profile {
         drop(write!(std::io::stderr(), "{}", Profile::of(&created, began.elapsed())));
     }
@@ -126,6 +127,7 @@ fn run(
     {
         say(format_args!("{}", Report(&error)));
     }
+    drop(kept_from_sweeps);
     drop(described.kept);
     Ok(code)
 }

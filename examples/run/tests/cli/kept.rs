@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What outlives a run: changes that are kept, and nothing else.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use needs::{Scratch, bin, isolated, needs, token};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 
-use crate::common::{is_root, left_of, run, said, start, sweep, text, wait_for_up};
+use crate::common::{is_root, left_of, quiet, run, said, start, sweep, text, wait_for_up};
 
 /// skep-run that keeps changes, an ordinary user's in this home.
 fn keeping(home: &Scratch, name: &str, script: &str) -> Command {
@@ -152,6 +154,55 @@ fn what_a_killed_run_could_not_remove_the_next_one_does() {
         sweep(&child);
         assert!(!is_left());
     });
+}
+
+#[test]
+fn what_has_ended_is_left_to_its_own_run_whoever_sweeps() {
+    needs!(root, cgroup("pids"), syscall("pidfd_open"));
+    isolated(|| {
+        // One that a run of another pid namespace has made, which has ended and is still being read: by a number that none of
+        // this namespace has, and locked.
+        let name = "run-4194304-7ffffffffffffff1";
+        let container = skep::Container::builder(name).command("/bin/true", [""; 0]).start().unwrap();
+        container.wait().unwrap();
+        let directory = File::open(skep::Container::default_state_root()).unwrap();
+        fcntl(&directory, FcntlArg::F_OFD_SETLK(&byte_of(name, libc::F_RDLCK))).unwrap();
+        let is_left = || skep::Container::names().unwrap().iter().any(|left| left == name);
+        assert!(quiet(&["true"]).status.success());
+        assert!(is_left(), "it is its own run's to remove");
+        drop(directory);
+        assert!(quiet(&["true"]).status.success());
+        assert!(!is_left(), "its run has gone");
+    });
+}
+
+#[test]
+fn a_run_that_goes_on_is_known_by_its_lock() {
+    needs!(root, cgroup("pids"), syscall("pidfd_open"));
+    isolated(|| {
+        let mut child = start(&["--", "/bin/sh", "-c", "echo up; sleep 1000"]);
+        wait_for_up(&mut child);
+        let name = left_of(&child).unwrap();
+        let is_locked = || {
+            let mut asked = byte_of(&name, libc::F_WRLCK);
+            let directory = File::open(skep::Container::default_state_root()).unwrap();
+            fcntl(directory, FcntlArg::F_OFD_GETLK(&mut asked)).unwrap();
+            i32::from(asked.l_type) != libc::F_UNLCK
+        };
+        assert!(is_locked());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(child.stdout.as_mut().unwrap().read(&mut [0; 1]).unwrap(), 0);
+        assert!(!is_locked(), "the lock has ended with it");
+        sweep(&child);
+    });
+}
+
+/// The byte that a run with this name locks in the directory where the states of all are.
+fn byte_of(name: &str, kind: i32) -> libc::flock {
+    let number = i64::from_str_radix(name.rsplit('-').next().unwrap(), 16).unwrap();
+    let [l_type, l_whence] = [kind, libc::SEEK_SET].map(|small| i16::try_from(small).unwrap());
+    libc::flock { l_type, l_whence, l_start: number, l_len: 1, l_pid: 0 }
 }
 
 /// The names of all groups directly below a hierarchy of this machine.
