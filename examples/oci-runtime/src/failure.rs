@@ -63,8 +63,9 @@ impl From<Error> for Failure {
 
 /// Places of a description, and where a configuration has the same: what only the machine can tell is told by the former.
 /// The first that fits counts.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 15] = [
     ("process.directory: ", "process.cwd: "),
+    ("directories[0] ", "process.cwd "),
     ("masked[", "linux.maskedPaths["),
     ("read_only[", "linux.readonlyPaths["),
     ("name: ", "container id: "),

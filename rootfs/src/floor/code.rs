@@ -23,6 +23,7 @@
 //! Propagate  18  target   how
 //! ChrootAlone 19
 //! Owner      20  uid      gid
+//! Directory  21  target
 //! ```
 //! Texts travel as offsets. What is not named is 0, and a word that is nothing of ours is no step.
 
@@ -140,6 +141,7 @@ impl<'a> Step<'a> {
                 [12, keep(target), lowers, place, attributes, flags, options]
             }
             Step::Symlink { to, target } => [13, keep(to), keep(target), 0, 0, 0, 0],
+            Step::Directory { target } => [21, keep(target), 0, 0, 0, 0, 0],
             Step::Memory { options } => [14, keep(options), 0, 0, 0, 0, 0],
             Step::LetGo => [15, 0, 0, 0, 0, 0, 0],
             Step::Top => [16, 0, 0, 0, 0, 0, 0],
@@ -205,6 +207,7 @@ impl<'a> Step<'a> {
             [15, 0, 0, 0, 0, 0, 0] => Step::LetGo,
             [16, 0, 0, 0, 0, 0, 0] => Step::Top,
             [20, uid, gid, 0, 0, 0, 0] => Step::Owner { uid, gid },
+            [21, target, 0, 0, 0, 0, 0] => Step::Directory { target: text(target)? },
             _ => return None,
         })
     }

@@ -144,6 +144,11 @@ pub enum Step<'a> {
         /// Its path.
         target: &'a CStr,
     },
+    /// Make a directory, and those above it, where there is nothing.
+    Directory {
+        /// Its path.
+        target: &'a CStr,
+    },
     /// Make the root read-only: it alone, not what is mounted in it.
     ReadOnlyRoot,
     /// Make the root this process's "/", and leave nothing of the old one.
@@ -243,6 +248,11 @@ impl Step<'_> {
                 None => Ok(()),
             },
             Step::Symlink { to, target } => symlink(room, to, target),
+            // What is there is another's, and may be looked into by others than this thread.
+            Step::Directory { target } => match find(room, target, None) {
+                Err(Failure { errno: Errno::NOENT, .. }) => find(room, target, Some(Make::Directory)).map(drop),
+                _ => Ok(()),
+            },
             Step::ReadOnlyRoot => read_only_root(room),
             Step::Pivot => pivot::pivot(room, false),
             Step::ChrootAlone => pivot::pivot(room, true),

@@ -38,7 +38,8 @@ impl Mounts {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut order = Order::new();
-        let count = self.mounts.len().saturating_add(self.read_only.len()).saturating_add(self.masked.len());
+        let paths = [("directories", &self.directories), ("read_only", &self.read_only), ("masked", &self.masked)];
+        let count = paths.iter().fold(self.mounts.len(), |count, (_, paths)| count.saturating_add(paths.len()));
         if count > MOST {
             problems.push(format!("mounts: {count} of them, with the paths, of which there may be {MOST}"));
         }
@@ -59,7 +60,7 @@ impl Mounts {
             }
         }
         problems.extend(super::rings::problems(&self.mounts));
-        for (list, paths) in [("read_only", &self.read_only), ("masked", &self.masked)] {
+        for (list, paths) in paths {
             let mut seen = HashMap::new();
             for (at, path) in paths.iter().enumerate() {
                 let place = format!("{list}[{at}]");

@@ -64,6 +64,9 @@ pub use tmpfs::Tmpfs;
 pub struct Mounts {
     /// What is mounted, in this order: a parent before what is mounted in it.
     pub mounts: Vec<Mount>,
+    /// Directories that are made, with those above them, where there is nothing once everything is mounted.
+    #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
+    pub directories: Vec<PathBuf>,
     /// Paths that become read-only, with all that is mounted below them; those that are absent stay so.
     #[cfg_attr(feature = "serde", serde(with = "crate::stored::paths"))]
     pub read_only: Vec<PathBuf>,
@@ -233,7 +236,7 @@ impl Mounts {
     /// Nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { mounts: Vec::new(), read_only: Vec::new(), masked: Vec::new(), may_hide: false }
+        Self { mounts: Vec::new(), directories: Vec::new(), read_only: Vec::new(), masked: Vec::new(), may_hide: false }
     }
 
     /// Adds a mount, after those that are there.
@@ -248,9 +251,27 @@ impl Mounts {
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
         self.mounts.extend(others.mounts);
+        self.directories.extend(others.directories);
         self.read_only.extend(others.read_only);
         self.masked.extend(others.masked);
         self.may_hide |= others.may_hide;
+        self
+    }
+
+    /// Makes directories of the root, with those above them, where there is nothing once everything is mounted: a working
+    /// directory, for example. They are root's of the user namespace, or of who performs the steps, and all may enter them
+    /// (0755). They stay, in whatever they were made; whatever else is there stays as it is.
+    ///
+    /// ```
+    /// use skep_rootfs::{Mounts, Tmpfs};
+    ///
+    /// let mounts = Mounts::new().add(Tmpfs::new("/run")).directories(["/run/work"]);
+    /// assert!(mounts.problems().is_empty());
+    /// ```
+    #[must_use]
+    #[doc(alias = "mkdir")]
+    pub fn directories<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.directories.extend(paths.into_iter().map(Into::into));
         self
     }
 
@@ -297,6 +318,6 @@ impl Mounts {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.mounts.is_empty() && self.read_only.is_empty() && self.masked.is_empty()
+        self.mounts.is_empty() && self.directories.is_empty() && self.read_only.is_empty() && self.masked.is_empty()
     }
 }

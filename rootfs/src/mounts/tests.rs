@@ -38,6 +38,7 @@ fn every_problem_is_told_at_once_and_by_its_place() {
         .add(Devpts::new("/dev/pts").mode(0o1000).ptmx_mode(0o1666).gid(u32::MAX).max(0).nodev())
         .add(Dev::new("/dev").size(0))
         .add(Dev::new("/dev2").nodev())
+        .directories(["/srv/a", "/srv//a", "/srv/../etc"])
         .read_only(["/proc/sys", "sys", "/proc//sys"])
         .mask(["/", "/a/.."]);
     assert_eq!(
@@ -62,6 +63,8 @@ fn every_problem_is_told_at_once_and_by_its_place() {
             "mounts[9].size 0 would be no limit to the kernel",
             "mounts[9].target \"/dev\" hides mounts[8], which is at \"/dev/pts\"",
             "mounts[10].attributes have nodev: its devices would not be devices",
+            "directories[1] \"/srv//a\" is directories[0] already",
+            "directories[2] \"/srv/../etc\" leaves the root",
             "read_only[1] \"sys\" is not absolute",
             "read_only[2] \"/proc//sys\" is read_only[0] already",
             "masked[0] \"/\" is the root itself",
@@ -70,7 +73,7 @@ fn every_problem_is_told_at_once_and_by_its_place() {
     );
     let error = mounts.check().unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Invalid, "cannot use mounts"));
-    assert_eq!(error.problems().len(), 23);
+    assert_eq!(error.problems().len(), 25);
     assert!(error.source().unwrap().to_string().starts_with("mounts[0].size 0"));
 }
 

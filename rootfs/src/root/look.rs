@@ -46,6 +46,14 @@ impl Root {
     pub fn problems_of(&self, mounts: &Mounts) -> Vec<String> {
         let mut look = Look { root: Some(self), later: HashSet::new(), problems: Vec::new() };
         look.mounts(mounts);
+        for (at, path) in mounts.directories.iter().enumerate().filter(|(_, path)| is_in_root(path)) {
+            let path = plain(path);
+            if let Found::Absent(_) = look.find(&path)
+                && let Some(why) = look.making(&path)
+            {
+                look.problems.push(format!("directories[{at}] {path:?} {why}"));
+            }
+        }
         for (list, paths) in [("read_only", &mounts.read_only), ("masked", &mounts.masked)] {
             for (at, path) in paths.iter().enumerate().filter(|(_, path)| is_in_root(path)) {
                 if let Found::Refused(why) = look.find(&plain(path)) {

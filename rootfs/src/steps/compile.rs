@@ -45,6 +45,9 @@ pub(super) fn compile(steps: &mut Steps, root: Option<&RootSpec>, mounts: &Mount
             steps.push(Step::Propagate { target: &text(mount.target()), how: propagation.how() });
         }
     }
+    for path in &mounts.directories {
+        steps.push(Step::Directory { target: &text(path) });
+    }
     for path in &mounts.read_only {
         steps.push(Step::ReadOnly { target: &text(path), alone: false });
     }

@@ -109,7 +109,8 @@ fn overlays_are_said_with_where_their_changes_go() {
         .add(Overlay::new("/z").lower("/e").changes(Changes::Kept("/k".into())))
         .add(Overlay::new("/one").lower("/e"))
         .add(Dev::new("/dev").read_only())
-        .add(Symlink::new("/bin", "usr/bin"));
+        .add(Symlink::new("/bin", "usr/bin"))
+        .directories(["/srv/work"]);
     assert_eq!(
         words(Some(&RootSpec::new("/").changes(Changes::InMemory { size: Some(7) }).nodev()), &mounts, PRIVILEGED),
         [
@@ -124,6 +125,7 @@ fn overlays_are_said_with_where_their_changes_go() {
             "bind \"/e\" to \"/one\" (read-only)",
             "make a minimal \"/dev\" (size 64 KiB, mode 0755, nosuid, devices)",
             "make the link \"/bin\" to \"usr/bin\"",
+            "make the directory \"/srv/work\" if it is absent",
             "make \"/dev\" read-only, without what is mounted below it",
             "move into the root, and leave nothing of the old one",
         ]
@@ -183,7 +185,7 @@ fn a_text() -> impl Strategy<Value = CString> {
 }
 
 /// A step of each variant with these operands.
-fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 20] {
+fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [bool; 5]) -> [Step<'a>; 21] {
     let [one, two, three]: [&CStr; 3] = [&texts[0], &texts[1], &texts[2]];
     let [recursive, deep, optional, make, instead] = bits;
     let how = HOW[how] | if deep { REC } else { 0 };
@@ -216,6 +218,7 @@ fn steps_of<'a>(how: usize, texts: &'a [CString; 3], attributes: u32, bits: [boo
         Step::RootOverlay { path: one, layers, attributes },
         Step::Overlay { target: one, layers, attributes, make, or_bind: deep },
         Step::Symlink { to: one, target: two },
+        Step::Directory { target: one },
         Step::Memory { options: three },
         Step::LetGo,
         Step::Top,

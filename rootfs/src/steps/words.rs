@@ -20,7 +20,8 @@ impl Step<'_> {
             Step::Bind { .. } => "bind",
             Step::Attach { .. } => "attach",
             Step::Propagate { .. } => "make",
-            Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot | Step::Symlink { .. } => "make",
+            Step::Dev { .. } | Step::ReadOnly { .. } | Step::ReadOnlyRoot => "make",
+            Step::Symlink { .. } | Step::Directory { .. } => "make",
             Step::Memory { .. } => "set",
             Step::Owner { .. } => "give",
             Step::LetGo => "let",
@@ -54,6 +55,7 @@ impl Step<'_> {
                 format!("an overlay over {} on {}{}", lowers.join(", "), quoted(target), in_brackets(notes))
             }
             Step::Symlink { to, target } => format!("the link {} to {}", quoted(target), quoted(to)),
+            Step::Directory { target } => format!("the directory {} if it is absent", quoted(target)),
             Step::Memory { options } => {
                 format!("memory aside for what is changed{}", in_brackets(options_in_words(options)))
             }
@@ -113,6 +115,7 @@ impl Step<'_> {
         Some(match self {
             Step::Dev { bind: false, .. } => "CAP_SYS_ADMIN, CAP_MKNOD",
             Step::ChrootAlone => "CAP_SYS_CHROOT",
+            Step::Directory { .. } => return None,
             Step::Owner { .. } => "CAP_SETUID, CAP_SETGID",
             _ => "CAP_SYS_ADMIN",
         })
@@ -140,6 +143,8 @@ impl Step<'_> {
                 None => "the root".to_owned(),
             },
             number if number == Part::Create as u16 => match self.target() {
+                // It is the whole of it.
+                Some(_) if matches!(self, Step::Directory { .. }) => return None,
                 Some(target) => format!("making its target {}", quoted(target)),
                 None => "making its target".to_owned(),
             },
@@ -179,6 +184,7 @@ impl Step<'_> {
             | Step::Dev { target, .. }
             | Step::Overlay { target, .. }
             | Step::Symlink { target, .. }
+            | Step::Directory { target }
             | Step::Mask { target }
             | Step::ReadOnly { target, .. } => Some(target),
             Step::ReceiveOnly | Step::Top | Step::Root { .. } | Step::RootTmpfs { .. } | Step::RootOverlay { .. } => {

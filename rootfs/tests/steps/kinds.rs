@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every kind of mount, as the kernel shows it afterwards.
 
-use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 
 use needs::{isolated, needs};
+use rustix::fs::Mode;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use skep_rootfs::{Attributes, Bind, Dev, Devpts, FileSystem, HidePid, Mounts, Proc, Setting, Steps, Tmpfs};
+use skep_rootfs::{Attributes, Bind, Dev, Devpts, FileSystem, HidePid, Mounts, Proc, Root, Setting, Steps, Tmpfs};
 
 use crate::support::{Tree, live, live_prepared, mounted_below, names, write_errno};
 
@@ -138,6 +139,58 @@ fn masked_paths_are_empty_and_those_that_are_absent_are_passed_over() {
         })
         .unwrap();
         assert_eq!(fs::read_to_string(tree.join("key")).unwrap(), "secret");
+    });
+}
+
+#[test]
+fn directories_are_made_where_there_is_nothing() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        fs::create_dir_all(tree.join("data/there")).unwrap();
+        fs::set_permissions(tree.join("data/there"), Permissions::from_mode(0o700)).unwrap();
+        fs::write(tree.join("key"), "").unwrap();
+        symlink("/data", tree.join("link")).unwrap();
+        symlink("/../../..", tree.join("up")).unwrap();
+        rustix::process::umask(Mode::from_raw_mode(0o077));
+        // The tree as a root of its own that is read-only, with a tmpfs in it.
+        let mounts = Mounts::new().add(Tmpfs::new("/run").create_target()).directories([
+            "/run/a/b",
+            "/data/there",
+            "/data/made/deep",
+            "/link/by/a/link",
+            "/up/not/outside",
+            "/key",
+            "/data/made",
+        ]);
+        live(&Steps::new(Some(&tree.spec().read_only()), &mounts, Setting::default()), |_| {
+            for made in ["/run/a", "/run/a/b", "/data/made/deep", "/data/by/a/link", "/not/outside"] {
+                let found = fs::metadata(made).unwrap();
+                assert_eq!((found.mode(), found.uid()), (0o040_755, 0), "{made}");
+            }
+            assert_eq!(fs::metadata("/data/there").unwrap().mode(), 0o040_700);
+            assert!(fs::metadata("/key").unwrap().is_file());
+            assert_eq!(fs::create_dir("/new").unwrap_err().raw_os_error(), EROFS);
+        })
+        .unwrap();
+        assert!(fs::metadata(tree.join("data/made/deep")).unwrap().is_dir(), "it stays");
+    });
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told_by_its_place_before_and_by_its_path_then() {
+    needs!(root);
+    isolated(|| {
+        let tree = Tree::new();
+        let mounts = Mounts::new().add(Tmpfs::new("/run").create_target().read_only()).directories(["/run/a"]);
+        let error = tree.live(&mounts, |_| ()).unwrap_err();
+        assert_eq!(error.errno(), EROFS);
+        assert_eq!(error.to_string(), "cannot make the directory \"/run/a\" if it is absent");
+        symlink("/nowhere", tree.join("link")).unwrap();
+        let mounts = Mounts::new().directories(["/link/x", "/link"]);
+        let problems = Root::open(tree.join("")).unwrap().problems_of(&mounts);
+        let why = "cannot be made: \"/link\" is a link that leads nowhere";
+        assert_eq!(problems, [format!("directories[0] \"/link/x\" {why}"), format!("directories[1] \"/link\" {why}")]);
     });
 }
 

@@ -2,6 +2,7 @@
 //! Containers from their making to their end.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use needs::{isolated, needs};
@@ -25,6 +26,37 @@ fn a_program_in_the_foreground_has_its_status_passed_on_and_leaves_nothing() {
         assert_eq!(bundle.oci(&["run", &kept, "--keep"]).status.code(), Some(7));
         assert_eq!(bundle.state(&kept)["status"], "stopped");
         bundle.done(&["delete", &kept]);
+        bundle.assert_nothing_left();
+    });
+}
+
+#[test]
+fn a_working_directory_that_the_image_lacks_is_made() {
+    needs!(userns, program("busybox"));
+    isolated(|| {
+        let bundle = Bundle::new("pwd; echo >/work/app/data/file && exit 3", |config| {
+            config["process"]["cwd"] = json!("/work/app/data");
+            config["root"]["readonly"] = json!(true);
+        });
+        // The root is read-only to the program, not to who makes the directory in it.
+        let out = bundle.oci(&["run", &id("cwd")]);
+        assert_eq!(text(&out.stdout), "/work/app/data\n", "{}", said(&out));
+        assert!(text(&out.stderr).contains("Read-only file system"), "{}", said(&out));
+        let made = fs::metadata(bundle.file("rootfs/work/app/data")).unwrap();
+        assert_eq!(made.permissions().mode() & 0o7777, 0o755);
+        // In what is mounted; and not where nothing can be.
+        bundle.change(|config| {
+            config["process"]["cwd"] = json!("/tmp/a/b");
+            config["mounts"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}));
+        });
+        assert_eq!(text(&bundle.oci(&["run", &id("tmp")]).stdout), "/tmp/a/b\n");
+        assert!(!bundle.file("rootfs/tmp/a").exists());
+        bundle.change(|config| config["process"]["cwd"] = json!("/bin/busybox/data"));
+        let why = bundle.refused(&["run", &id("no")]);
+        assert!(why.contains("/bin/busybox/data"), "{why}");
         bundle.assert_nothing_left();
     });
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is mounted, and devices.
 
+use std::path::PathBuf;
+
 use skep_rootfs::{Attributes, Bind, CgroupAccess, Device, DeviceKind, IdRange, Idmap, Mount};
 
 use super::super::linux::{Device as OciDevice, Linux};
@@ -23,9 +25,16 @@ impl Back {
             }
         }
         linux.devices = some(devices);
-        let paths = |back: &mut Self, list: &[std::path::PathBuf]| {
-            some(list.iter().map(|path| back.text("mounts", path)).collect())
-        };
+        let paths =
+            |back: &mut Self, list: &[PathBuf]| some(list.iter().map(|path| back.text("mounts", path)).collect());
+        // Who reads the format makes the working directory.
+        let is_made = |path: &&PathBuf| spec.process.directory.as_ref() != Some(*path);
+        for path in spec.mounts.directories.iter().filter(is_made) {
+            self.problem(
+                "mounts.directories",
+                &format!("the format makes no {path:?}, which is not the working directory"),
+            );
+        }
         linux.masked_paths = paths(self, &spec.mounts.masked);
         linux.readonly_paths = paths(self, &spec.mounts.read_only);
         some(mounts)

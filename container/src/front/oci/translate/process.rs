@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program, and what it may do.
 
+use std::path::{Component, Path};
+
 use skep_caps_sec::{Cap, IoPriority, Label, NumberSet, OomScoreAdj, Resource, Rlimit, Scheduler, SchedulerFlags};
+
+use skep_ns::NamespaceKind;
 
 use super::super::process::{Capabilities, Process, Scheduler as OciScheduler};
 use super::{Walk, key, part};
@@ -47,6 +51,21 @@ impl Walk<'_> {
         self.spec.process.env = self.found.env("process.env", process.env.as_ref());
         if self.found.absolute("process.cwd", &process.cwd) {
             self.spec.process.directory = Some((&process.cwd).into());
+            self.made(Path::new(&process.cwd));
+        }
+    }
+
+    /// Has the working directory made where it is absent, as every runtime does, though the specification is silent: images
+    /// name one that only who fills it makes. The kernel's own file systems have what they have.
+    fn made(&mut self, directory: &Path) {
+        let is_kernel_s = ["/proc", "/sys"].iter().any(|top| directory.starts_with(top));
+        let is_plain = directory.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+        if self.spec.namespaces.contains(NamespaceKind::Mount)
+            && is_plain
+            && !is_kernel_s
+            && directory != Path::new("/")
+        {
+            self.spec.mounts.directories.push(directory.to_owned());
         }
     }
 
